@@ -1,0 +1,153 @@
+"""The vocabulary of a run's history, whole in this file.
+
+An event is what a run recorded. Some events are facts: what the world told the run. All
+others are derived from the program and the facts before them and are recorded so that a
+reader needs no engine. `fold` (see `engine.state`) turns events into state.
+
+Recorded histories depend on every name here: names and meanings are never changed. A new
+meaning gets a new name or a new `VERSION`, and `upcast` turns the older form into the newer.
+
+| type | fact | data |
+|---|---|---|
+| workflow.created | yes | run, program, workflow, input, seed, secrets, limits, runtime, parent? |
+| workflow.started | | input? (when `input.from` changed it) |
+| workflow.completed | | output? (when `output.as` changed it) |
+| workflow.faulted | | error |
+| workflow.cancelled | | |
+| workflow.cancel-requested | yes | reason? |
+| workflow.suspended | yes | reason? |
+| workflow.resumed | yes | |
+| workflow.forked | yes | run, of, at, program, edits |
+| task.started | | input? |
+| task.skipped | | |
+| task.completed | | output?, context?, then? |
+| task.faulted | | error |
+| task.cancelled | | |
+| task.retried | | attempt, due |
+| task.caught | | error (the value of the catch variable) |
+| loop.started | | items? or ref |
+| loop.iterated | | index |
+| branch.chosen | | case, then |
+| timer.started | | purpose, due |
+| timer.fired | yes | timer |
+| command.issued | | kind, arguments, idempotent |
+| command.completed | yes | command, output |
+| command.faulted | yes | command, error |
+| command.in-doubt | yes | command |
+| command.resolved | yes | command, decision, output? or error? |
+| event.emitted | | event |
+| event.awaited | | |
+| event.consumed | yes | event, filter?, until?, correlations? |
+| event.delivered | | index |
+| extension.entered | | name, part |
+| expression.overran | yes | limit, detail |
+| limit.reached | | setting, detail |
+
+`task` is the JSON pointer reference of the task, None for events of the workflow as a whole.
+`frame` names one execution of a task: the sequence number of its `task.started`. In
+`task.started` itself it is the frame of the enclosing task, 0 for the workflow.
+
+A value is carried once. An absent `output`, `input` or `context` means: as it was (the raw
+value the task had, the raw input, the same context). `ref` stands for a value that is a part
+of one recorded before: [root, step, ...] where root is `input`, `output` or `context`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple
+
+from reach_workbench.engine.canonical import canonical
+from reach_workbench.engine.values import Json
+
+VERSION: Final = 1
+"""Version of the event format; part of every digest."""
+
+FACTS: Final = frozenset(
+    {
+        "workflow.created",
+        "workflow.cancel-requested",
+        "workflow.suspended",
+        "workflow.resumed",
+        "workflow.forked",
+        "timer.fired",
+        "command.completed",
+        "command.faulted",
+        "command.in-doubt",
+        "command.resolved",
+        "event.consumed",
+        "expression.overran",
+    }
+)
+
+TYPES: Final = (
+    "workflow.created",
+    "workflow.started",
+    "workflow.completed",
+    "workflow.faulted",
+    "workflow.cancelled",
+    "workflow.cancel-requested",
+    "workflow.suspended",
+    "workflow.resumed",
+    "workflow.forked",
+    "task.started",
+    "task.skipped",
+    "task.completed",
+    "task.faulted",
+    "task.cancelled",
+    "task.retried",
+    "task.caught",
+    "loop.started",
+    "loop.iterated",
+    "branch.chosen",
+    "timer.started",
+    "timer.fired",
+    "command.issued",
+    "command.completed",
+    "command.faulted",
+    "command.in-doubt",
+    "command.resolved",
+    "event.emitted",
+    "event.awaited",
+    "event.consumed",
+    "event.delivered",
+    "extension.entered",
+    "expression.overran",
+    "limit.reached",
+)
+"""Every type; its place in this tuple is its number in the store. Only ever append."""
+
+
+class Event(NamedTuple):
+    """One event. `seq` counts from 1 in a run; `at` is milliseconds since 1970-01-01 UTC."""
+
+    seq: int
+    type: str
+    at: int
+    task: str | None
+    frame: int
+    data: dict[str, Json] | None
+
+
+class Fact(NamedTuple):
+    """What the world tells a run: `type` is one of `FACTS`, `data` as in the table above.
+
+    `frame` is filled in by the engine from what the data names.
+    """
+
+    type: str
+    at: int
+    data: dict[str, Json]
+
+
+GENESIS: Final = bytes(32)
+"""The digest before the first event."""
+
+
+def digest(before: bytes, event: Event) -> bytes:
+    """The digest of an event: SHA-256 over the digest before it and its canonical JSON (RFC 8785).
+
+    The JSON is the array [version, seq, type, at, task, frame, data].
+    """
+    seq, type_, at, task, frame, data = event
+    return hashlib.sha256(before + canonical([VERSION, seq, type_, at, task, frame, data])).digest()

@@ -1,0 +1,166 @@
+"""Every error a person can meet, as one tree with stable codes.
+
+ReachError
+├── UsageError              usage            a command line or request that makes no sense
+│   ├── NotFound            not-found        a file, run, command or workflow that does not exist
+│   └── BadInput            bad-input        data that is not JSON, or breaks a schema before a run exists
+├── CompileError            compile-failed   a document with diagnostics of severity error
+├── HomeError               home             the data folder can't be used
+│   ├── HomeReadOnly        home-read-only
+│   ├── HomeInUse           home-in-use      another process holds its lock
+│   └── HomeUnusable        home-unusable    not a folder, or no permission to enter it
+├── StoreError              store            the database can't be used
+│   ├── StoreNewer          store-newer      written by a newer version of the program
+│   ├── StoreDamaged        store-damaged    not a database, or an integrity check fails
+│   ├── StoreFull           store-full       the disk or the page limit is exhausted
+│   └── StoreBusy           store-busy       another writer kept the database locked for too long
+├── HistoryError            history          recorded facts or events can't be used
+│   ├── HistoryDamaged      history-damaged  an event does not match its digest
+│   ├── HistoryDiverged     history-diverged replaying the facts gives other events
+│   └── HistoryUnknown      history-unknown  an event of a version or type this program does not know
+├── ArchiveError            archive          an exported run can't be read or was tampered with
+├── RunStateError           run-state        the run is not in a state that allows what was asked
+├── ForkRefused             fork-refused     the past does not fit the changed workflow or data
+├── NobodyWaits             nobody-waits     an event that no run was waiting for
+├── LimitExceeded           limit            a limit of the settings was reached; names the setting
+├── EffectError             effect           an adapter can't perform a command (see effects/)
+├── EngineLost              engine-lost      the engine's child process died or never answered
+└── Bug                     bug              an invariant of ours does not hold: please report it
+
+A message says what was wrong, `where` the place (file:line:column, a setting, a run),
+`hint` what to do next. Codes never change meaning; a new failure gets a new code.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ReachError(Exception):
+    """Root of the tree. `code` is stable; `exit_code` is what `reach` exits with."""
+
+    code: ClassVar[str] = "reach"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def as_dict(self) -> dict[str, str]:
+        """The error as the JSON object printed under `--json`; absent parts are left out."""
+        parts = {"code": self.code, "message": self.message, "where": self.where, "hint": self.hint}
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+class UsageError(ReachError):
+    code = "usage"
+    exit_code = 2
+
+
+class NotFound(UsageError):
+    code = "not-found"
+
+
+class BadInput(UsageError):
+    code = "bad-input"
+
+
+class CompileError(ReachError):
+    """A document that can't be run. `diagnostics` are `engine.diagnostics.Diagnostic` values."""
+
+    code = "compile-failed"
+    exit_code = 2
+
+    def __init__(
+        self, message: str, *, diagnostics: tuple[object, ...] = (), where: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.diagnostics = diagnostics
+
+
+class HomeError(ReachError):
+    code = "home"
+
+
+class HomeReadOnly(HomeError):
+    code = "home-read-only"
+
+
+class HomeInUse(HomeError):
+    code = "home-in-use"
+
+
+class HomeUnusable(HomeError):
+    code = "home-unusable"
+
+
+class StoreError(ReachError):
+    code = "store"
+
+
+class StoreNewer(StoreError):
+    code = "store-newer"
+
+
+class StoreDamaged(StoreError):
+    code = "store-damaged"
+
+
+class StoreFull(StoreError):
+    code = "store-full"
+
+
+class StoreBusy(StoreError):
+    code = "store-busy"
+
+
+class HistoryError(ReachError):
+    code = "history"
+
+
+class HistoryDamaged(HistoryError):
+    code = "history-damaged"
+
+
+class HistoryDiverged(HistoryError):
+    code = "history-diverged"
+
+
+class HistoryUnknown(HistoryError):
+    code = "history-unknown"
+
+
+class ArchiveError(ReachError):
+    code = "archive"
+
+
+class RunStateError(ReachError):
+    code = "run-state"
+    exit_code = 2
+
+
+class ForkRefused(ReachError):
+    code = "fork-refused"
+    exit_code = 2
+
+
+class NobodyWaits(ReachError):
+    code = "nobody-waits"
+
+
+class LimitExceeded(ReachError):
+    code = "limit"
+
+
+class EffectError(ReachError):
+    code = "effect"
+
+
+class EngineLost(ReachError):
+    code = "engine-lost"
+
+
+class Bug(ReachError):
+    code = "bug"

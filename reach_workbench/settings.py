@@ -1,0 +1,120 @@
+"""Settings: `REACH_*` variables over `config.json` in the home over the defaults below.
+
+A variable is named after the setting: `limits.value_bytes` is `REACH_LIMITS_VALUE_BYTES`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reach_workbench.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may cost. Reaching a limit faults that run with an error that names the setting."""
+
+    value_bytes: int = 16 * 1024 * 1024  # one recorded value as canonical JSON
+    input_bytes: int = 32 * 1024 * 1024  # the text of a run's input
+    document_bytes: int = 1024 * 1024  # the text of a workflow document
+    document_depth: int = 200  # nesting of a document or of an input
+    document_nodes: int = 100_000  # nodes of a document once YAML aliases are expanded
+    pure_tasks: int = 100_000  # tasks in a row without waiting for the world
+    events: int = 10_000_000  # events of one run
+    expression_seconds: float = 5.0  # one jq expression
+    expression_megabytes: int = 512  # memory of the process that evaluates jq expressions
+    output_bytes: int = 16 * 1024 * 1024  # what a process prints or a server answers
+    effect_seconds: float = 300.0  # one effect without a timeout of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    concurrent_runs: int = 100  # runs advanced at the same time; more wait in the queue
+    snapshot_events: int = 2_000  # events between two snapshots of a run's state
+    job_attempts: int = 5  # times a job is tried before it goes to the dead letters
+    lease_seconds: float = 30.0  # how long a lease lasts without a heartbeat
+    poll_seconds: float = 0.1  # how often a node looks for requests of other processes
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    busy_seconds: float = 5.0  # how long to wait for another writer of the database
+    max_pages: int = 0  # PRAGMA max_page_count; 0 leaves it to the disk
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one home. Immutable; `load` reads them, nothing else does."""
+
+    home: Path
+    limits: Limits = field(default_factory=Limits)
+    runner: Runner = field(default_factory=Runner)
+    store: Store = field(default_factory=Store)
+
+
+def load(home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force for `home` (or `REACH_HOME`, or the platform's data folder).
+
+    Raises BadInput naming the file or variable when a setting is unknown or has the wrong type.
+    """
+    variables = os.environ if environment is None else environment
+    folder = home or _home(variables)
+    file = folder / "config.json"
+    written: Any = {}
+    if file.is_file():
+        try:
+            written = json.loads(file.read_text("utf-8"))
+        except (ValueError, OSError) as wrong:
+            raise BadInput(
+                f"can't read the settings: {wrong}", where=str(file), hint="correct the file, or move it away"
+            ) from None
+    return _overlay(Settings(home=folder), written, variables, "", str(file))
+
+
+def _home(variables: Mapping[str, str]) -> Path:
+    if named := variables.get("REACH_HOME"):
+        return Path(named).expanduser()
+    from platformdirs import user_data_path  # slow to import, and rarely needed in scripts
+
+    return user_data_path("reach", appauthor=False)
+
+
+def _overlay(base: Any, written: Any, variables: Mapping[str, str], prefix: str, file: str) -> Any:
+    if not isinstance(written, dict):
+        raise BadInput(f"the settings under {prefix.rstrip('.') or 'the top'} must be an object", where=file)
+    names = {part.name for part in fields(base)} - ({"home"} if not prefix else set())
+    for name in written:
+        if name not in names:
+            raise BadInput(
+                f"unknown setting {prefix + name!r}", where=file, hint="known here: " + ", ".join(sorted(names))
+            )
+    changes: dict[str, Any] = {}
+    for name in sorted(names):
+        current = getattr(base, name)
+        if is_dataclass(current):
+            changes[name] = _overlay(current, written.get(name, {}), variables, f"{prefix}{name}.", file)
+            continue
+        variable = "REACH_" + (prefix + name).replace(".", "_").upper()
+        if variable in variables:
+            changes[name] = _parse(current, variables[variable], prefix + name, variable)
+        elif name in written:
+            changes[name] = _parse(current, written[name], prefix + name, file)
+    return replace(base, **changes)
+
+
+def _parse(current: Any, given: Any, name: str, where: str) -> Any:
+    kind = type(current)
+    try:
+        if isinstance(given, bool) or (not isinstance(given, str) and not isinstance(given, (int, float))):
+            raise ValueError
+        value = kind(given)
+        if value < 0:
+            raise ValueError
+        return value
+    except ValueError:
+        raise BadInput(f"setting {name!r} must be a non-negative {kind.__name__}, not {given!r}", where=where) from None
