@@ -1,0 +1,58 @@
+# `make run` and `make test` do all the set-up they need; `make help` lists the rest.
+# Needs Python 3.11 or newer with its venv module, and nothing else.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK_TOOL := pip-tools==7.6.2
+LOCK := $(VENV)/lock/bin/pip-compile --quiet --no-config --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --build-deps-for editable
+FILE ?= workflows/release-notes.yaml
+TESTS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test setup check lock docs clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+run: $(VENV)/.ready ## Set up, then run the demo (or FILE=path/to/workflow.yaml)
+	@$(BIN)/reach run $(FILE)
+
+test: $(VENV)/.ready-to-test ## Set up, then run the tests (or TESTS=tests/project)
+	@$(BIN)/python -m pytest $(TESTS)
+
+setup: $(VENV)/.ready-to-test ## Make the virtual environment with everything, tests included
+
+check: $(VENV)/.ready-to-test ## Style, types and import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+lock: $(VENV)/.made ## Pin the newest allowed versions in requirements*.txt
+	@$(BIN)/python -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install $(LOCK_TOOL)
+	@CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --upgrade --output-file requirements.txt pyproject.toml
+	@CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --extra dev --constraint requirements.txt \
+		--output-file requirements-dev.txt pyproject.toml
+
+clean: ## Remove the virtual environment, caches and the samples' output
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build workflows/out
+
+$(VENV)/.ready: requirements.txt pyproject.toml | $(VENV)/.made
+	@echo "Installing Reach Workbench into $(VENV) (once; about half a minute)"
+	@$(PIP) install --require-hashes --requirement requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready-to-test: requirements-dev.txt $(VENV)/.ready
+	@echo "Installing what the tests need into $(VENV)"
+	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+# A file of our own marks an environment that is whole: an interrupted one is made again.
+$(VENV)/.made:
+	@sh .ci/make-venv $(VENV)
+	@touch $@
