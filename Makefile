@@ -24,6 +24,7 @@ test: $(VENV)/.ready-to-test ## Set up, then run the tests (or TESTS=tests/proje
 	@$(BIN)/python -m pytest $(TESTS)
 
 setup: $(VENV)/.ready-to-test ## Make the virtual environment with everything, tests included
+	@echo "Ready: $(BIN)/reach --help"
 
 check: $(VENV)/.ready-to-test ## Style, types and import contracts
 	@$(BIN)/ruff check .
