@@ -1,0 +1,35 @@
+"""What every test can rely on: no setting of the person's own, and a home that is thrown away."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide the person's `REACH_*` variables and point `REACH_HOME` at a folder of this test session."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("REACH_")}
+    for name in before:
+        del os.environ[name]
+    os.environ["REACH_HOME"] = str(tmp_path_factory.mktemp("home") / "reach")
+    yield
+    del os.environ["REACH_HOME"]
+    os.environ.update(before)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Async tests run on asyncio, the only event loop that the program uses."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's folder."""
+    return ROOT

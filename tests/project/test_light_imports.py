@@ -1,0 +1,72 @@
+"""Each layer can be imported in a fresh process, and the light ones load nothing heavy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"alembic", "fastapi", "httpx", "joserfc", "pydantic", "pydantic_settings", "rich", "sqlalchemy", "sqlmodel"}
+"""Libraries that cost 40 to 300 ms to import: only what needs them may pay."""
+
+LAYERS = (
+    "errors",
+    "clock",
+    "settings",
+    "telemetry",
+    "engine",
+    "policy",
+    "protocol",
+    "storage",
+    "jobs",
+    "effects",
+    "engineclient",
+    "client",
+    "runner",
+    "federation",
+    "ui",
+    "api",
+    "node",
+    "cli",
+)
+
+
+def loaded_after(*modules: str) -> set[str]:
+    """The top-level modules that a fresh process holds once it has imported `modules`."""
+    program = "import importlib, json, sys\nfor name in sys.argv[1:]: importlib.import_module(name)\n"
+    program += "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, *modules],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_can_be_imported_by_itself_and_loads_nothing_heavy(layer: str) -> None:
+    assert loaded_after(f"reach_workbench.{layer}") & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "cli.main",
+        "engine.compile",
+        "engine.step",
+        "node.local",
+        "runner.runner",
+        "storage.store",
+    ],
+)
+def test_what_every_command_loads_stays_light(module: str) -> None:
+    assert loaded_after(f"reach_workbench.{module}") & HEAVY == set()
+
+
+def test_a_heavy_import_would_be_seen() -> None:
+    assert "sqlalchemy" in loaded_after("sqlalchemy") & HEAVY
