@@ -1,0 +1,219 @@
+"""The jq library: compiled programs, and values in and out of them without loss.
+
+A value is handed to jq in one fixed form, whatever way it came to be in memory: members
+sorted, 1.0 written as 1. So an expression gives the same result on a value that was just
+made and on the same value read back from a store.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import jq
+import orjson
+
+from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.jq_tokens import tokens
+from reach_workbench.engine.paths import NoStep
+from reach_workbench.engine.templates import Expression
+from reach_workbench.engine.values import Json
+
+LARGEST: Final = 1.7976931348623157e308
+"""What jq makes of a number beyond a double's range."""
+
+MAX_DEPTH: Final = 500
+"""How deeply a value may be nested to go into jq or to come out of it."""
+
+_INTEGRAL_FLOATS: Final = (b".0,", b".0]", b".0}", b"e16", b"e17", b"e18", b"e19", b"e20")
+"""Marks of a float that canonical JSON writes as an integer, the way orjson writes it. May occur in text too."""
+
+_LONG_NUMBER: Final = re.compile(r"[0-9]{19}")
+_UNDEFINED: Final = re.compile(r"^jq: error: \$(\w+) is not defined", re.M)
+_NOTHING: Final = object()
+
+
+class Refused(Exception):
+    """libjq does not compile a text: `message` in jq's words, `offset` where (None: unknown)."""
+
+    def __init__(self, message: str, offset: int | None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+
+
+def check(source: str, variables: Sequence[str]) -> None:
+    """Let libjq compile `source`, which ends with no comment. Raises Refused."""
+    try:
+        jq.compile(f"{_head(variables)}{source}\n)")
+    except ValueError as wrong:
+        raise _refused(str(wrong), source) from None
+
+
+def undefined_variables(source: str) -> frozenset[str]:
+    """The variables that `source` needs from outside; none when jq can't read it. `$secrets` comes as `secrets`."""
+    try:
+        jq.compile(f"{_head(())}{source}\n)")
+    except ValueError as wrong:
+        return frozenset(_UNDEFINED.findall(str(wrong)))
+    return frozenset()
+
+
+@lru_cache(maxsize=4096)
+def _program(source: str, variables: tuple[str, ...]) -> Any:
+    found = tokens(source)  # a comment at the end could swallow what follows
+    return jq.compile(f"{_head(variables)}{source[: found[-1].end]}\n) | tojson")
+
+
+def _head(variables: Sequence[str]) -> str:
+    names = "".join(f",${name}" for name in variables)
+    return f". as [$__in{names}] | $__in | (\n"
+
+
+def evaluate(expression: Expression, data: Json, variables: Mapping[str, Json]) -> Json:
+    """Run an expression here and now, for as long as it takes. Raises Fault."""
+    names, values = arguments(expression, data, variables)
+    return decode(run_text(expression.source, names, encode(values)))
+
+
+def arguments(expression: Expression, data: Json, variables: Mapping[str, Json]) -> tuple[tuple[str, ...], list[Json]]:
+    """The names of the variables an expression needs, and the data with their values after it. Raises Fault."""
+    names = tuple(sorted(expression.variables))
+    values = [data]
+    for name in names:
+        if name not in variables:
+            raise no_value(name)
+        values.append(variables[name])
+    return names, values
+
+
+def no_value(name: str) -> Fault:
+    return Fault("expression", f"${name} has no value here")
+
+
+def run_text(source: str, names: tuple[str, ...], text: str) -> str:
+    """Evaluate `source`, from JSON text to JSON text: an array of what `.` is and of the values of `names`.
+
+    Raises Fault.
+    """
+    try:
+        results = iter(_program(source, names).input_text(text))
+        result = next(results, _NOTHING)
+        if result is _NOTHING:
+            return "null"
+        if next(results, _NOTHING) is not _NOTHING:
+            raise Fault(
+                "expression",
+                "the expression gives more than one result: wrap it in [ ] for all of them, or in first( ) for one",
+            )
+    except ValueError as wrong:
+        raise Fault("expression", str(wrong)) from None
+    assert isinstance(result, str)
+    return result
+
+
+def index_error(wrong: NoStep) -> Fault:
+    """The fault jq raises for a step into a value of the wrong kind."""
+    kind = wrong.found
+    stand_in: Json = 0 if isinstance(kind, (int, float)) and not isinstance(kind, bool) else kind
+    if isinstance(kind, (str, list, dict)):
+        stand_in = type(kind)()
+    try:
+        run_text(".[0][.[1]]", (), encode([[stand_in, wrong.step]]))
+    except Fault as fault:
+        return fault
+    raise AssertionError("jq follows a step that a path walk refuses")
+
+
+def encode(values: list[Json]) -> str:
+    """JSON text for jq, in the fixed form. Raises Fault for what JSON can't carry."""
+    try:
+        text = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+        if any(mark in text for mark in _INTEGRAL_FLOATS):
+            text = orjson.dumps(_plain_numbers(values), option=orjson.OPT_SORT_KEYS)
+        return text.decode()
+    except (TypeError, RecursionError):
+        pass  # an integer beyond 64 bits, more than 254 levels, or not JSON at all
+    _check_depth(values)
+    try:
+        return json.dumps(
+            _plain_numbers(values), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+        )
+    except (TypeError, ValueError, RecursionError) as wrong:
+        raise Fault("expression", f"the data holds what JSON can't carry: {wrong}") from None
+
+
+def decode(text: str) -> Json:
+    """A result of jq as a value; integers keep all their digits. Raises Fault."""
+    if _LONG_NUMBER.search(text) is None:
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass  # a number beyond a double's range, or too deep
+    depth = deepest = 0
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        for letter in re.sub(r'"(?:[^"\\]|\\.)*"', "", text):
+            if letter in "[{":
+                depth += 1
+                deepest = max(depth, deepest)
+            elif letter in "]}":
+                depth -= 1
+    if deepest > MAX_DEPTH:
+        raise Fault("expression", f"the result is nested deeper than {MAX_DEPTH} levels")
+    return json.loads(text, parse_int=_integer, parse_float=_double)
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= 4300 else _double(digits)  # Python's own bound on digits
+
+
+def _double(digits: str) -> float:
+    return max(-LARGEST, min(LARGEST, float(digits)))
+
+
+def _plain_numbers(value: Json) -> Json:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 1e21 else value
+    if isinstance(value, (list, tuple)):
+        return [_plain_numbers(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain_numbers(item) for key, item in value.items()}
+    return value
+
+
+def _check_depth(value: Json) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 2):
+        below: list[Json] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, (list, tuple)):
+                below.extend(item)
+        if not below:
+            return
+        level = below
+    raise Fault("expression", f"the data is nested deeper than {MAX_DEPTH} levels")
+
+
+_PLACE: Final = re.compile(r" at <top-level>, line (\d+)(?:, column (\d+))?:?\s*$")
+
+
+def _refused(text: str, source: str) -> Refused:
+    """Read libjq's message; the expression starts on line 2 of what was compiled."""
+    first = text.split("\n", 1)[0]
+    message = first.removeprefix("jq: error: ")
+    place = _PLACE.search(message)
+    if place is None:
+        return Refused(message, None)
+    message = message[: place.start()]
+    line = int(place[1]) - 2
+    lines = source.encode().split(b"\n")
+    if not 0 <= line < len(lines):  # at the parenthesis put after the expression
+        return Refused(message.replace("unexpected ')'", "unexpected end of the expression"), len(source))
+    column = int(place[2] or 1) - 1
+    before = b"\n".join(lines[:line]) + (b"\n" if line else b"") + lines[line][:column]
+    return Refused(message, len(before.decode(errors="ignore")))
