@@ -13,7 +13,8 @@ ReachError
 │   ├── StoreNewer          store-newer      written by a newer version of the program
 │   ├── StoreDamaged        store-damaged    not a database, or an integrity check fails
 │   ├── StoreFull           store-full       the disk or the page limit is exhausted
-│   └── StoreBusy           store-busy       another writer kept the database locked for too long
+│   ├── StoreBusy           store-busy       another writer kept the database locked for too long
+│   └── LeaseLost           lease-lost       a job was finished by a holder whose lease had run out
 ├── HistoryError            history          recorded facts or events can't be used
 │   ├── HistoryDamaged      history-damaged  an event does not match its digest
 │   ├── HistoryDiverged     history-diverged replaying the facts gives other events
@@ -114,6 +115,10 @@ class StoreFull(StoreError):
 
 class StoreBusy(StoreError):
     code = "store-busy"
+
+
+class LeaseLost(StoreError):
+    code = "lease-lost"
 
 
 class HistoryError(ReachError):

@@ -1,0 +1,166 @@
+"""What leaves the storage: immutable records. Rows never do.
+
+Times are milliseconds since 1970-01-01 UTC. JSON columns arrive as values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from reach_workbench.engine.values import Json
+
+LOCAL_TENANT: Final = 1
+"""The tenant of everything done on one's own machine."""
+
+JobStatus = Literal["queued", "leased", "completed", "dead_letter"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run. `key` is its place in the store, `id` its name everywhere else.
+
+    `seq` and `digest` are the last committed event's; `b""` before the first. `program` is the
+    digest of the compiled document, `base` the folder relative paths start from. `forked_from`
+    is the key of the run this one shares its first `forked_at` events with. `next_due` is when
+    its earliest timer fires.
+    """
+
+    key: int
+    id: str
+    tenant: int
+    program: str
+    namespace: str
+    name: str
+    version: str
+    file: str | None
+    base: Path | None
+    status: str
+    capabilities: tuple[str, ...]
+    created_at: int
+    ended_at: int | None
+    output: Json
+    error: dict[str, Json] | None
+    seq: int
+    digest: bytes
+    parent: str | None
+    parent_command: int | None
+    forked_from: int | None
+    forked_at: int | None
+    breakpoints: tuple[str, ...]
+    position: str | None
+    waiting: Json
+    secrets: tuple[str, ...]
+    next_due: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRecord:
+    """A workflow document as it was run or added; `digest` is what names it."""
+
+    digest: str
+    source: str
+    file: str | None
+    namespace: str
+    name: str
+    version: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRecord:
+    """A catalogued workflow with the source it stands for."""
+
+    tenant: int
+    namespace: str
+    name: str
+    version: str
+    program: str
+    created_at: int
+    source: str
+    file: str | None
+
+
+class Snapshot(NamedTuple):
+    """A run's state after event `seq`, as the bytes that were handed in."""
+
+    seq: int
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """Leased work. `token` and `lease_until` are set while it is leased."""
+
+    id: str
+    tenant: int
+    run: str | None
+    kind: str
+    payload: Json
+    status: JobStatus
+    token: str | None
+    lease_until: int | None
+    priority: int
+    attempts: int
+    max_attempts: int
+    next_run_at: int
+    created_at: int
+    completed_at: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    id: int
+    tenant: int
+    run: str | None
+    type: str
+    payload: Json
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    id: str
+    tenant: int
+    type: str
+    capabilities: tuple[str, ...]
+    status: str
+    last_heartbeat_at: int
+    latency_ms: int | None
+    load_score: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """A message from another process to the node that holds the home; `answer` once it is answered."""
+
+    id: int
+    tenant: int
+    kind: str
+    payload: Json
+    created_at: int
+    answered_at: int | None
+    answer: Json
+
+
+@dataclass(frozen=True, slots=True)
+class CloudEventRecord:
+    """A CloudEvent that was emitted by a run (`run`) or published from outside."""
+
+    key: int
+    tenant: int
+    id: str
+    source: str
+    type: str
+    payload: dict[str, Json]
+    received_at: int
+    run: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRecord:
+    id: int
+    name: str
+    created_at: int

@@ -1,0 +1,26 @@
+-- Made from the migrations by `python -m reach_workbench.storage.schema_dump`; change those instead.
+CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) );
+CREATE TABLE tenants ( id INTEGER NOT NULL, name TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (id), UNIQUE (name) );
+CREATE TABLE programs ( digest TEXT NOT NULL, source TEXT NOT NULL, file TEXT, namespace TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (digest) );
+CREATE TABLE workflows ( tenant_id BIGINT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, program TEXT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (tenant_id, namespace, name, version), FOREIGN KEY(tenant_id) REFERENCES tenants (id), FOREIGN KEY(program) REFERENCES programs (digest) );
+CREATE TABLE runs ( "key" INTEGER NOT NULL, id TEXT NOT NULL, tenant_id BIGINT NOT NULL, program TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, file TEXT, base TEXT, status TEXT NOT NULL, capabilities TEXT, created_at BIGINT NOT NULL, ended_at BIGINT, output BLOB, error BLOB, parent TEXT, parent_command BIGINT, forked_from BIGINT, forked_at BIGINT, breakpoints TEXT, position TEXT, waiting BLOB, secrets TEXT, next_due BIGINT, PRIMARY KEY ("key"), UNIQUE (id), FOREIGN KEY(tenant_id) REFERENCES tenants (id), FOREIGN KEY(program) REFERENCES programs (digest), FOREIGN KEY(forked_from) REFERENCES runs ("key") );
+CREATE INDEX runs_status ON runs (status, "key");
+CREATE INDEX runs_parent ON runs (parent) WHERE parent IS NOT NULL;
+CREATE INDEX runs_unfinished ON runs ("key") WHERE ended_at IS NULL;
+CREATE TABLE events ( id INTEGER NOT NULL, tenant_id BIGINT NOT NULL, count BIGINT NOT NULL, created_at BIGINT NOT NULL, payload BLOB NOT NULL, digests BLOB NOT NULL, PRIMARY KEY (id) );
+CREATE TABLE snapshots ( id INTEGER NOT NULL, tenant_id BIGINT NOT NULL, state BLOB NOT NULL, PRIMARY KEY (id) );
+CREATE TABLE jobs ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, run_id TEXT, kind TEXT NOT NULL, payload BLOB, status TEXT NOT NULL, lease_token TEXT, lease_until BIGINT, priority BIGINT NOT NULL, attempts BIGINT NOT NULL, max_attempts BIGINT NOT NULL, next_run_at BIGINT NOT NULL, created_at BIGINT NOT NULL, completed_at BIGINT, error TEXT, PRIMARY KEY (id) ) WITHOUT ROWID;
+CREATE INDEX jobs_ready ON jobs (priority DESC, next_run_at) WHERE status = 'queued';
+CREATE INDEX jobs_leased ON jobs (lease_until) WHERE status = 'leased';
+CREATE INDEX jobs_run ON jobs (run_id) WHERE run_id IS NOT NULL;
+CREATE TABLE audit ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, tenant_id BIGINT NOT NULL, run_id TEXT, type TEXT NOT NULL, payload BLOB NOT NULL, created_at BIGINT NOT NULL );
+CREATE INDEX audit_run ON audit (run_id);
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+CREATE TABLE nodes ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, type TEXT NOT NULL, capabilities TEXT, status TEXT NOT NULL, last_heartbeat_at BIGINT NOT NULL, latency_ms BIGINT, load_score BIGINT, PRIMARY KEY (id) );
+CREATE TABLE requests ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, tenant_id BIGINT NOT NULL, kind TEXT NOT NULL, payload BLOB NOT NULL, created_at BIGINT NOT NULL, answered_at BIGINT, answer BLOB );
+CREATE INDEX requests_open ON requests (id) WHERE answered_at IS NULL;
+CREATE TABLE cloudevents ( "key" INTEGER NOT NULL, tenant_id BIGINT NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL, payload BLOB NOT NULL, received_at BIGINT NOT NULL, run_id TEXT, PRIMARY KEY ("key") );
+CREATE INDEX cloudevents_id ON cloudevents (source, id);
+INSERT INTO tenants VALUES (1, 'local', 0);
+INSERT INTO alembic_version VALUES ('001');

@@ -1,0 +1,222 @@
+"""Every SQL statement of the hot paths, whole in this file.
+
+Portable SQL: named parameters, upsert by ON CONFLICT, RETURNING; times are milliseconds since
+1970-01-01 UTC. Events and snapshots have `key << 32 | seq` as their id, so that a run's rows
+lie side by side in order and a range of them is one descent of the tree. `tables.py` has the
+columns with their meaning.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+# -- reading runs ------------------------------------------------------------------------------
+
+_RUN: Final = """
+SELECT r.key, r.id, r.tenant_id, r.program, r.namespace, r.name, r.version, r.file, r.base, r.status,
+       r.capabilities, r.created_at, r.ended_at, r.output, r.error, r.parent, r.parent_command,
+       r.forked_from, r.forked_at, r.breakpoints, r.position, r.waiting, r.secrets, r.next_due,
+       e.id AS last_id, e.digests AS last_digests
+FROM runs r LEFT JOIN events e ON e.id = (
+    SELECT max(id) FROM events WHERE id > (r.key << 32) AND id <= (r.key << 32) + 4294967295)
+"""
+RUN_BY_KEY: Final = _RUN + "WHERE r.key = :key"
+RUN_BY_ID: Final = _RUN + "WHERE r.id = :id"
+RUN_BY_PREFIX: Final = _RUN + "WHERE r.id >= :low AND r.id < :high ORDER BY r.id LIMIT :limit"
+RUN_LAST: Final = _RUN + "WHERE r.parent IS NULL ORDER BY r.key DESC LIMIT 1"
+RUNS: Final = _RUN + "WHERE r.key < :before ORDER BY r.key DESC LIMIT :limit"
+RUNS_OF_STATUS: Final = _RUN + "WHERE r.status = :status AND r.key < :before ORDER BY r.key DESC LIMIT :limit"
+RUNS_UNFINISHED: Final = _RUN + "WHERE r.ended_at IS NULL ORDER BY r.key"
+RUNS_OF_PARENT: Final = _RUN + "WHERE r.parent = :parent ORDER BY r.key"
+RUN_LINEAGE: Final = "SELECT forked_from, forked_at, id FROM runs WHERE key = :key"
+RUN_LAST_KEY: Final = "SELECT coalesce(max(key), 0) FROM runs"
+RUN_COUNTS: Final = "SELECT status, count(*) FROM runs GROUP BY status"
+
+# -- writing runs ------------------------------------------------------------------------------
+
+RUN_INSERT: Final = """
+INSERT INTO runs (key, id, tenant_id, program, namespace, name, version, file, base, status, capabilities,
+                  created_at, parent, parent_command, forked_from, forked_at, breakpoints, secrets)
+VALUES (:key, :id, :tenant, :program, :namespace, :name, :version, :file, :base, :status, :capabilities,
+        :created_at, :parent, :parent_command, :forked_from, :forked_at, :breakpoints, :secrets)
+"""
+
+RUN_CHANGEABLE: Final = frozenset(
+    {"status", "ended_at", "output", "error", "breakpoints", "position", "waiting", "secrets", "next_due"}
+)
+
+
+@lru_cache(maxsize=256)
+def run_update(columns: tuple[str, ...]) -> str:
+    """UPDATE of these columns (of RUN_CHANGEABLE) of one run."""
+    unknown = set(columns) - RUN_CHANGEABLE
+    if unknown or not columns:
+        raise ValueError(f"a run's columns {sorted(unknown)} are never changed")
+    return f"UPDATE runs SET {', '.join(f'{name} = :{name}' for name in columns)} WHERE key = :key"
+
+
+# -- programs and the catalog ------------------------------------------------------------------
+
+PROGRAM_INSERT: Final = """
+INSERT INTO programs (digest, source, file, namespace, name, version, created_at)
+VALUES (:digest, :source, :file, :namespace, :name, :version, :created_at)
+ON CONFLICT (digest) DO NOTHING
+"""
+PROGRAM: Final = (
+    "SELECT digest, source, file, namespace, name, version, created_at FROM programs WHERE digest = :digest"
+)
+WORKFLOW_UPSERT: Final = """
+INSERT INTO workflows (tenant_id, namespace, name, version, program, created_at)
+VALUES (:tenant, :namespace, :name, :version, :program, :created_at)
+ON CONFLICT (tenant_id, namespace, name, version)
+DO UPDATE SET program = excluded.program, created_at = excluded.created_at
+"""
+WORKFLOW_VERSIONS: Final = """
+SELECT w.tenant_id, w.namespace, w.name, w.version, w.program, w.created_at, p.source, p.file
+FROM workflows w JOIN programs p ON p.digest = w.program
+WHERE w.tenant_id = :tenant AND w.namespace = :namespace AND w.name = :name
+"""
+WORKFLOWS: Final = """
+SELECT w.tenant_id, w.namespace, w.name, w.version, w.program, w.created_at, p.source, p.file
+FROM workflows w JOIN programs p ON p.digest = w.program
+WHERE w.tenant_id = :tenant ORDER BY w.namespace, w.name, w.version
+"""
+
+# -- events and snapshots ----------------------------------------------------------------------
+
+EVENTS_INSERT: Final = """
+INSERT INTO events (id, tenant_id, count, created_at, payload, digests)
+VALUES (:id, :tenant, :count, :at, :payload, :digests)
+"""
+EVENTS_RANGE: Final = """
+SELECT id, count, created_at, payload, digests FROM events
+WHERE id > :after AND id <= :until ORDER BY id LIMIT :limit
+"""
+EVENTS_LAST: Final = """
+SELECT id, count, created_at, payload, digests FROM events
+WHERE id > :after AND id <= :until ORDER BY id DESC LIMIT 1
+"""
+SNAPSHOT_UPSERT: Final = """
+INSERT INTO snapshots (id, tenant_id, state) VALUES (:id, :tenant, :state)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state
+"""
+SNAPSHOT_LAST: Final = """
+SELECT id, state FROM snapshots WHERE id > :after AND id <= :until ORDER BY id DESC LIMIT 1
+"""
+SNAPSHOT_IDS: Final = "SELECT id FROM snapshots WHERE id > :after AND id <= :until ORDER BY id"
+
+# -- jobs --------------------------------------------------------------------------------------
+
+_JOB: Final = """id, tenant_id, run_id, kind, payload, status, lease_token, lease_until, priority, attempts,
+max_attempts, next_run_at, created_at, completed_at, error"""
+JOB_INSERT: Final = """
+INSERT INTO jobs (id, tenant_id, run_id, kind, payload, status, priority, attempts, max_attempts,
+                  next_run_at, created_at)
+VALUES (:id, :tenant, :run, :kind, :payload, 'queued', :priority, 0, :max_attempts, :next_run_at, :created_at)
+"""
+JOBS_BURY_EXPIRED: Final = """
+UPDATE jobs SET status = 'dead_letter', lease_token = NULL, lease_until = NULL, completed_at = :now,
+                error = 'the lease of the last attempt expired'
+WHERE status = 'leased' AND lease_until <= :now AND attempts >= max_attempts
+"""
+JOBS_RECLAIM: Final = """
+UPDATE jobs SET status = 'queued', lease_token = NULL, lease_until = NULL
+WHERE status = 'leased' AND lease_until <= :now
+"""
+JOBS_LEASE: Final = f"""
+UPDATE jobs SET status = 'leased', lease_token = :token, lease_until = :until, attempts = attempts + 1
+WHERE id IN (SELECT id FROM jobs WHERE status = 'queued' AND next_run_at <= :now
+             ORDER BY priority DESC, next_run_at, id LIMIT :limit)
+RETURNING {_JOB}
+"""
+JOB_HEARTBEAT: Final = """
+UPDATE jobs SET lease_until = :until WHERE id = :id AND status = 'leased' AND lease_token = :token
+"""
+JOB_COMPLETE: Final = """
+UPDATE jobs SET status = 'completed', completed_at = :at, lease_token = NULL, lease_until = NULL
+WHERE id = :id AND status = 'leased' AND lease_token = :token
+"""
+JOB_RELEASE: Final = """
+UPDATE jobs SET status = 'queued', next_run_at = :next_run_at, lease_token = NULL, lease_until = NULL,
+                attempts = attempts - 1
+WHERE id = :id AND status = 'leased' AND lease_token = :token
+"""
+JOB_RETRY: Final = """
+UPDATE jobs SET status = 'queued', next_run_at = :next_run_at, lease_token = NULL, lease_until = NULL,
+                error = :error
+WHERE id = :id AND status = 'leased' AND lease_token = :token
+"""
+JOB_BURY: Final = """
+UPDATE jobs SET status = 'dead_letter', completed_at = :at, lease_token = NULL, lease_until = NULL, error = :error
+WHERE id = :id AND status = 'leased' AND lease_token = :token
+"""
+JOB_REQUEUE: Final = """
+UPDATE jobs SET status = 'queued', attempts = 0, next_run_at = :next_run_at, completed_at = NULL
+WHERE id = :id AND status = 'dead_letter'
+"""
+JOB_DROP: Final = "DELETE FROM jobs WHERE id = :id AND status = 'dead_letter'"
+JOB_HURRY: Final = """
+UPDATE jobs SET next_run_at = :next_run_at WHERE id = :id AND status = 'queued' AND next_run_at > :next_run_at
+"""
+JOBS_FORGET: Final = "DELETE FROM jobs WHERE status = 'completed' AND completed_at < :before"
+JOB: Final = f"SELECT {_JOB} FROM jobs WHERE id = :id"
+JOBS: Final = f"SELECT {_JOB} FROM jobs WHERE id > :after ORDER BY id LIMIT :limit"
+JOBS_OF_STATUS: Final = f"SELECT {_JOB} FROM jobs WHERE status = :status AND id > :after ORDER BY id LIMIT :limit"
+JOBS_OF_RUN: Final = f"SELECT {_JOB} FROM jobs WHERE run_id = :run ORDER BY id"
+JOB_COUNTS: Final = "SELECT status, count(*) FROM jobs GROUP BY status"
+JOBS_NEXT: Final = """
+SELECT min(due) FROM (
+    SELECT min(next_run_at) AS due FROM jobs WHERE status = 'queued'
+    UNION ALL
+    SELECT min(lease_until) AS due FROM jobs WHERE status = 'leased') AS dues
+"""
+
+# -- audit, nodes, requests, cloud events ------------------------------------------------------
+
+AUDIT_INSERT: Final = """
+INSERT INTO audit (tenant_id, run_id, type, payload, created_at) VALUES (:tenant, :run, :type, :payload, :at)
+"""
+AUDIT: Final = """
+SELECT id, tenant_id, run_id, type, payload, created_at FROM audit WHERE id > :after ORDER BY id LIMIT :limit
+"""
+AUDIT_OF_RUN: Final = """
+SELECT id, tenant_id, run_id, type, payload, created_at FROM audit
+WHERE run_id = :run AND id > :after ORDER BY id LIMIT :limit
+"""
+NODE_UPSERT: Final = """
+INSERT INTO nodes (id, tenant_id, type, capabilities, status, last_heartbeat_at, latency_ms, load_score)
+VALUES (:id, :tenant, :type, :capabilities, :status, :at, :latency_ms, :load_score)
+ON CONFLICT (id) DO UPDATE SET type = excluded.type, capabilities = excluded.capabilities,
+    status = excluded.status, last_heartbeat_at = excluded.last_heartbeat_at,
+    latency_ms = excluded.latency_ms, load_score = excluded.load_score
+"""
+NODES: Final = """
+SELECT id, tenant_id, type, capabilities, status, last_heartbeat_at, latency_ms, load_score FROM nodes ORDER BY id
+"""
+REQUEST_INSERT: Final = """
+INSERT INTO requests (tenant_id, kind, payload, created_at) VALUES (:tenant, :kind, :payload, :at) RETURNING id
+"""
+REQUEST_ANSWER: Final = """
+UPDATE requests SET answered_at = :at, answer = :answer WHERE id = :id AND answered_at IS NULL
+"""
+REQUESTS_OPEN: Final = """
+SELECT id, tenant_id, kind, payload, created_at, answered_at, answer FROM requests
+WHERE answered_at IS NULL ORDER BY id
+"""
+REQUEST: Final = """
+SELECT id, tenant_id, kind, payload, created_at, answered_at, answer FROM requests WHERE id = :id
+"""
+REQUESTS_FORGET: Final = "DELETE FROM requests WHERE answered_at < :before"
+CLOUDEVENT_INSERT: Final = """
+INSERT INTO cloudevents (tenant_id, id, source, type, payload, received_at, run_id)
+VALUES (:tenant, :id, :source, :type, :payload, :at, :run)
+"""
+CLOUDEVENTS: Final = """
+SELECT key, tenant_id, id, source, type, payload, received_at, run_id FROM cloudevents
+WHERE key > :after ORDER BY key LIMIT :limit
+"""
+TENANT_INSERT: Final = "INSERT INTO tenants (id, name, created_at) VALUES (:id, :name, :at)"
+TENANTS: Final = "SELECT id, name, created_at FROM tenants ORDER BY id"
+
+REVISION: Final = "SELECT version_num FROM alembic_version"

@@ -1,0 +1,192 @@
+"""The store of one home: units of work go in, records come out.
+
+`Store.open(..., write=True)` is for the one process that runs the home's node: it takes the
+lock. Any other process opens with `write=False`: it reads freely while the node writes, and
+speaks to it by `post_request`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Final
+
+from reach_workbench.clock import Clock, SystemClock
+from reach_workbench.engine.values import Json
+from reach_workbench.errors import Bug, HomeInUse, HomeReadOnly
+from reach_workbench.settings import Settings
+from reach_workbench.storage import opening
+from reach_workbench.storage import statements as sql
+from reach_workbench.storage.failures import explained, read_only
+from reach_workbench.storage.home import DATABASE, Lock, prepare, require_writable
+from reach_workbench.storage.packing import pack
+from reach_workbench.storage.reader import Reader
+from reach_workbench.storage.records import LOCAL_TENANT
+from reach_workbench.storage.unit import Unit
+from reach_workbench.storage.writer import Promise, Writer
+
+_PAUSE: Final = 0.01
+"""Seconds between two looks whether another process has made the database."""
+
+
+class Store:
+    """See the module. Everything that reads is on `read`; close it when done."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, reader: Reader, writer: Writer | None = None, lock: Lock | None = None
+    ) -> None:
+        self.file = settings.home / DATABASE
+        self.read = reader
+        self._settings = settings
+        self._clock = clock
+        self._writer = writer
+        self._lock = lock
+        self._last_key: int | None = None
+
+    @classmethod
+    def open(cls, settings: Settings, *, write: bool, clock: Clock | None = None) -> Store:
+        """Open the store of `settings.home`, made or migrated first if need be.
+
+        Raises HomeUnusable, HomeReadOnly, HomeInUse, StoreNewer, StoreDamaged, StoreBusy or
+        StoreFull; the database is then as it was.
+        """
+        time = clock or SystemClock()
+        home = settings.home
+        prepare(home)
+        file = home / DATABASE
+        if write:
+            require_writable(home)
+            lock = Lock(home)
+            try:
+                _ready(file, settings)
+                reader = Reader(opening.connect_reader(file, settings), file)
+                writer = Writer(opening.connect_writer(file, settings), file, time)
+            except BaseException:
+                lock.release()
+                raise
+            return cls(settings, time, reader, writer, lock)
+        if opening.is_new(file) or opening.stored_revision(file, settings) != opening.REVISION:
+            _ready_for_readers(home, file, settings)
+        return cls(settings, time, Reader(_reading(home, file, settings), file))
+
+    @property
+    def writable(self) -> bool:
+        """Whether this process holds the home's lock and commits."""
+        return self._writer is not None
+
+    # -- committing
+
+    def unit(self) -> Unit:
+        """An empty unit of work."""
+        return Unit()
+
+    def commit(self, unit: Unit) -> Promise:
+        """Commit the unit together with others that come now; await the result to know it is durable.
+
+        The awaited future raises StoreFull, StoreBusy, StoreDamaged, HomeReadOnly, LeaseLost or
+        StoreError when nothing of the unit was saved. Needs a running event loop.
+        """
+        return self._writing().commit(unit)
+
+    def commit_now(self, unit: Unit) -> None:
+        """Commit the unit at once, for code without an event loop. Raises as `commit` does."""
+        self._writing().commit_now(unit)
+
+    def new_run_key(self) -> int:
+        """A key no run has had."""
+        if self._last_key is None:
+            self._last_key = self.read.last_run_key()
+        self._last_key += 1
+        return self._last_key
+
+    # -- between processes
+
+    def post_request(self, kind: str, payload: Json, *, tenant: int = LOCAL_TENANT) -> int:
+        """Ask the node that holds this home for something; `read.request(number)` has the answer later.
+
+        Raises StoreBusy, StoreFull, HomeReadOnly.
+        """
+        require_writable(self.file.parent)
+        connection = opening.connect_writer(self.file, self._settings)
+        try:
+            with explained(self.file):
+                row = connection.execute(
+                    sql.REQUEST_INSERT,
+                    {"tenant": tenant, "kind": kind, "payload": pack(payload), "at": self._clock.now()},
+                ).fetchone()
+                return int(row[0])
+        finally:
+            connection.close()
+
+    def foreign_version(self) -> int:
+        """A number that changes when another process has committed: only then look for new requests."""
+        return self._writing().foreign_version()
+
+    def close(self) -> None:
+        """Commit what is queued, and free the files and the lock."""
+        self.read.close()
+        if self._writer is not None:
+            self._writer.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise Bug("a store that was opened for reading was asked to write")
+        return self._writer
+
+
+def _ready(file: Path, settings: Settings) -> None:
+    """Make the database, or bring it to the current schema. The caller holds the lock."""
+    if opening.is_new(file):
+        opening.create(file, settings)
+    elif opening.stored_revision(file, settings) != opening.REVISION:
+        from reach_workbench.storage.migrate import migrate  # 320 ms, and due only after an upgrade
+
+        connection = opening.connect_writer(file, settings)
+        try:
+            with explained(file):
+                migrate(connection)
+        finally:
+            connection.close()
+
+
+def _ready_for_readers(home: Path, file: Path, settings: Settings) -> None:
+    """Make or migrate the database under the lock, or wait while the process that holds it does so."""
+    require_writable(home)
+    pause = threading.Event()
+    for attempt in itertools.count(1):
+        try:
+            lock = Lock(home)
+        except HomeInUse:
+            if not opening.is_new(file) and opening.stored_revision(file, settings) == opening.REVISION:
+                return
+            if attempt * _PAUSE >= settings.store.busy_seconds:
+                raise
+            pause.wait(_PAUSE)
+        else:
+            try:
+                _ready(file, settings)
+            finally:
+                lock.release()
+            return
+
+
+def _reading(home: Path, file: Path, settings: Settings) -> sqlite3.Connection:
+    """A connection for reading alone, also in a folder where nothing can be written."""
+    try:
+        require_writable(home)
+    except HomeReadOnly:
+        log = file.with_name(file.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise read_only(home) from None
+        return opening.connect_reader(file, settings, frozen=True)
+    return opening.connect_reader(file, settings)

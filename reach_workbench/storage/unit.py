@@ -1,0 +1,314 @@
+"""A unit of work: everything that must be committed together, or not at all.
+
+A unit only collects statements; `Store.commit` runs them. Values are packed when they are
+added, so what is committed is what they were then. Times are milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from reach_workbench.engine.events import Event
+from reach_workbench.engine.values import Json
+from reach_workbench.errors import Bug, LeaseLost, NotFound
+from reach_workbench.storage import statements as sql
+from reach_workbench.storage.codec import split
+from reach_workbench.storage.packing import pack, squeeze
+from reach_workbench.storage.records import LOCAL_TENANT
+
+Check = Callable[[sqlite3.Cursor], None]
+"""Looks at a statement's result inside the transaction; raising refuses the whole unit."""
+
+
+class Statement(NamedTuple):
+    text: str
+    parameters: dict[str, Any]
+    check: Check | None = None
+
+
+class Unit:
+    """Statements in the order they were added. A unit is used once."""
+
+    __slots__ = ("statements",)
+
+    def __init__(self) -> None:
+        self.statements: list[Statement] = []
+
+    def add(self, text: str, parameters: dict[str, Any], check: Check | None = None) -> None:
+        """Add a statement of `statements.py`."""
+        self.statements.append(Statement(text, parameters, check))
+
+    # -- runs
+
+    def create_run(
+        self,
+        *,
+        key: int,
+        id: str,
+        program: str,
+        namespace: str,
+        name: str,
+        version: str,
+        created_at: int,
+        status: str = "pending",
+        file: str | None = None,
+        base: Path | None = None,
+        capabilities: Sequence[str] = (),
+        parent: str | None = None,
+        parent_command: int | None = None,
+        forked_from: int | None = None,
+        forked_at: int | None = None,
+        breakpoints: Sequence[str] = (),
+        secrets: Sequence[str] = (),
+        tenant: int = LOCAL_TENANT,
+    ) -> None:
+        """A new run; `key` comes from `Store.new_run_key`, `program` must have been added before.
+
+        `secrets` are names, never values.
+        """
+        self.add(
+            sql.RUN_INSERT,
+            {
+                "key": key,
+                "id": id,
+                "tenant": tenant,
+                "program": program,
+                "namespace": namespace,
+                "name": name,
+                "version": version,
+                "file": file,
+                "base": None if base is None else str(base),
+                "status": status,
+                "capabilities": _list(capabilities),
+                "created_at": created_at,
+                "parent": parent,
+                "parent_command": parent_command,
+                "forked_from": forked_from,
+                "forked_at": forked_at,
+                "breakpoints": _list(breakpoints),
+                "secrets": _list(secrets),
+            },
+        )
+
+    def update_run(self, key: int, **columns: Json) -> None:
+        """Change some of status, ended_at, output, error, breakpoints, position, waiting, secrets, next_due.
+
+        A run's `seq` and `digest` need no update: they are read from its last event.
+        """
+        text = sql.run_update(tuple(columns))
+        for name in ("output", "error", "waiting"):
+            if columns.get(name) is not None:
+                columns[name] = pack(columns[name])
+        for name in ("breakpoints", "secrets"):
+            if name in columns:
+                columns[name] = _list(columns[name])
+        columns["key"] = key
+        self.add(text, columns)
+
+    def append_events(
+        self, run_key: int, events: Sequence[Event], digests: Sequence[bytes], *, tenant: int = LOCAL_TENANT
+    ) -> None:
+        """The next events of a run, each with its full digest.
+
+        Committing the same numbers twice fails the unit: two processes can't both write a run.
+        """
+        if len(events) != len(digests):
+            raise Bug(f"{len(events)} events came with {len(digests)} digests")
+        if not events:
+            return
+        above = run_key << 32
+        for last, count, at, payload, marks in split(events, digests):
+            self.statements.append(
+                Statement(
+                    sql.EVENTS_INSERT,
+                    {
+                        "id": above | last,
+                        "tenant": tenant,
+                        "count": count,
+                        "at": at,
+                        "payload": payload,
+                        "digests": marks,
+                    },
+                )
+            )
+
+    def put_snapshot(self, run_key: int, seq: int, state: bytes, *, tenant: int = LOCAL_TENANT) -> None:
+        """The run's state after event `seq` as JSON text; replaces one at the same place."""
+        self.add(sql.SNAPSHOT_UPSERT, {"id": run_key << 32 | seq, "tenant": tenant, "state": squeeze(state)})
+
+    # -- programs and the catalog
+
+    def add_program(
+        self, *, digest: str, source: str, file: str | None, namespace: str, name: str, version: str, created_at: int
+    ) -> None:
+        """Keep a document; one that is there already stays as it is."""
+        self.add(
+            sql.PROGRAM_INSERT,
+            {
+                "digest": digest,
+                "source": source,
+                "file": file,
+                "namespace": namespace,
+                "name": name,
+                "version": version,
+                "created_at": created_at,
+            },
+        )
+
+    def add_workflow(
+        self,
+        *,
+        namespace: str,
+        name: str,
+        version: str,
+        program: str,
+        created_at: int,
+        tenant: int = LOCAL_TENANT,
+    ) -> None:
+        """Catalogue a kept program for `run: workflow`; the same name and version is replaced."""
+        self.add(
+            sql.WORKFLOW_UPSERT,
+            {
+                "tenant": tenant,
+                "namespace": namespace,
+                "name": name,
+                "version": version,
+                "program": program,
+                "created_at": created_at,
+            },
+        )
+
+    # -- jobs
+
+    def enqueue_job(
+        self,
+        *,
+        id: str,
+        kind: str,
+        created_at: int,
+        payload: Json = None,
+        run: str | None = None,
+        priority: int = 0,
+        max_attempts: int = 5,
+        next_run_at: int | None = None,
+        tenant: int = LOCAL_TENANT,
+    ) -> None:
+        """Work to lease from `next_run_at` on (at once by default); higher priorities go first."""
+        self.statements.append(
+            Statement(
+                sql.JOB_INSERT,
+                {
+                    "id": id,
+                    "tenant": tenant,
+                    "run": run,
+                    "kind": kind,
+                    "payload": None if payload is None else pack(payload),
+                    "priority": priority,
+                    "max_attempts": max_attempts,
+                    "next_run_at": created_at if next_run_at is None else next_run_at,
+                    "created_at": created_at,
+                },
+            )
+        )
+
+    def complete_job(self, id: str, token: str, *, at: int) -> None:
+        """The leased job is done. With a lease that is no longer ours the unit fails with LeaseLost."""
+        self.add(sql.JOB_COMPLETE, {"id": id, "token": token, "at": at}, _leased)
+
+    def release_job(self, id: str, token: str, *, next_run_at: int) -> None:
+        """Give the job back without counting the attempt, for `next_run_at`."""
+        self.add(sql.JOB_RELEASE, {"id": id, "token": token, "next_run_at": next_run_at}, _leased)
+
+    def fail_job(self, id: str, token: str, error: str, *, at: int, next_run_at: int | None) -> None:
+        """The attempt failed: again at `next_run_at`, or to the dead letters when that is None."""
+        if next_run_at is None:
+            self.add(sql.JOB_BURY, {"id": id, "token": token, "error": error, "at": at}, _leased)
+        else:
+            self.add(sql.JOB_RETRY, {"id": id, "token": token, "error": error, "next_run_at": next_run_at}, _leased)
+
+    def hurry_job(self, id: str, *, next_run_at: int) -> None:
+        """Bring a queued job forward; one that is leased, ended or due earlier stays as it is."""
+        self.add(sql.JOB_HURRY, {"id": id, "next_run_at": next_run_at})
+
+    # -- the rest
+
+    def audit(self, type: str, payload: Json, *, at: int, run: str | None = None, tenant: int = LOCAL_TENANT) -> None:
+        """Append to the audit trail; the database refuses to change or delete what is in it."""
+        self.add(sql.AUDIT_INSERT, {"tenant": tenant, "run": run, "type": type, "payload": pack(payload), "at": at})
+
+    def put_cloudevent(
+        self, event: dict[str, Json], *, at: int, run: str | None = None, tenant: int = LOCAL_TENANT
+    ) -> None:
+        """Log a CloudEvent with its required attributes (CloudEvents 1.0, Required Attributes)."""
+        self.add(
+            sql.CLOUDEVENT_INSERT,
+            {
+                "tenant": tenant,
+                "id": event["id"],
+                "source": event["source"],
+                "type": event["type"],
+                "payload": pack(event),
+                "at": at,
+                "run": run,
+            },
+        )
+
+    def answer_request(self, id: int, answer: Json, *, at: int) -> None:
+        """Answer a request of another process; NotFound when it was answered before."""
+        self.add(sql.REQUEST_ANSWER, {"id": id, "answer": pack(answer), "at": at}, _answered)
+
+    def forget_requests(self, *, before: int) -> None:
+        """Delete requests that were answered before this time."""
+        self.add(sql.REQUESTS_FORGET, {"before": before})
+
+    def put_node(
+        self,
+        *,
+        id: str,
+        type: str,
+        status: str,
+        at: int,
+        capabilities: Sequence[str] = (),
+        latency_ms: int | None = None,
+        load_score: int | None = None,
+        tenant: int = LOCAL_TENANT,
+    ) -> None:
+        """Register a node, or renew what is known about it."""
+        self.add(
+            sql.NODE_UPSERT,
+            {
+                "id": id,
+                "tenant": tenant,
+                "type": type,
+                "capabilities": _list(capabilities),
+                "status": status,
+                "at": at,
+                "latency_ms": latency_ms,
+                "load_score": load_score,
+            },
+        )
+
+    def add_tenant(self, *, id: int, name: str, at: int) -> None:
+        self.add(sql.TENANT_INSERT, {"id": id, "name": name, "at": at})
+
+
+def _list(texts: Sequence[str]) -> str | None:
+    return orjson.dumps(list(texts)).decode() if texts else None
+
+
+def _leased(cursor: sqlite3.Cursor) -> None:
+    if cursor.rowcount == 0:
+        raise LeaseLost(
+            "the lease on this job was lost: it expired and the job may have been given to another holder",
+            hint="nothing of this attempt was saved; give the job a heartbeat more often, or a longer lease",
+        )
+
+
+def _answered(cursor: sqlite3.Cursor) -> None:
+    if cursor.rowcount == 0:
+        raise NotFound("this request does not exist, or was answered before")

@@ -1,0 +1,210 @@
+"""The one writer: groups units of work that come at the same time into one transaction.
+
+A unit that is committed schedules a flush behind everything that is ready to run in the event
+loop, so that runs which woke up together commit together, without a thread and without a
+delay. While the disk is quick the transaction runs on the loop itself, because a hand-over to
+a thread costs more than the commit; once commits have lately been slow it runs in a thread,
+and the loop goes on with other work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from reach_workbench.clock import Clock
+from reach_workbench.errors import ReachError, StoreError
+from reach_workbench.storage.failures import explain
+from reach_workbench.storage.unit import Unit
+from reach_workbench.telemetry.crashpoints import crash_point
+
+SLOW: Final = 0.002
+"""Seconds an average commit may take on the event loop."""
+
+MEMORY: Final = 0.2
+"""Weight of the newest commit in the moving average."""
+
+_ALL_FAIL: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+    }
+)
+"""Failures of the database as a whole: trying the units one by one would help nobody."""
+
+Promise = asyncio.Future[None]
+
+
+class Writer:
+    """Owns the connection that writes. Belongs to one event loop at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, file: Path, clock: Clock) -> None:
+        self._connection = connection
+        self._file = file
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._queue: list[tuple[Unit, Promise]] = []
+        self._scheduled = False
+        self._executor: ThreadPoolExecutor | None = None
+        self._average = 0.0
+        self._version = 0
+
+    def commit(self, unit: Unit) -> Promise:
+        """Queue the unit. The future is done once it is durable, or carries the error that refused it.
+
+        Cancelling the future does not take the unit back.
+        """
+        loop = asyncio.get_running_loop()
+        promise = loop.create_future()
+        self._queue.append((unit, promise))
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._flush, loop)
+        return promise
+
+    def commit_now(self, unit: Unit) -> None:
+        """Commit the unit before returning; for code without an event loop."""
+        wrong = self._transact([unit])[0]
+        if wrong is not None:
+            raise wrong
+
+    def foreign_version(self) -> int:
+        """A number that changes when another process has committed to the database."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            finally:
+                self._lock.release()
+        return self._version
+
+    def close(self) -> None:
+        """Commit what is queued, then give up the connection."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True)
+        self._settle(self._take())
+        self._connection.close()
+
+    def _take(self) -> list[tuple[Unit, Promise]]:
+        batch, self._queue = self._queue, []
+        return batch
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._average < SLOW:
+            self._scheduled = False
+            self._settle(self._take())
+            return
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="reach-store")
+        batch = self._take()
+        work = loop.run_in_executor(self._executor, self._transact, [unit for unit, _ in batch])
+        work.add_done_callback(lambda done: self._landed(loop, batch, done))
+
+    def _landed(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        batch: list[tuple[Unit, Promise]],
+        done: asyncio.Future[list[BaseException | None]],
+    ) -> None:
+        _resolve(batch, done.result())
+        self._scheduled = bool(self._queue)
+        if self._scheduled:
+            loop.call_soon(self._flush, loop)
+
+    def _settle(self, batch: list[tuple[Unit, Promise]]) -> None:
+        if batch:
+            _resolve(batch, self._transact([unit for unit, _ in batch]))
+
+    def _transact(self, units: list[Unit]) -> list[BaseException | None]:
+        """Commit the units together; what comes back has each unit's error in its place."""
+        with self._lock:
+            try:
+                self._together(units)
+            except Exception as wrong:
+                self._roll_back()
+                if len(units) == 1 or _hits_all(wrong):
+                    return [self._explain(wrong) for _ in units]
+            else:
+                return [None] * len(units)
+            try:
+                return self._apart(units)
+            except Exception as wrong:
+                self._roll_back()
+                return [self._explain(wrong) for _ in units]
+
+    def _together(self, units: list[Unit]) -> None:
+        execute = self._connection.execute
+        crash_point("writer.before-begin")
+        execute("BEGIN IMMEDIATE")
+        for unit in units:
+            for text, parameters, check in unit.statements:
+                cursor = execute(text, parameters)
+                if check is not None:
+                    check(cursor)
+        self._finish()
+
+    def _apart(self, units: list[Unit]) -> list[BaseException | None]:
+        execute = self._connection.execute
+        outcomes: list[BaseException | None] = []
+        execute("BEGIN IMMEDIATE")
+        for unit in units:
+            execute("SAVEPOINT unit")
+            try:
+                for text, parameters, check in unit.statements:
+                    cursor = execute(text, parameters)
+                    if check is not None:
+                        check(cursor)
+            except Exception as wrong:
+                if _hits_all(wrong):
+                    raise
+                execute("ROLLBACK TO unit")
+                outcomes.append(self._explain(wrong))
+            else:
+                outcomes.append(None)
+            execute("RELEASE unit")
+        self._finish()
+        return outcomes
+
+    def _finish(self) -> None:
+        crash_point("writer.before-commit")
+        started = self._clock.elapsed()
+        self._connection.execute("COMMIT")
+        taken = self._clock.elapsed() - started
+        crash_point("writer.after-commit")
+        self._average += MEMORY * (taken - self._average)
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _explain(self, wrong: Exception) -> BaseException:
+        if isinstance(wrong, ReachError):
+            return wrong
+        if isinstance(wrong, sqlite3.Error):
+            return explain(wrong, self._file)
+        return StoreError(f"the store can't keep this: {wrong}", where=str(self._file))
+
+
+def _hits_all(wrong: Exception) -> bool:
+    code = getattr(wrong, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _ALL_FAIL
+
+
+def _resolve(batch: list[tuple[Unit, Promise]], outcomes: list[BaseException | None]) -> None:
+    for (_, promise), wrong in zip(batch, outcomes, strict=True):
+        if promise.done():
+            continue
+        if wrong is None:
+            promise.set_result(None)
+        else:
+            promise.set_exception(wrong)
