@@ -124,6 +124,9 @@ JOBS_RECLAIM: Final = """
 UPDATE jobs SET status = 'queued', lease_token = NULL, lease_until = NULL
 WHERE status = 'leased' AND lease_until <= :now
 """
+JOBS_TAKE_BACK: Final = """
+UPDATE jobs SET status = 'queued', lease_token = NULL, lease_until = NULL WHERE status = 'leased'
+"""
 JOBS_LEASE: Final = f"""
 UPDATE jobs SET status = 'leased', lease_token = :token, lease_until = :until, attempts = attempts + 1
 WHERE id IN (SELECT id FROM jobs WHERE status = 'queued' AND next_run_at <= :now
