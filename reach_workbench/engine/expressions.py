@@ -62,7 +62,7 @@ def compile_expression(source: str, *, loose: bool = False) -> Expression:
     """Compile jq text that stands without `${ }`. Raises ExpressionSyntaxError."""
     compiled = _compiled(source, loose)
     if isinstance(compiled, ExpressionSyntaxError):
-        raise compiled.with_traceback(None)
+        raise ExpressionSyntaxError(compiled.message, hint=compiled.hint, offset=compiled.offset)
     return compiled
 
 

@@ -62,7 +62,7 @@ def undefined_variables(source: str) -> frozenset[str]:
     return frozenset()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)  # some 15 KB each
 def _program(source: str, variables: tuple[str, ...]) -> Any:
     found = tokens(source)  # a comment at the end could swallow what follows
     return jq.compile(f"{_head(variables)}{source[: found[-1].end]}\n) | tojson")
