@@ -11,16 +11,13 @@ fails as a whole, with LeaseLost, when the lease was lost.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reach_workbench.clock import Clock, new_run_id
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import LeaseLost, NotFound
+from reach_workbench.errors import LeaseLost
 from reach_workbench.jobs.backoff import delay
-from reach_workbench.storage import statements as sql
-from reach_workbench.storage.reader import job_record
 from reach_workbench.storage.records import JobRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
@@ -103,30 +100,20 @@ class Queue:
         now = self._clock.now()
         token = f"{self._node}:{self._clock.entropy(12).hex()}"
         found: list[JobRecord] = []
-
-        def collect(cursor: sqlite3.Cursor) -> None:
-            found[:] = map(job_record, cursor.fetchall())
-
         unit = self._store.unit()
-        unit.add(sql.JOBS_BURY_EXPIRED, {"now": now})
-        unit.add(sql.JOBS_RECLAIM, {"now": now})
-        unit.add(sql.JOBS_LEASE, {"now": now, "token": token, "until": now + self._lease, "limit": limit}, collect)
+        unit.lease_jobs(token, now=now, until=now + self._lease, limit=limit, into=found)
         await self._store.commit(unit)
         return tuple(sorted(found, key=lambda job: (-job.priority, job.next_run_at, job.id)))
 
     async def heartbeat(self, jobs: Sequence[JobRecord]) -> tuple[JobRecord, ...]:
         """Prolong the leases. Returns the jobs that are no longer ours: stop working on them."""
         until = self._clock.now() + self._lease
-        held = [True] * len(jobs)
+        lost: set[str] = set()
         unit = self._store.unit()
-        for place, job in enumerate(jobs):
-
-            def check(cursor: sqlite3.Cursor, place: int = place) -> None:
-                held[place] = cursor.rowcount == 1
-
-            unit.add(sql.JOB_HEARTBEAT, {"id": job.id, "token": job.token, "until": until}, check)
+        for job in jobs:
+            unit.renew_job(job.id, _token(job), until=until, lost=lost)
         await self._store.commit(unit)
-        return tuple(job for job, ours in zip(jobs, held, strict=True) if not ours)
+        return tuple(job for job in jobs if job.id in lost)
 
     async def complete(self, job: JobRecord) -> None:
         """The job is done. Raises LeaseLost."""
@@ -172,23 +159,27 @@ class Queue:
         For a node that has just started: it holds the home's lock, so every lease is a dead process's.
         """
         unit = self._store.unit()
-        unit.add(sql.JOBS_TAKE_BACK, {})
+        unit.take_back_jobs()
         await self._store.commit(unit)
 
     # -- dead letters and figures
 
     async def requeue(self, id: str) -> None:
         """Try a dead letter again from the first attempt. Raises NotFound when it is none."""
-        await self._dead(sql.JOB_REQUEUE, {"id": id, "next_run_at": self._clock.now()})
+        unit = self._store.unit()
+        unit.requeue_job(id, next_run_at=self._clock.now())
+        await self._store.commit(unit)
 
     async def drop(self, id: str) -> None:
         """Delete a dead letter. Raises NotFound when it is none."""
-        await self._dead(sql.JOB_DROP, {"id": id})
+        unit = self._store.unit()
+        unit.drop_job(id)
+        await self._store.commit(unit)
 
     async def forget(self, before: int) -> None:
         """Delete jobs that were completed before this time."""
         unit = self._store.unit()
-        unit.add(sql.JOBS_FORGET, {"before": before})
+        unit.forget_jobs(before=before)
         await self._store.commit(unit)
 
     def stats(self) -> Stats:
@@ -200,15 +191,6 @@ class Queue:
             dead_letter=counts.get("dead_letter", 0),
             next_due=self._store.read.next_job_due(),
         )
-
-    async def _dead(self, text: str, parameters: dict[str, Json]) -> None:
-        def check(cursor: sqlite3.Cursor) -> None:
-            if cursor.rowcount == 0:
-                raise NotFound(f"there is no dead letter {parameters['id']!r}")
-
-        unit = self._store.unit()
-        unit.add(text, parameters, check)
-        await self._store.commit(unit)
 
 
 def _token(job: JobRecord) -> str:

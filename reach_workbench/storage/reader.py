@@ -33,6 +33,7 @@ from reach_workbench.storage.records import (
     Snapshot,
     TenantRecord,
     WorkflowRecord,
+    job_record,
 )
 from reach_workbench.storage.versions import newest
 
@@ -379,12 +380,6 @@ class Reader:
             return unpack(packed)
         except ValueError as wrong:
             raise damaged(self._file, f"a recorded value can't be read: {wrong}") from None
-
-
-def job_record(row: Any) -> JobRecord:
-    """A row of the jobs table as the record it stands for."""
-    id, tenant, run, kind, payload, *rest = row
-    return JobRecord(id, tenant, run, kind, None if payload is None else unpack(payload), *rest)
 
 
 def _encode(row: Any) -> Encoded:

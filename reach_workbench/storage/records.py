@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from reach_workbench.engine.values import Json
+from reach_workbench.storage.packing import unpack
 
 LOCAL_TENANT: Final = 1
 """The tenant of everything done on one's own machine."""
@@ -108,6 +109,12 @@ class JobRecord:
     created_at: int
     completed_at: int | None
     error: str | None
+
+
+def job_record(row: Any) -> JobRecord:
+    """A row of the jobs table as the record it stands for."""
+    id, tenant, run, kind, payload, *rest = row
+    return JobRecord(id, tenant, run, kind, None if payload is None else unpack(payload), *rest)
 
 
 @dataclass(frozen=True, slots=True)

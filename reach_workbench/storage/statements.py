@@ -133,6 +133,10 @@ WHERE id IN (SELECT id FROM jobs WHERE status = 'queued' AND next_run_at <= :now
              ORDER BY priority DESC, next_run_at, id LIMIT :limit)
 RETURNING {_JOB}
 """
+JOB_TAKE: Final = """
+UPDATE jobs SET status = 'leased', lease_token = :token, lease_until = :until, attempts = 1, completed_at = NULL
+WHERE id = :id AND status IN ('queued', 'leased', 'dead_letter')
+"""
 JOB_HEARTBEAT: Final = """
 UPDATE jobs SET lease_until = :until WHERE id = :id AND status = 'leased' AND lease_token = :token
 """

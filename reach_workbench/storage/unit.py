@@ -19,7 +19,7 @@ from reach_workbench.errors import Bug, LeaseLost, NotFound
 from reach_workbench.storage import statements as sql
 from reach_workbench.storage.codec import split
 from reach_workbench.storage.packing import pack, squeeze
-from reach_workbench.storage.records import LOCAL_TENANT
+from reach_workbench.storage.records import LOCAL_TENANT, JobRecord, job_record
 
 Check = Callable[[sqlite3.Cursor], None]
 """Looks at a statement's result inside the transaction; raising refuses the whole unit."""
@@ -216,6 +216,35 @@ class Unit:
             )
         )
 
+    def lease_jobs(self, token: str, *, now: int, until: int, limit: int, into: list[JobRecord]) -> None:
+        """Give ready jobs to the holder of `token` until `until`; once committed they are in `into`.
+
+        Jobs whose lease ran out come back first, or are buried when that was their last attempt.
+        """
+
+        def collect(cursor: sqlite3.Cursor) -> None:
+            into[:] = map(job_record, cursor.fetchall())
+
+        self.add(sql.JOBS_BURY_EXPIRED, {"now": now})
+        self.add(sql.JOBS_RECLAIM, {"now": now})
+        self.add(sql.JOBS_LEASE, {"now": now, "token": token, "until": until, "limit": limit}, collect)
+
+    def renew_job(self, id: str, token: str, *, until: int, lost: set[str]) -> None:
+        """Prolong a lease; once committed the id is in `lost` if it was no longer the token's."""
+
+        def check(cursor: sqlite3.Cursor) -> None:
+            if cursor.rowcount == 0:
+                lost.add(id)
+
+        self.add(sql.JOB_HEARTBEAT, {"id": id, "token": token, "until": until}, check)
+
+    def take_job(self, id: str, token: str, *, until: int) -> None:
+        """Lease one job by name, whatever it is due: for the node that goes on with a run because a person asked.
+
+        The unit fails with LeaseLost when there is no such job, or it is completed.
+        """
+        self.add(sql.JOB_TAKE, {"id": id, "token": token, "until": until}, _leased)
+
     def complete_job(self, id: str, token: str, *, at: int) -> None:
         """The leased job is done. With a lease that is no longer ours the unit fails with LeaseLost."""
         self.add(sql.JOB_COMPLETE, {"id": id, "token": token, "at": at}, _leased)
@@ -230,6 +259,22 @@ class Unit:
             self.add(sql.JOB_BURY, {"id": id, "token": token, "error": error, "at": at}, _leased)
         else:
             self.add(sql.JOB_RETRY, {"id": id, "token": token, "error": error, "next_run_at": next_run_at}, _leased)
+
+    def take_back_jobs(self) -> None:
+        """End every lease, whoever holds it; the attempts count."""
+        self.add(sql.JOBS_TAKE_BACK, {})
+
+    def requeue_job(self, id: str, *, next_run_at: int) -> None:
+        """Give a dead letter all its attempts again. NotFound when it is none."""
+        self.add(sql.JOB_REQUEUE, {"id": id, "next_run_at": next_run_at}, _dead)
+
+    def drop_job(self, id: str) -> None:
+        """Delete a dead letter. NotFound when it is none."""
+        self.add(sql.JOB_DROP, {"id": id}, _dead)
+
+    def forget_jobs(self, *, before: int) -> None:
+        """Delete jobs that were completed before this time."""
+        self.add(sql.JOBS_FORGET, {"before": before})
 
     def hurry_job(self, id: str, *, next_run_at: int) -> None:
         """Bring a queued job forward; one that is leased, ended or due earlier stays as it is."""
@@ -307,6 +352,11 @@ def _leased(cursor: sqlite3.Cursor) -> None:
             "the lease on this job was lost: it expired and the job may have been given to another holder",
             hint="nothing of this attempt was saved; give the job a heartbeat more often, or a longer lease",
         )
+
+
+def _dead(cursor: sqlite3.Cursor) -> None:
+    if cursor.rowcount == 0:
+        raise NotFound("this job is not among the dead letters")
 
 
 def _answered(cursor: sqlite3.Cursor) -> None:
