@@ -1,0 +1,116 @@
+"""Is the store sound? What `reach doctor` finds out; nothing here writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reach_workbench.engine.events import GENESIS, digest
+from reach_workbench.errors import HistoryDamaged, HistoryError
+from reach_workbench.settings import Settings
+from reach_workbench.storage import home, opening
+from reach_workbench.storage.failures import explained
+from reach_workbench.storage.reader import Reader
+
+_COUNTED = ("runs", "events", "snapshots", "programs", "workflows", "jobs", "audit", "requests", "cloudevents")
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was found. `problems` and `orphans` are empty in a sound store; sizes are bytes.
+
+    `counts` has the rows of each table (`events` counts chunks), `holder` the process that runs
+    the home's node, None when nobody does.
+    """
+
+    file: Path
+    revision: str
+    current: bool
+    problems: tuple[str, ...]
+    orphans: tuple[str, ...]
+    counts: dict[str, int]
+    file_bytes: int
+    log_bytes: int
+    holder: int | None
+
+    @property
+    def sound(self) -> bool:
+        return self.current and not self.problems and not self.orphans
+
+
+def examine(settings: Settings) -> Health | None:
+    """Check the whole database, which reads all of it. None when the home has none yet.
+
+    Raises StoreDamaged when it can't be read at all, StoreNewer, StoreBusy.
+    """
+    file = settings.home / home.DATABASE
+    if opening.is_new(file):
+        return None
+    revision = opening.stored_revision(file, settings)
+    connection = opening.connect_reader(file, settings)
+    try:
+        with explained(file):
+            problems = _problems(connection)
+            orphans = tuple(
+                f"{table}: row {row} names a row of {other} that does not exist"
+                for table, row, other, _ in connection.execute("PRAGMA foreign_key_check")
+            )
+            counts = {
+                table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in (_COUNTED if not problems else ())
+            }
+    finally:
+        connection.close()
+    return Health(
+        file=file,
+        revision=revision,
+        current=revision == opening.REVISION,
+        problems=problems,
+        orphans=orphans,
+        counts=counts,
+        file_bytes=file.stat().st_size,
+        log_bytes=_size(file.with_name(file.name + "-wal")),
+        holder=home.holder(settings.home),
+    )
+
+
+def check_digests(reader: Reader, run_key: int, progress: Progress | None = None) -> HistoryError | None:
+    """Follow the chain of a run's digests from its first event; what is wrong with it, None if it holds.
+
+    This proves that nothing was changed, dropped or added; that the events follow from the facts
+    takes a replay.
+    """
+    total = reader.run_by_key(run_key).seq
+    value = GENESIS
+    try:
+        for chunk in reader.chunks(run_key):
+            for event, recorded in zip(chunk.events, chunk.digests, strict=True):
+                value = digest(value, event)
+                if value[: len(recorded)] != recorded:
+                    return HistoryDamaged(
+                        f"event {event.seq} ({event.type}) does not match its digest",
+                        where=f"event {event.seq}" + (f", {event.task}" if event.task else ""),
+                        hint="restore the home from a backup",
+                    )
+            if progress is not None:
+                progress(chunk.events[-1].seq, total)
+    except HistoryError as wrong:
+        return wrong
+    return None
+
+
+def _problems(connection: sqlite3.Connection) -> tuple[str, ...]:
+    lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+    return () if lines == ["ok"] else tuple(lines)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0

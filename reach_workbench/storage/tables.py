@@ -1,0 +1,245 @@
+"""The tables and what their columns mean; `migrations/` makes exactly these.
+
+Times are milliseconds since 1970-01-01 UTC. `tenant_id` says whose the row is. Columns of
+bytes hold packed JSON (see `packing`), but for `digests` (see `codec`). Statements of the hot
+paths are in `statements.py`; this module costs 300 ms to import and is for migrations,
+integrity checks and tests.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import DDL, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Text, event, text
+from sqlmodel import Field, SQLModel
+
+_KEY = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class _Table(SQLModel):
+    """Where all tables meet: `_Table.metadata` describes the database."""
+
+
+def _key(**options: Any) -> Any:
+    return Field(default=None, sa_column=Column(_KEY, primary_key=True, **options))
+
+
+def _text(*constraints: Any, **options: Any) -> Any:
+    return Field(sa_column=Column(Text, *constraints, **{"nullable": False, **options}))
+
+
+def _maybe_text() -> Any:
+    return Field(default=None, sa_column=Column(Text))
+
+
+def _number(*constraints: Any, **options: Any) -> Any:
+    return Field(sa_column=Column(BigInteger, *constraints, **{"nullable": False, **options}))
+
+
+def _maybe_number(*constraints: Any) -> Any:
+    return Field(default=None, sa_column=Column(BigInteger, *constraints))
+
+
+def _bytes() -> Any:
+    return Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+def _maybe_bytes() -> Any:
+    return Field(default=None, sa_column=Column(LargeBinary))
+
+
+class Tenant(_Table, table=True):
+    """Whose things are whose. Tenant 1, `local`, is there from the start."""
+
+    __tablename__: ClassVar[str] = "tenants"
+    id: int | None = _key()
+    name: str = _text(unique=True)
+    created_at: int = _number()
+
+
+class Program(_Table, table=True):
+    """A workflow document as it was run or added; the digest covers its source."""
+
+    __tablename__: ClassVar[str] = "programs"
+    digest: str = _text(primary_key=True)
+    source: str = _text()
+    file: str | None = _maybe_text()
+    namespace: str = _text()
+    name: str = _text()
+    version: str = _text()
+    created_at: int = _number()
+
+
+class Workflow(_Table, table=True):
+    """The catalog of `reach add`: what a `run: workflow` reference finds."""
+
+    __tablename__: ClassVar[str] = "workflows"
+    tenant_id: int = _number(ForeignKey("tenants.id"), primary_key=True)
+    namespace: str = _text(primary_key=True)
+    name: str = _text(primary_key=True)
+    version: str = _text(primary_key=True)
+    program: str = _text(ForeignKey("programs.digest"))
+    created_at: int = _number()
+
+
+class Run(_Table, table=True):
+    """A run. `key` numbers it here, `id` names it everywhere else.
+
+    Its last event's number and digest are not repeated here: they are in `events`. `parent` is the
+    id of the run whose command `parent_command` started it. `forked_from` is the key of the run
+    whose first `forked_at` events are also its own.
+    """
+
+    __tablename__: ClassVar[str] = "runs"
+    __table_args__ = (
+        Index("runs_status", "status", "key"),
+        Index("runs_parent", "parent", sqlite_where=text("parent IS NOT NULL")),
+        Index("runs_unfinished", "key", sqlite_where=text("ended_at IS NULL")),
+    )
+    key: int | None = _key()
+    id: str = _text(unique=True)
+    tenant_id: int = _number(ForeignKey("tenants.id"))
+    program: str = _text(ForeignKey("programs.digest"))
+    namespace: str = _text()
+    name: str = _text()
+    version: str = _text()
+    file: str | None = _maybe_text()
+    base: str | None = _maybe_text()
+    status: str = _text()
+    capabilities: str | None = _maybe_text()
+    created_at: int = _number()
+    ended_at: int | None = _maybe_number()
+    output: bytes | None = _maybe_bytes()
+    error: bytes | None = _maybe_bytes()
+    parent: str | None = _maybe_text()
+    parent_command: int | None = _maybe_number()
+    forked_from: int | None = _maybe_number(ForeignKey("runs.key"))
+    forked_at: int | None = _maybe_number()
+    breakpoints: str | None = _maybe_text()
+    position: str | None = _maybe_text()
+    waiting: bytes | None = _maybe_bytes()
+    secrets: str | None = _maybe_text()
+    next_due: int | None = _maybe_number()
+
+
+class Chunk(_Table, table=True):
+    """Consecutive events of a run: `id` is `run key << 32 | number of the last event`.
+
+    `created_at` is the time of the first of the `count` events.
+    """
+
+    __tablename__: ClassVar[str] = "events"
+    id: int | None = _key()
+    tenant_id: int = _number()
+    count: int = _number()
+    created_at: int = _number()
+    payload: bytes = _bytes()
+    digests: bytes = _bytes()
+
+
+class Snapshot(_Table, table=True):
+    """A run's state after an event: `id` is `run key << 32 | number of the event`."""
+
+    __tablename__: ClassVar[str] = "snapshots"
+    id: int | None = _key()
+    tenant_id: int = _number()
+    state: bytes = _bytes()
+
+
+class Job(_Table, table=True):
+    """Leased work: status queued, leased, completed or dead_letter."""
+
+    __tablename__: ClassVar[str] = "jobs"
+    __table_args__ = (
+        Index("jobs_ready", text("priority DESC"), "next_run_at", sqlite_where=text("status = 'queued'")),
+        Index("jobs_leased", "lease_until", sqlite_where=text("status = 'leased'")),
+        Index("jobs_run", "run_id", sqlite_where=text("run_id IS NOT NULL")),
+        {"sqlite_with_rowid": False},
+    )
+    id: str = _text(primary_key=True)
+    tenant_id: int = _number()
+    run_id: str | None = _maybe_text()
+    kind: str = _text()
+    payload: bytes | None = _maybe_bytes()
+    status: str = _text()
+    lease_token: str | None = _maybe_text()
+    lease_until: int | None = _maybe_number()
+    priority: int = _number()
+    attempts: int = _number()
+    max_attempts: int = _number()
+    next_run_at: int = _number()
+    created_at: int = _number()
+    completed_at: int | None = _maybe_number()
+    error: str | None = _maybe_text()
+
+
+class Audit(_Table, table=True):
+    """Who did what: append-only, kept so by triggers."""
+
+    __tablename__: ClassVar[str] = "audit"
+    __table_args__ = (Index("audit_run", "run_id"), {"sqlite_autoincrement": True})
+    id: int | None = _key(autoincrement=True)
+    tenant_id: int = _number()
+    run_id: str | None = _maybe_text()
+    type: str = _text()
+    payload: bytes = _bytes()
+    created_at: int = _number()
+
+
+class Node(_Table, table=True):
+    """Nodes this one knows; `latency_ms` and `load_score` as last measured."""
+
+    __tablename__: ClassVar[str] = "nodes"
+    id: str = _text(primary_key=True)
+    tenant_id: int = _number()
+    type: str = _text()
+    capabilities: str | None = _maybe_text()
+    status: str = _text()
+    last_heartbeat_at: int = _number()
+    latency_ms: int | None = _maybe_number()
+    load_score: int | None = _maybe_number()
+
+
+class Request(_Table, table=True):
+    """The mailbox of the node that holds the home: what other processes ask of it, and its answers."""
+
+    __tablename__: ClassVar[str] = "requests"
+    __table_args__ = (
+        Index("requests_open", "id", sqlite_where=text("answered_at IS NULL")),
+        {"sqlite_autoincrement": True},
+    )
+    id: int | None = _key(autoincrement=True)
+    tenant_id: int = _number()
+    kind: str = _text()
+    payload: bytes = _bytes()
+    created_at: int = _number()
+    answered_at: int | None = _maybe_number()
+    answer: bytes | None = _maybe_bytes()
+
+
+class CloudEvent(_Table, table=True):
+    """CloudEvents that runs emitted (`run_id`) or that came from outside, in the order they came."""
+
+    __tablename__: ClassVar[str] = "cloudevents"
+    __table_args__ = (Index("cloudevents_id", "source", "id"),)
+    key: int | None = _key()
+    tenant_id: int = _number()
+    id: str = _text()
+    source: str = _text()
+    type: str = _text()
+    payload: bytes = _bytes()
+    received_at: int = _number()
+    run_id: str | None = _maybe_text()
+
+
+metadata = _Table.metadata
+
+for _change in ("update", "delete"):
+    event.listen(
+        metadata.tables["audit"],
+        "after_create",
+        DDL(  # type: ignore[no-untyped-call]  # it has no annotations
+            f"CREATE TRIGGER audit_no_{_change} BEFORE {_change.upper()} ON audit "
+            "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+        ),
+    )
