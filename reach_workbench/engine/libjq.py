@@ -25,8 +25,8 @@ from reach_workbench.engine.values import Json
 LARGEST: Final = 1.7976931348623157e308
 """What jq makes of a number beyond a double's range."""
 
-MAX_DEPTH: Final = 500
-"""How deeply a value may be nested to go into jq or to come out of it."""
+MAX_DEPTH: Final = 250
+"""How deeply a value may be nested to go into jq or to come out of it; `canonical` takes a document around it."""
 
 _INTEGRAL_FLOATS: Final = (b".0,", b".0]", b".0}", b"e16", b"e17", b"e18", b"e19", b"e20")
 """Marks of a float that canonical JSON writes as an integer, the way orjson writes it. May occur in text too."""
@@ -137,7 +137,7 @@ def encode(values: list[Json]) -> str:
         return text.decode()
     except (TypeError, RecursionError):
         pass  # an integer beyond 64 bits, more than 254 levels, or not JSON at all
-    _check_depth(values)
+    _check_depth(values, "the data")
     try:
         return json.dumps(
             _plain_numbers(values), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
@@ -147,23 +147,21 @@ def encode(values: list[Json]) -> str:
 
 
 def decode(text: str) -> Json:
-    """A result of jq as a value; integers keep all their digits. Raises Fault."""
-    if _LONG_NUMBER.search(text) is None:
-        try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError:
-            pass  # a number beyond a double's range, or too deep
-    depth = deepest = 0
+    """JSON text as a value; integers keep all their digits. Raises Fault when it is nested too deeply."""
+    try:
+        value = orjson.loads(text) if _LONG_NUMBER.search(text) is None else _loads(text)
+    except orjson.JSONDecodeError:  # a number beyond a double's range, or very deep
+        value = _loads(text)
     if text.count("[") + text.count("{") > MAX_DEPTH:
-        for letter in re.sub(r'"(?:[^"\\]|\\.)*"', "", text):
-            if letter in "[{":
-                depth += 1
-                deepest = max(depth, deepest)
-            elif letter in "]}":
-                depth -= 1
-    if deepest > MAX_DEPTH:
-        raise Fault("expression", f"the result is nested deeper than {MAX_DEPTH} levels")
-    return json.loads(text, parse_int=_integer, parse_float=_double)
+        _check_depth([value], "the result")
+    return value
+
+
+def _loads(text: str) -> Json:
+    try:
+        return json.loads(text, parse_int=_integer, parse_float=_double)
+    except RecursionError:
+        raise Fault("expression", f"the result is nested deeper than {MAX_DEPTH} levels") from None
 
 
 def _integer(digits: str) -> int | float:
@@ -184,19 +182,18 @@ def _plain_numbers(value: Json) -> Json:
     return value
 
 
-def _check_depth(value: Json) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 2):
-        below: list[Json] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, (list, tuple)):
-                below.extend(item)
-        if not below:
+def _check_depth(values: list[Json], what: str) -> None:
+    level: list[Json] = [values]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            part
+            for item in level
+            for part in (item.values() if isinstance(item, dict) else item)
+            if isinstance(part, (dict, list))
+        ]
+        if not level:
             return
-        level = below
-    raise Fault("expression", f"the data is nested deeper than {MAX_DEPTH} levels")
+    raise Fault("expression", f"{what} is nested deeper than {MAX_DEPTH} levels")
 
 
 _PLACE: Final = re.compile(r" at <top-level>, line (\d+)(?:, column (\d+))?:?\s*$")

@@ -11,25 +11,38 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.values import Json
 
 PLACEHOLDER: Final = re.compile("⟦secret:([^⟧]*)⟧")
-"""The name of the secret and the JSON pointer of the leaf inside it, e.g. `⟦secret:github/token⟧`."""
+"""The name of the secret and the JSON pointer of the leaf inside it, e.g. `⟦secret:github/token⟧`.
+
+Beside the pointer's own escapes (RFC 6901) `~2` stands for the closing bracket.
+"""
+
+_ESCAPES: Final = {"~": "~0", "/": "~1", "⟧": "~2"}
+_ESCAPED: Final = re.compile("~[012]")
+_PLAIN: Final = {escape: letter for letter, escape in _ESCAPES.items()}
 
 
 def shape(name: str, value: Json) -> Json:
     """A secret's value with each leaf replaced by its placeholder; objects and arrays keep their form."""
+    return _shape(_escape(name), value)
+
+
+def _shape(path: str, value: Json) -> Json:
     if isinstance(value, dict):
-        return {key: shape(f"{name}/{_escape(key)}", part) for key, part in value.items()}
+        return {key: _shape(f"{path}/{_escape(key)}", part) for key, part in value.items()}
     if isinstance(value, list):
-        return [shape(f"{name}/{place}", part) for place, part in enumerate(value)]
-    return f"⟦secret:{name}⟧"
+        return [_shape(f"{path}/{place}", part) for place, part in enumerate(value)]
+    return f"⟦secret:{path}⟧"
 
 
 def reveal(value: Json, secrets: dict[str, Json]) -> Json:
-    """`value` with every placeholder replaced; a string that is one placeholder keeps the leaf's type.
+    """`value` with every placeholder replaced, in the names of members too.
 
-    Raises KeyError when a placeholder names a secret that is not among `secrets`.
+    A string that is one placeholder takes the leaf's type; inside other text a leaf that is
+    no string stands as JSON. Raises KeyError when a placeholder names nothing in `secrets`.
     """
     if isinstance(value, str):
         if "⟦secret:" not in value:
@@ -37,22 +50,30 @@ def reveal(value: Json, secrets: dict[str, Json]) -> Json:
         whole = PLACEHOLDER.fullmatch(value)
         if whole:
             return _find(whole[1], secrets)
-        return PLACEHOLDER.sub(lambda found: str(_find(found[1], secrets)), value)
+        return PLACEHOLDER.sub(lambda found: _text(_find(found[1], secrets)), value)
     if isinstance(value, dict):
-        return {key: reveal(part, secrets) for key, part in value.items()}
+        return {_text(reveal(key, secrets)): reveal(part, secrets) for key, part in value.items()}
     if isinstance(value, list):
         return [reveal(part, secrets) for part in value]
     return value
 
 
+def _text(leaf: Json) -> str:
+    return leaf if isinstance(leaf, str) else canonical(leaf).decode()
+
+
 def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
+    return "".join(_ESCAPES.get(letter, letter) for letter in key)
 
 
 def _find(path: str, secrets: dict[str, Json]) -> Json:
-    name, *steps = path.split("/")
-    value = secrets[name]
-    for step in steps:
-        key = step.replace("~1", "/").replace("~0", "~")
-        value = value[int(key)] if isinstance(value, list) else value[key]
+    value: Json = secrets
+    for step in path.split("/"):
+        key = _ESCAPED.sub(lambda found: _PLAIN[found[0]], step)
+        if isinstance(value, dict):
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            raise KeyError(key)
     return value
