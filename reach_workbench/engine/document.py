@@ -15,6 +15,7 @@ from typing import Any, Final
 from reach_workbench.engine.document_scalars import BadScalar, resolve
 from reach_workbench.engine.findings import Findings, Position
 from reach_workbench.engine.tree import Node
+from reach_workbench.engine.values import Json
 
 _UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What YAML does not allow in a text as it is (YAML 1.2.2, section 5.1)."""
@@ -49,6 +50,19 @@ def read_document(text: str, findings: Findings, limits: DocumentLimits) -> Node
         return _Reader(findings, limits).read(text.removeprefix("\ufeff"))
     except _Refused:
         return None
+
+
+def load_plain(text: str, limits: DocumentLimits | None = None) -> Json:
+    """The value of a YAML or JSON text that is no workflow, such as a fetched schema.
+
+    Raises ValueError that says what is wrong and where.
+    """
+    findings = Findings("", text)
+    node = read_document(text, findings, limits or DocumentLimits())
+    if node is None or findings.failed:
+        first = findings.diagnostics()[0]
+        raise ValueError(f"line {first.line}, column {first.column}: {first.message}")
+    return node.plain
 
 
 def _screen(text: str, findings: Findings, limits: DocumentLimits) -> None:

@@ -26,6 +26,7 @@ from reach_workbench.engine.grammar_values import (
     ERROR,
     ERROR_FILTER,
     EXPORT,
+    EXPRESSION,
     INPUT,
     LIFETIME,
     NAME,
@@ -107,10 +108,12 @@ def _call(place: Place) -> Record:
 
 _PROCESS: Final[dict[str, Shape]] = {
     "stdin": TEXT,
-    "arguments": Either("a list of texts", (Series(TEXT), Table(ANY), TEXT)),
+    "arguments": Either("a list of texts", (Series(TEXT), EXPRESSION)),
     "environment": OBJECT,
 }
-"""`arguments` was an object in version 1.0.0 of the DSL."""
+
+_SCRIPT_ARGUMENTS: Final = Either("a list of texts or an object", (Series(TEXT), OBJECT, EXPRESSION))
+"""The members of an object are the script's variables (dsl.md, Creating a Custom Function)."""
 
 _PROCESSES: Final[dict[str, Shape]] = {
     "container": Record(
@@ -129,7 +132,7 @@ _PROCESSES: Final[dict[str, Shape]] = {
     ),
     "script": Record(
         "a script",
-        {**_PROCESS, "language": NAME, "code": TEXT, "source": RESOURCE},
+        {**_PROCESS, "arguments": _SCRIPT_ARGUMENTS, "language": NAME, "code": TEXT, "source": RESOURCE},
         required=("language",),
         rules=(OneOf(("code", "source")),),
     ),
