@@ -55,7 +55,7 @@ def test_the_pins_are_complete_on(root: Path, platform: dict[str, str]) -> None:
 
 def test_an_old_python_is_refused_with_advice(root: Path, tmp_path: Path) -> None:
     old = tmp_path / "python3"
-    old.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo Python 3.9.1\n", "utf-8")
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.1\n', "utf-8")
     old.chmod(0o755)
     shell = shutil.which("sh")
     assert shell is not None
