@@ -126,7 +126,22 @@ class HistoryError(ReachError):
 
 
 class HistoryDamaged(HistoryError):
+    """`seq` is the first event that is known to be damaged, `task` its task where that could still be read."""
+
     code = "history-damaged"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        seq: int | None = None,
+        task: str | None = None,
+        where: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.seq = seq
+        self.task = task
 
 
 class HistoryDiverged(HistoryError):

@@ -7,18 +7,20 @@ or a place in `tasks` counted from 1, `frame` 0 for the frame expected here, n+1
 a negative distance from the expected one. Zeros at the end are left out. Later event versions
 put their number first: `[version, tasks, events]`.
 
-Digests: the first 4 bytes of each event's digest, then all 32 bytes of the last one's. The 4
-bytes name the first event that differs; the 32 prove the chunk.
+Digests: the first 4 bytes of each event's digest, all 32 bytes of the last one's, and the CRC-32
+of the payload. The 4 bytes name the first event that differs; the 32 prove the chunk; the CRC
+finds a change that leaves every value as it was, such as `1.0` turned into `1e0`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
+from zlib import crc32
 
-from reach_workbench.engine.events import TYPES, VERSION, Event
+from reach_workbench.engine.events import TYPES, VERSION, Event, digest
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import HistoryDamaged, HistoryUnknown
+from reach_workbench.errors import HistoryDamaged, HistoryError, HistoryUnknown
 from reach_workbench.storage.packing import pack, unpack
 
 CHUNK_EVENTS: Final = 512
@@ -26,6 +28,9 @@ CHUNK_EVENTS: Final = 512
 
 CHUNK_BYTES: Final = 1024 * 1024
 """A chunk of several events with a longer payload than this is split."""
+
+RESTORE: Final = "restore the home from a backup, or export and fork the run before that event"
+"""What to do about a damaged history."""
 
 MARK: Final = 4
 """Bytes kept of the digests inside a chunk."""
@@ -72,8 +77,9 @@ def _fit(events: Sequence[Event], digests: Sequence[bytes]) -> Iterator[Encoded]
         yield from _fit(events[:middle], digests[:middle])
         yield from _fit(events[middle:], digests[middle:])
         return
-    marks = b"".join([digest[:MARK] for digest in digests[:-1]]) + digests[-1]
-    yield Encoded(events[-1].seq, len(events), events[0].at, payload, marks)
+    marks = [digest[:MARK] for digest in digests]
+    marks[-1] = digests[-1] + crc32(payload).to_bytes(4, "big")
+    yield Encoded(events[-1].seq, len(events), events[0].at, payload, b"".join(marks))
 
 
 def encode(events: Sequence[Event], version: int = VERSION) -> bytes:
@@ -114,12 +120,13 @@ def encode(events: Sequence[Event], version: int = VERSION) -> bytes:
 def decode(encoded: Encoded, run: str, version: int = VERSION, upcasts: Mapping[int, Upcast] = UPCASTS) -> Chunk:
     """The events and digests of one row, in today's form.
 
-    Raises HistoryDamaged naming the run and the first event when the bytes can't be what was
+    Raises HistoryDamaged naming the run and the first event when the bytes are not what was
     written, HistoryUnknown for a version or type this program does not know.
     """
     first = encoded.last_seq - encoded.length + 1
     where = f"run {run}, event {first}"
     try:
+        digests = _digests(encoded)
         recorded, tasks, rows = _open(encoded.payload)
         if recorded > version:
             raise HistoryUnknown(
@@ -127,21 +134,43 @@ def decode(encoded: Encoded, run: str, version: int = VERSION, upcasts: Mapping[
                 where=where,
                 hint="open the run with a newer version of reach",
             )
-        if len(rows) != encoded.length or encoded.length < 1:
-            raise ValueError("events are missing")
+        if len(rows) != encoded.length:
+            raise ValueError("their number is not the recorded one")
         events = _events(tasks, rows, first, encoded.at)
-        digests = _digests(encoded.digests, len(events))
     except (ValueError, TypeError, IndexError, RecursionError) as wrong:
         raise HistoryDamaged(
             f"the recorded events {first} to {encoded.last_seq} can't be read: {wrong}",
+            seq=first,
             where=where,
-            hint="restore the home from a backup, or export the run up to the event before",
+            hint=RESTORE,
         ) from None
     except KeyError as wrong:
         raise HistoryUnknown(f"an event has the unknown type number {wrong}", where=where) from None
     for old in range(recorded, version):
         events = [upcasts[old](event) for event in events]
     return Chunk(events, digests, recorded)
+
+
+def blame(encoded: Encoded, before: bytes) -> Event | None:
+    """The first event of a damaged row that does not fit its digest, if that much can be read of it.
+
+    `before` is the digest of the event before the row.
+    """
+    checksum = crc32(encoded.payload).to_bytes(4, "big")
+    try:
+        chunk = decode(encoded._replace(digests=encoded.digests[:-4] + checksum), "")
+        for event, mark in zip(chunk.events, chunk.digests, strict=True):
+            before = digest(before, event)
+            if before[: len(mark)] != mark:
+                return event
+    except (HistoryError, TypeError, ValueError):
+        pass
+    return None
+
+
+def last_digest(digests: bytes) -> bytes:
+    """The full digest of a row's last event, from its digests column."""
+    return digests[-36:-4]
 
 
 def _open(payload: bytes) -> tuple[int, list[str | None], list[list[Json]]]:
@@ -185,10 +214,13 @@ def _events(tasks: list[str | None], rows: list[list[Json]], seq: int, at: int) 
     return events
 
 
-def _digests(marks: bytes, count: int) -> list[bytes]:
-    inner = (count - 1) * MARK
-    if len(marks) != inner + 32:
+def _digests(encoded: Encoded) -> list[bytes]:
+    inner = (encoded.length - 1) * MARK
+    marks = encoded.digests
+    if inner < 0 or len(marks) != inner + 36:
         raise ValueError("digests are missing")
+    if crc32(encoded.payload) != int.from_bytes(marks[-4:], "big"):
+        raise ValueError("the bytes don't fit their checksum")
     digests = [marks[place : place + MARK] for place in range(0, inner, MARK)]
-    digests.append(marks[inner:])
+    digests.append(last_digest(marks))
     return digests

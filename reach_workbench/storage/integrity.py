@@ -11,6 +11,7 @@ from reach_workbench.engine.events import GENESIS, digest
 from reach_workbench.errors import HistoryDamaged, HistoryError
 from reach_workbench.settings import Settings
 from reach_workbench.storage import home, opening
+from reach_workbench.storage.codec import RESTORE
 from reach_workbench.storage.failures import explained
 from reach_workbench.storage.reader import Reader
 
@@ -94,8 +95,10 @@ def check_digests(reader: Reader, run_key: int, progress: Progress | None = None
                 if value[: len(recorded)] != recorded:
                     return HistoryDamaged(
                         f"event {event.seq} ({event.type}) does not match its digest",
+                        seq=event.seq,
+                        task=event.task,
                         where=f"event {event.seq}" + (f", {event.task}" if event.task else ""),
-                        hint="restore the home from a backup",
+                        hint=RESTORE,
                     )
             if progress is not None:
                 progress(chunk.events[-1].seq, total)

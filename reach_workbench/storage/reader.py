@@ -13,11 +13,11 @@ from typing import Any, Final, cast
 
 import orjson
 
-from reach_workbench.engine.events import GENESIS, digest
+from reach_workbench.engine.events import GENESIS, Event, digest
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import HistoryDamaged, NotFound, UsageError
 from reach_workbench.storage import statements as sql
-from reach_workbench.storage.codec import Chunk, Encoded, decode
+from reach_workbench.storage.codec import RESTORE, Chunk, Encoded, blame, decode, last_digest
 from reach_workbench.storage.failures import damaged, explained
 from reach_workbench.storage.packing import stretch, unpack
 from reach_workbench.storage.records import (
@@ -126,7 +126,7 @@ class Reader:
             if last <= after or first >= until:
                 continue
             for encoded in self._encoded(key, max(after, first), min(until, last)):
-                chunk = decode(encoded, id)
+                chunk = self._decode(run_key, id, encoded)
                 start = encoded.last_seq - encoded.length + 1
                 events, digests = chunk.events, chunk.digests
                 low = max(expected - start, 0)
@@ -147,7 +147,7 @@ class Reader:
             above = key << 32
             rows = self._rows(sql.EVENTS_LAST, after=above | first, until=above | last)
             if rows:
-                return decode(_encode(rows[0]), id)
+                return self._decode(run_key, id, _encode(rows[0]))
             if last < SEQ_MAX:
                 for chunk in self.chunks(run_key, last - 1, last):
                     return chunk
@@ -166,18 +166,14 @@ class Reader:
             encoded = next(self._encoded(key, seq - 1, SEQ_MAX), None)
             if encoded is None or encoded.last_seq - encoded.length >= seq:
                 raise _missing(id, seq)
-            chunk = decode(encoded, id)
             if encoded.last_seq == seq:
-                return chunk.digests[-1]
+                return last_digest(encoded.digests)
+            chunk = decode(encoded, id)
             value = self.digest_at(run_key, encoded.last_seq - encoded.length)
             for event, mark in zip(chunk.events, chunk.digests, strict=True):
                 value = digest(value, event)
                 if value[: len(mark)] != mark:
-                    raise HistoryDamaged(
-                        f"event {event.seq} does not match its digest",
-                        where=f"run {id}, event {event.seq}",
-                        hint="`reach verify` compares the whole run",
-                    )
+                    raise _differs(id, event)
                 if event.seq == seq:
                     break
             return value
@@ -218,6 +214,15 @@ class Reader:
         """Where the run's own snapshots are."""
         above = run_key << 32
         return tuple(row[0] & SEQ_MAX for row in self._rows(sql.SNAPSHOT_IDS, after=above, until=above | SEQ_MAX))
+
+    def _decode(self, run_key: int, id: str, encoded: Encoded) -> Chunk:
+        try:
+            return decode(encoded, id)
+        except HistoryDamaged:
+            event = blame(encoded, self.digest_at(run_key, encoded.last_seq - encoded.length))
+            if event is None:
+                raise
+            raise _differs(id, event) from None
 
     def _encoded(self, key: int, after: int, until: int) -> Iterator[Encoded]:
         """Rows that hold events after `after`, up to the row that holds `until`."""
@@ -335,7 +340,7 @@ class Reader:
         (ended_at, output, error, parent, parent_command, forked_from, forked_at) = row[12:19]
         (breakpoints, position, waiting, secrets, next_due, last_id, digests) = row[19:]
         if last_id is not None:
-            seq, last = last_id & SEQ_MAX, digests[-32:]
+            seq, last = last_id & SEQ_MAX, last_digest(digests)
         elif forked_at is not None:
             seq, last = forked_at, self.digest_at(forked_from, forked_at)
         else:
@@ -391,9 +396,20 @@ def _texts(column: str | None) -> tuple[str, ...]:
     return () if column is None else tuple(cast(list[str], orjson.loads(column)))
 
 
+def _differs(run: str, event: Event) -> HistoryDamaged:
+    return HistoryDamaged(
+        f"event {event.seq} ({event.type}) does not match its digest",
+        seq=event.seq,
+        task=event.task,
+        where=f"run {run}, event {event.seq}" + (f", {event.task}" if event.task else ""),
+        hint=RESTORE,
+    )
+
+
 def _missing(run: str, seq: int) -> HistoryDamaged:
     return HistoryDamaged(
         f"event {seq} is missing from the store",
+        seq=seq,
         where=f"run {run}, event {seq}",
-        hint="restore the home from a backup; `reach doctor` checks the store",
+        hint=RESTORE,
     )
