@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.compile_access import endpoint
@@ -35,16 +34,14 @@ __all__ = ["Compilation", "DocumentLimits", "FunctionCompilation", "compile_docu
 _LIMITS: Final = DocumentLimits()
 
 
-@dataclass(frozen=True, slots=True)
-class Compilation:
+class Compilation(NamedTuple):
     """`program` is None exactly if there is an error among the diagnostics, which are in the source's order."""
 
     program: Program | None
     diagnostics: tuple[Diagnostic, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionCompilation:
+class FunctionCompilation(NamedTuple):
     """`task` is None exactly if there is an error among the diagnostics."""
 
     task: Task | None
@@ -95,7 +92,7 @@ def compile_function(
         if node is not None:
             place = Place(node)
             check(place, TASK, findings, loose=loose)
-            session = Session(findings, compile_block, compile_task, loose)
+            session = Session(findings, compile_block, compile_task, loose=loose)
             task = compile_task(session, place, reference, Ground(), name=name)
     except RecursionError:
         _too_deep(findings, limits)
@@ -106,7 +103,8 @@ def _program(place: Place, text: str, findings: Findings, functions: Collection[
     loose = place.dig("evaluate", "mode")
     is_loose = loose is not None and loose.text == "loose"
     check(place, WORKFLOW_GRAMMAR, findings, loose=is_loose)
-    session = Session(findings, compile_block, compile_task, is_loose, registered=functions)
+    session = Session(findings, compile_block, compile_task, loose=is_loose)
+    session.registered = functions
     if (use := place.get("use")) is not None:
         session.use = use
     declared = session.use.get("secrets")

@@ -14,7 +14,7 @@ from reach_workbench.engine.program import Resource
 from reach_workbench.engine.templates import Constant, Template
 from reach_workbench.engine.tree import Place
 
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLAIN: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 def resource(session: Session, place: Place | None, names: Names) -> Resource | None:
@@ -89,4 +89,4 @@ def _settings(session: Session, place: Place, names: Names) -> Template:
 
 def secret_path(name: str) -> str:
     """The expression that gives the whole secret `name`."""
-    return f"$secrets.{name}" if _PLAIN.fullmatch(name) else f"$secrets[{orjson.dumps(name).decode()}]"
+    return f"$secrets.{name}" if re.fullmatch(_PLAIN, name) else f"$secrets[{orjson.dumps(name).decode()}]"

@@ -14,8 +14,8 @@ from reach_workbench.engine.program import Call, CallFunction, Resource, Task
 from reach_workbench.engine.templates import Constant, Expression, ObjectTemplate, Template, Text, UriTemplate
 from reach_workbench.engine.tree import Place, pointer_step
 
-_CATALOGED: Final = re.compile(r"(?P<name>[^:@/\s]+):(?P<version>[^:@/\s]+)@(?P<catalog>[^@/\s]+)")
-_URL: Final = re.compile(r"(?:https?|file)://\S+")
+_CATALOGED: Final = r"(?P<name>[^:@/\s]+):(?P<version>[^:@/\s]+)@(?P<catalog>[^@/\s]+)"
+_URL: Final = r"(?:https?|file)://\S+"
 
 
 def call_function(session: Session, place: Place, arguments: Place | None, ground: Ground) -> Call | CallFunction:
@@ -24,9 +24,9 @@ def call_function(session: Session, place: Place, arguments: Place | None, groun
     given = session.template(arguments, ground.definition) if arguments is not None else None
     if (definition := session.declared("functions", name)) is not None:
         return CallFunction(name, given, _own(session, name, definition, place, ground), None)
-    if _URL.fullmatch(name):
+    if re.fullmatch(_URL, name):
         return CallFunction(name, given, None, Resource(None, Constant({"uri": name})))
-    found = _CATALOGED.fullmatch(name)
+    found = re.fullmatch(_CATALOGED, name)
     if found is None:
         _unknown(session, place, name)
         return CallFunction(name, given, None, None)

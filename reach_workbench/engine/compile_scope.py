@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 WORKFLOW_INPUT: Final = frozenset({"secrets", "workflow", "runtime"})
 WORKFLOW: Final = WORKFLOW_INPUT | {"context"}
@@ -18,8 +17,7 @@ ARGUMENTS: Final = EXPORT
 """All runtime expression arguments."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(NamedTuple):
     """What surrounds a block of tasks.
 
     `variables` are those that loops, caught errors and event iterators around it have defined.
@@ -31,7 +29,7 @@ class Ground:
 
     def knowing(self, *names: str) -> Ground:
         """The ground below a loop or a catch that defines `names`."""
-        return replace(self, variables=self.variables | set(names))
+        return self._replace(variables=self.variables | set(names))
 
     @property
     def before_input(self) -> frozenset[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from reach_workbench.engine.compile_scope import ARGUMENTS, Ground
@@ -20,8 +19,6 @@ from reach_workbench.engine.grammar import guess
 from reach_workbench.engine.program import Block, Extension, Task
 from reach_workbench.engine.templates import ArrayTemplate, Constant, Expression, ObjectTemplate, Template, Text
 from reach_workbench.engine.tree import Place, plant
-
-_EMPTY: Final = Place(plant({}))
 
 Names = frozenset[str]
 """The variables in scope."""
@@ -60,28 +57,30 @@ class Site(NamedTuple):
         return self.ground.definition
 
 
-@dataclass(slots=True)
 class Session:
     """The state of one compilation.
 
     `use` is the document's `use`, empty where a function stands alone; `secrets` the declared
     ones, None if nobody knows. `registered` are the `name:version` of the node's functions, None
     if nobody knows. `block` and `task` compile what is nested, whatever its kind. `tasks` keeps
-    the place of each reference from when its task is begun.
+    the place of each reference from when its task is begun. `functions` holds those of the
+    document that are compiled, with and without extensions; `calling` those under way. `used`
+    are the components that were looked up.
     """
 
-    findings: Findings
-    block: BlockCompiler
-    task: TaskCompiler
-    loose: bool = False
-    use: Place = _EMPTY
-    secrets: frozenset[str] | None = None
-    registered: Collection[str] | None = None
-    tasks: dict[str, Task | None] = field(default_factory=dict)
-    extensions: tuple[tuple[str, Extension], ...] = ()
-    functions: dict[tuple[str, bool], Task] = field(default_factory=dict)
-    calling: list[str] = field(default_factory=list)
-    used: set[tuple[str, str]] = field(default_factory=set)
+    def __init__(self, findings: Findings, block: BlockCompiler, task: TaskCompiler, *, loose: bool = False) -> None:
+        self.findings = findings
+        self.block = block
+        self.task = task
+        self.loose = loose
+        self.use = Place(plant({}))
+        self.secrets: frozenset[str] | None = None
+        self.registered: Collection[str] | None = None
+        self.tasks: dict[str, Task | None] = {}
+        self.extensions: tuple[tuple[str, Extension], ...] = ()
+        self.functions: dict[tuple[str, bool], Task] = {}
+        self.calling: list[str] = []
+        self.used: set[tuple[str, str]] = set()
 
     def declared(self, group: str, name: str) -> Place | None:
         """The component `name` of `use.GROUP`, which then counts as used."""

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from reach_workbench.engine.document_scalars import BadScalar, resolve
 from reach_workbench.engine.findings import Findings, Position
 from reach_workbench.engine.tree import Node
 from reach_workbench.engine.values import Json
 
-_UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 """What YAML does not allow in a text as it is (YAML 1.2.2, section 5.1)."""
 
 _CORE_TAG: Final = "tag:yaml.org,2002:"
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentLimits:
+class DocumentLimits(NamedTuple):
     """What a document may cost; each is a setting `limits.NAME`.
 
     `document_bytes` limits the text as UTF-8, and the text once aliases are expanded.
@@ -69,7 +67,7 @@ def _screen(text: str, findings: Findings, limits: DocumentLimits) -> None:
     size = len(text) if len(text) > limits.document_bytes else len(text.encode("utf-8", "surrogatepass"))
     if size > limits.document_bytes:
         _over(findings, Position(1, 1), f"the document has more than {limits.document_bytes} bytes", "document_bytes")
-    found = _UNPRINTABLE.search(text, 1 if text.startswith("\ufeff") else 0)
+    found = _UNPRINTABLE.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
         column = found.start() - text.rfind("\n", 0, found.start())

@@ -11,9 +11,9 @@ from reach_workbench.engine.tree import Sort
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE: Final = frozenset({"true", "True", "TRUE"})
 _FALSE: Final = frozenset({"false", "False", "FALSE"})
-_INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_INTEGER: Final = r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
+_FLOAT: Final = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+_NOT_FINITE: Final = r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 _TAG: Final = "tag:yaml.org,2002:"
 _LEAST, _MOST = -(2**63), 2**64 - 1
 """Integers beyond these are read as floating point by JSON libraries, and lose digits."""
@@ -61,14 +61,14 @@ def _resolve_plain(text: str) -> Resolved:
         return "boolean", False
     if text[0] not in "-+.0123456789":
         return "text", _joined(text)
-    if _INTEGER.fullmatch(text):
+    if re.fullmatch(_INTEGER, text):
         return "number", _integer(text)
-    if _FLOAT.fullmatch(text):
+    if re.fullmatch(_FLOAT, text):
         number = float(text)
         if math.isinf(number):
             raise BadScalar("number-too-large", "the number is too large for JSON", "put it in quotes")
         return "number", number
-    if _NOT_FINITE.fullmatch(text):
+    if re.fullmatch(_NOT_FINITE, text):
         raise BadScalar("not-finite", f"JSON can't carry {text}", "use a finite number, or put it in quotes")
     return "text", _joined(text)
 

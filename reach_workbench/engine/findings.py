@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from reach_workbench.engine.diagnostics import Diagnostic, Severity
 from reach_workbench.engine.tree import Node, Place, pointer_step
@@ -12,8 +12,7 @@ MOST: Final = 100
 """Findings kept of one document: nobody reads more, and a hostile document could cause millions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A line and a column of the source, both counted from 1."""
 
     line: int

@@ -1,12 +1,12 @@
 """The vocabulary of the grammar tables: what a value of a document may look like.
 
-A shape is immutable data; `engine.grammar` walks a document and the shapes side by side.
+A shape is immutable data; `engine.grammar` walks a document and the shapes side by side. They
+are named tuples because a dozen dataclasses would take 5 ms to define in every process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from reach_workbench.engine.findings import Findings
@@ -21,8 +21,7 @@ class Flaw(NamedTuple):
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """A string: one of `choices` if there are any, and without a flaw that `test` finds.
 
     `expression`: it must be a `${ }` expression. `computed`: it may be one, and is then not
@@ -36,42 +35,36 @@ class Text:
     computed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """An integer between `least` and `most`."""
 
     least: int | None = None
     most: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(NamedTuple):
     """true or false."""
 
 
-@dataclass(frozen=True, slots=True)
-class Anything:
+class Anything(NamedTuple):
     """Any JSON value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """An object with names of the author's own, at least `least` of them."""
 
     values: Shape
     least: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """A list with at least `least` items."""
 
     items: Shape
     least: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A list of objects with one member each, whose key is the name of a `noun`."""
 
     noun: str
@@ -79,16 +72,14 @@ class Named:
     least: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(NamedTuple):
     """The first of `options` that takes a value of the sort at hand."""
 
     says: str
     options: tuple[Shape, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(NamedTuple):
     """Of `names`, at least `least` and at most `most` are given (None: as many as you like)."""
 
     names: tuple[str, ...]
@@ -96,16 +87,14 @@ class OneOf:
     most: int | None = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Instead:
+class Instead(NamedTuple):
     """Either `name` alone is given, or all of `of`, perhaps with others."""
 
     name: str
     of: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """Where `name` is given (and is `value`, if one is named), `other` is needed as well."""
 
     name: str
@@ -114,8 +103,7 @@ class Needs:
     code: str = "missing-property"
 
 
-@dataclass(frozen=True, slots=True)
-class OnlyWith:
+class OnlyWith(NamedTuple):
     """`name` makes sense only where `other` is `value`."""
 
     name: str
@@ -126,8 +114,7 @@ class OnlyWith:
 Rule: TypeAlias = OneOf | Instead | Needs | OnlyWith
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """An object with known properties. `says` names it in messages.
 
     `others`: whether unknown properties are refused, allowed, or allowed with a warning.
@@ -140,11 +127,10 @@ class Record:
     others: Literal["refuse", "warn", "allow"] = "refuse"
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """An object whose shape depends on what it holds; None after reporting that nothing fits."""
 
-    choose: Callable[[Place, Findings], Record | None] = field(repr=False)
+    choose: Callable[[Place, Findings], Record | None]
 
 
 Shape: TypeAlias = Text | Whole | Truth | Anything | Table | Series | Named | Either | Record | Chosen
