@@ -8,7 +8,8 @@ from typing import Any
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, StaticPool, create_engine, event
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 from reach_workbench.storage.opening import MIGRATIONS
 
@@ -17,11 +18,19 @@ def migrate(connection: sqlite3.Connection, target: str = "head") -> None:
     """Run the migrations that are missing, each in one transaction with its own record.
 
     The connection must be in autocommit mode (`isolation_level=None`) and stays open.
+    Raises sqlite3.Error; what a failed migration had done is then undone.
     """
     scripts = ScriptDirectory(str(MIGRATIONS), version_locations=[str(MIGRATIONS)])
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool, pool_reset_on_return=None)
     event.listen(engine, "begin", _begin)
 
+    try:
+        _run(scripts, engine, target)
+    except DBAPIError as wrong:
+        raise wrong.orig or wrong from None
+
+
+def _run(scripts: ScriptDirectory, engine: Engine, target: str) -> None:
     def upgrade(revision: Any, _context: Any) -> Any:
         return scripts._upgrade_revs(target, revision)
 
