@@ -94,6 +94,11 @@ class Functions:
             raise Fault("runtime", scrubber.text(detail) if scrubber else detail, code="function-failed") from error
         return scrubber.value(result) if scrubber else result
 
+    def waits(self, command: Command) -> bool:
+        """Whether performing the command may wait: for a thread, or for what a coroutine awaits."""
+        function = self._functions.get(command.arguments.get("function"))
+        return function is not None and (function.blocking or function.coroutine)
+
     def idempotent(self, command: Command) -> bool:
         function = self._functions.get(command.arguments.get("function"))
         return function is not None and function.idempotent

@@ -32,11 +32,14 @@ def call_function(session: Session, place: Place, arguments: Place | None, groun
         return CallFunction(name, given, None, None)
     function, version, catalog = found.group("name", "version", "catalog")
     described = session.declared("catalogs", catalog)
+    if described is None and catalog == "python":
+        return _registered(f"{function}:{version}", given)
     if described is None and catalog == "default":
-        return _default(session, place, f"{function}:{version}", given, f"catalog:default/{function}/{version}")
+        where = Constant({"uri": f"catalog:default/{function}/{version}"})
+        return CallFunction(f"{function}:{version}@default", given, None, Resource(None, where))
     title = f"{function}:{version}@{catalog}"
     if described is None:
-        known = [*(name for name, _ in _members(session, "catalogs")), "default"]
+        known = [*(name for name, _ in _members(session, "catalogs")), "default", "python"]
         message = f"no catalog {catalog!r} is defined under use.catalogs"
         session.findings.error(place, "unknown-catalog", message, guess(catalog, known))
         return CallFunction(title, given, None, None)
@@ -66,12 +69,9 @@ def own_function(session: Session, name: str, definition: Place, *, extended: bo
     return session.functions[key]
 
 
-def _default(session: Session, place: Place, function: str, given: Template | None, uri: str) -> Call | CallFunction:
-    if session.registered is None:
-        return CallFunction(f"{function}@default", given, None, Resource(None, Constant({"uri": uri})))
-    if function not in session.registered:
-        message = f"the default catalog has no function {function!r}"
-        session.findings.error(place, "unknown-function", message, guess(function, session.registered))
+def _registered(function: str, given: Template | None) -> Call:
+    """A Python function registered with the node: whether it is there shows when it is called, so that a
+    history compiles to the same program on a machine that has no such function."""
     members: list[tuple[str, Template]] = [("function", Constant(function))]
     if given is not None:
         members.append(("arguments", given))

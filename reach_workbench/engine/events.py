@@ -18,17 +18,16 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | workflow.suspended | yes | reason? |
 | workflow.resumed | yes | |
 | workflow.forked | yes | run, of, at, program, edits |
-| task.started | | input? |
+| task.started | | input?, fault? (why it can't even begin) |
 | task.skipped | | |
-| task.completed | | output?, context?, then? |
+| task.completed | | output?, context?, then?, case? |
 | task.faulted | | error |
 | task.cancelled | | |
-| task.retried | | attempt, due |
+| task.retried | | attempt, due? |
 | task.caught | | error (the value of the catch variable) |
-| loop.started | | items? or ref |
+| loop.started | | items? |
 | loop.iterated | | index |
-| branch.chosen | | case, then |
-| timer.started | | purpose, due |
+| timer.started | | purpose (wait, timeout, attempt, retry), due |
 | timer.fired | yes | timer |
 | command.issued | | kind, arguments, idempotent |
 | command.completed | yes | command, output |
@@ -37,19 +36,23 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | command.resolved | yes | command, decision, output? or error? |
 | event.emitted | | event |
 | event.awaited | | |
-| event.consumed | yes | event, filter?, until?, correlations? |
+| event.consumed | yes | event, filter, until?, correlations? |
 | event.delivered | | index |
-| extension.entered | | name, part |
+| event.accepted | | index?, output?, context?, done |
+| extension.entered | | name, part, index |
+| function.entered | | arguments?, uri? |
+| task.evaluated | | output (the raw output of a `set` that extensions follow) |
 | expression.overran | yes | limit, detail |
-| limit.reached | | setting, detail |
+| limit.reached | | setting, error |
 
 `task` is the JSON pointer reference of the task, None for events of the workflow as a whole.
 `frame` names one execution of a task: the sequence number of its `task.started`. In
 `task.started` itself it is the frame of the enclosing task, 0 for the workflow.
 
 A value is carried once. An absent `output`, `input` or `context` means: as it was (the raw
-value the task had, the raw input, the same context). `ref` stands for a value that is a part
-of one recorded before: [root, step, ...] where root is `input`, `output` or `context`.
+value the task had, the raw input, the same context). A value that is a part of one recorded
+before is not repeated: `refs` maps its name to [root, step, ...], where root is `raw` (the raw
+input of the task), `input` (the transformed one), `output` (its raw output) or `context`.
 """
 
 from __future__ import annotations
@@ -99,7 +102,6 @@ TYPES: Final = (
     "task.caught",
     "loop.started",
     "loop.iterated",
-    "branch.chosen",
     "timer.started",
     "timer.fired",
     "command.issued",
@@ -111,7 +113,10 @@ TYPES: Final = (
     "event.awaited",
     "event.consumed",
     "event.delivered",
+    "event.accepted",
     "extension.entered",
+    "function.entered",
+    "task.evaluated",
     "expression.overran",
     "limit.reached",
 )

@@ -1,0 +1,183 @@
+"""Decisions about the order of things: starting tasks, loops, forks, and the ends of a workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from reach_workbench.engine import program as p
+from reach_workbench.engine.catching import attempt, attempt_timeout, raised, timed_out
+from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.finishing import cancel_within, extension_scope, fail, fail_with, finish, finish_workflow
+from reach_workbench.engine.functions import function_task
+from reach_workbench.engine.listening import consumed, delivered
+from reach_workbench.engine.machine import Machine, task_scope
+from reach_workbench.engine.scope import Looking, Scope
+from reach_workbench.engine.state import ROOT, Frame, Todo, after_extensions, block_of
+from reach_workbench.engine.tasks import execute
+from reach_workbench.engine.transform import check, duration_of, put
+from reach_workbench.engine.values import Json
+
+
+def _begin(machine: Machine, root: Frame, todo: Todo) -> None:
+    state, program = machine.state, machine.state.program
+    data: dict[str, Json] = {}
+    try:
+        if check(machine, root, program.input_schema, root.raw, "the workflow's input", "/input"):
+            return
+        if program.input_from is not None:
+            value = machine.evaluate(program.input_from, root.raw, Scope(state, root))
+            if value is not root.raw:
+                put(data, "input", program.input_from, value, "raw")
+        machine.emit("workflow.started", None, ROOT, data)
+    except Fault as fault:
+        machine.emit("workflow.faulted", None, ROOT, {"error": fault.problem("/input")})
+
+
+def _enter(machine: Machine, parent: Frame, todo: Todo) -> None:
+    tasks = block_of(machine.state, parent).tasks
+    if todo[1] < len(tasks):
+        _enter_task(machine, parent, tasks[todo[1]], parent.value)
+    else:  # an empty `do`
+        finish(machine, parent, todo)
+
+
+def _call(machine: Machine, caller: Frame, todo: Todo) -> None:
+    _enter_task(machine, caller, function_task(machine.state, caller), caller.value)
+
+
+def _branch(machine: Machine, fork: Frame, todo: Todo) -> None:
+    assert fork.task is not None and isinstance(fork.task.body, p.Fork)
+    _enter_task(machine, fork, fork.task.body.branches[todo[1]], fork.input)
+
+
+def _enter_task(machine: Machine, parent: Frame, task: p.Task, raw: Json) -> None:
+    """Start the task inside `parent`, or skip it (dsl.md, Data Flow: `if`, input schema, `input.from`)."""
+    state = machine.state
+    data: dict[str, Json] = {}
+    try:
+        if task.condition is not None or task.input_from is not None or task.input_schema is not None:
+            scope = Scope(
+                state,
+                parent,
+                name=task.name,
+                reference=task.reference,
+                definition=task.definition,
+                raw=raw,
+                started=state.at,
+            )
+            if task.condition is not None and not machine.holds(task.condition, raw, scope):
+                machine.emit("task.skipped", task.reference, parent.id)
+                return
+            if check(machine, parent, task.input_schema, raw, "the task's input", task.reference):
+                return
+            if task.input_from is not None:
+                value = machine.evaluate(task.input_from, raw, scope)
+                if value is not raw:
+                    put(data, "input", task.input_from, value, "raw")
+        machine.emit("task.started", task.reference, parent.id, data)
+    except Fault as fault:
+        machine.emit("task.started", task.reference, parent.id, {"fault": fault.problem(task.reference)})
+
+
+def _arm(machine: Machine, frame: Frame, todo: Todo) -> None:
+    """Start the clock of a timeout before anything else happens in the task or the workflow."""
+    state, task = machine.state, frame.task
+    timeout = state.program.timeout if task is None else task.timeout
+    assert timeout is not None
+    try:
+        scope = Scope(state, frame) if task is None else task_scope(state, frame)
+        due = state.at + duration_of(machine, timeout, frame.input, scope)
+    except Fault as fault:
+        fail(machine, frame, fault)
+        return
+    machine.start_timer(frame, "timeout", due)
+
+
+def _fail(machine: Machine, frame: Frame, todo: Todo) -> None:
+    fail_with(machine, frame, todo[1])
+
+
+def _extend(machine: Machine, frame: Frame, todo: Todo) -> None:
+    task = frame.task
+    assert task is not None
+    for place in range(todo[1], len(task.extensions)):
+        extension = task.extensions[place]
+        if extension.before is None or not extension.before.tasks:
+            continue
+        try:
+            applies = extension.when is None or machine.holds(
+                extension.when, frame.input, extension_scope(machine, frame)
+            )
+        except Fault as fault:
+            fail(machine, frame, fault)
+            return
+        if applies:
+            data = {"name": extension.name, "part": "before", "index": place}
+            machine.emit("extension.entered", task.reference, frame.id, data)
+            return
+    if frame.part == "before":
+        machine.emit("extension.entered", task.reference, frame.id, {"name": "", "part": "main", "index": -1})
+        return
+    first = after_extensions(task)
+    DECISIONS[first[0]](machine, frame, first)
+
+
+def _iterate(machine: Machine, frame: Frame, todo: Todo) -> None:
+    task = frame.task
+    assert task is not None and isinstance(task.body, p.For) and frame.items is not None
+    place = frame.index + 1
+    if place < len(frame.items):
+        goes_on = True
+        if task.body.condition is not None:
+            upcoming = {task.body.each: frame.items[place], task.body.at: place}
+            try:
+                scope = Looking(task_scope(machine.state, frame), upcoming)
+                goes_on = machine.holds(task.body.condition, frame.value, scope)
+            except Fault as fault:
+                fail(machine, frame, fault)
+                return
+        if goes_on:
+            machine.emit("loop.iterated", task.reference, frame.id, {"index": place})
+            return
+    finish(machine, frame, todo)
+
+
+def _won(machine: Machine, fork: Frame, todo: Todo) -> None:
+    cancel_within(machine, fork)
+    finish(machine, fork, todo)
+
+
+def _conclude(machine: Machine, root: Frame, todo: Todo) -> None:
+    """`then: end`: what still runs is cancelled, and the workflow completes with that task's output."""
+    cancel_within(machine, root)
+    finish_workflow(machine, root)
+
+
+def _cancel(machine: Machine, root: Frame, todo: Todo) -> None:
+    cancel_within(machine, root)
+    machine.emit("workflow.cancelled", None, ROOT)
+
+
+DECISIONS: Final[dict[str, Callable[[Machine, Frame, Todo], None]]] = {
+    "begin": _begin,
+    "arm": _arm,
+    "fail": _fail,
+    "enter": _enter,
+    "call": _call,
+    "branch": _branch,
+    "extend": _extend,
+    "execute": execute,
+    "attempt": attempt,
+    "iterate": _iterate,
+    "won": _won,
+    "consumed": consumed,
+    "delivered": delivered,
+    "finish": finish,
+    "raise": raised,
+    "timeout": timed_out,
+    "attempt-timeout": attempt_timeout,
+    "conclude": _conclude,
+    "cancel": _cancel,
+}
+"""What to do for each todo of `engine.state`."""

@@ -1,0 +1,172 @@
+"""Events from outside: which task waits for them, and what it does with them (dsl-reference.md, Listen)."""
+
+from __future__ import annotations
+
+import re
+
+from reach_workbench.engine import program as p
+from reach_workbench.engine.events import Fact
+from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.finishing import fail, reference_of
+from reach_workbench.engine.machine import Machine, task_scope
+from reach_workbench.engine.scope import Looking, Scope
+from reach_workbench.engine.state import Frame, Todo
+from reach_workbench.engine.templates import Constant
+from reach_workbench.engine.transform import check, put
+from reach_workbench.engine.values import Json
+
+
+def offer(machine: Machine, event: dict[str, Json], at: int) -> list[Fact]:
+    """The facts to hand to the run, one for each of its tasks that waits for this CloudEvent.
+
+    Nothing is recorded by asking. A filter that fails to evaluate does not match.
+    """
+    facts = []
+    for number in machine.state.listeners:
+        frame = machine.state.frames[number]
+        found = _match(machine, frame, event)
+        if found is not None:
+            facts.append(Fact("event.consumed", at, {"listener": number, "event": event, **found}))
+    return facts
+
+
+def consumed(machine: Machine, frame: Frame, todo: Todo) -> None:
+    """The task has got an event it waits for: iterate over it, or take it as it is."""
+    listen = _listen(frame)
+    assert frame.consumed is not None and frame.outputs is not None
+    place = len(frame.outputs)
+    if place >= len(frame.consumed):  # it was one of `until`
+        machine.emit("event.accepted", reference_of(frame), frame.id, {"done": _until_met(frame, listen.strategy)})
+    elif listen.foreach is not None and listen.foreach.block is not None:
+        machine.emit("event.delivered", reference_of(frame), frame.id, {"index": place})
+    else:
+        _accept(machine, frame, listen, place, frame.consumed[place])
+
+
+def delivered(machine: Machine, frame: Frame, todo: Todo) -> None:
+    """The tasks of `foreach` have run for one event; `frame.value` is what they gave."""
+    _accept(machine, frame, _listen(frame), frame.index, frame.value)
+
+
+def _accept(machine: Machine, frame: Frame, listen: p.Listen, place: int, raw: Json) -> None:
+    data: dict[str, Json] = {"index": place}
+    state, each = machine.state, listen.foreach
+    assert frame.consumed is not None
+    try:
+        if each is not None:
+            variables = {each.item: frame.consumed[place], each.at: place}
+            output = raw
+            if each.output_as is not None:
+                scope = Looking(task_scope(state, frame, raw_output=raw), variables)
+                output = machine.evaluate(each.output_as, raw, scope)
+                data["output"] = output
+            if check(machine, frame, each.output_schema, output, "the item's output", reference_of(frame)):
+                return
+            if each.export_as is not None:
+                scope = Looking(task_scope(state, frame, raw_output=raw, output=output), variables)
+                context = machine.evaluate(each.export_as, output, scope)
+                put(data, "context", Constant(None), context, None)
+                if check(machine, frame, each.export_schema, context, "the exported context", reference_of(frame)):
+                    return
+        data["done"] = _done(machine, frame, listen.strategy, place)
+        machine.emit("event.accepted", reference_of(frame), frame.id, data)
+    except Fault as fault:
+        fail(machine, frame, fault)
+
+
+def _done(machine: Machine, frame: Frame, strategy: p.Strategy, place: int) -> bool:
+    assert frame.consumed is not None
+    if strategy.mode == "all":
+        return len(frame.matched) == len(strategy.filters) and place + 1 == len(frame.consumed)
+    if strategy.mode == "any" and strategy.until_condition is not None:
+        taken = frame.consumed[: place + 1]
+        return machine.holds(strategy.until_condition, taken, task_scope(machine.state, frame))
+    if strategy.mode == "any" and strategy.until is not None:
+        return _until_met(frame, strategy) and place + 1 == len(frame.consumed)
+    return True
+
+
+def _until_met(frame: Frame, strategy: p.Strategy) -> bool:
+    until = strategy.until
+    if until is None:
+        return False
+    if until.mode == "all":
+        return len(frame.until_matched) == len(until.filters)
+    return bool(frame.until_matched)
+
+
+def _listen(frame: Frame) -> p.Listen:
+    assert frame.task is not None and isinstance(frame.task.body, p.Listen)
+    return frame.task.body
+
+
+def _match(machine: Machine, frame: Frame, event: dict[str, Json]) -> dict[str, Json] | None:
+    strategy = _listen(frame).strategy
+    assert frame.consumed is not None
+    if strategy.until is not None and not _until_met(frame, strategy):
+        found = _match_filters(machine, frame, strategy.until, event, frame.until_matched)
+        if found is not None:
+            return {**found, "until": True}
+    if strategy.mode == "any" and not strategy.filters:
+        found = {"filter": -1}
+    else:
+        found = _match_filters(machine, frame, strategy, event, frame.matched)
+    if found is None:
+        return None
+    single = strategy.mode == "one" or (strategy.until is None and strategy.until_condition is None)
+    if strategy.mode != "all" and single and frame.consumed:
+        return None
+    return found
+
+
+def _match_filters(
+    machine: Machine, frame: Frame, strategy: p.Strategy, event: dict[str, Json], matched: frozenset[int]
+) -> dict[str, Json] | None:
+    for place, wanted in enumerate(strategy.filters):
+        if strategy.mode == "all" and place in matched:
+            continue
+        correlations = _fits(machine, frame, wanted, event)
+        if correlations is not None:
+            return {"filter": place, **({"correlations": correlations} if correlations else {})}
+    return None
+
+
+def _fits(machine: Machine, frame: Frame, wanted: p.EventFilter, event: dict[str, Json]) -> dict[str, Json] | None:
+    """The correlation values the event brings, or None if it does not fit the filter."""
+    scope = task_scope(machine.state, frame)
+    try:
+        for name, template in wanted.attributes.items():
+            if name not in event or not _attribute_fits(machine, template, event[name], scope):
+                return None
+        found: dict[str, Json] = {}
+        for correlation in wanted.correlations:
+            # The accompanying example reads `.roomid`, an attribute of the event, so `.` is the whole envelope
+            # with the members of its data beneath.
+            data = event.get("data")
+            seen = {**data, **event} if isinstance(data, dict) else event
+            value = machine.evaluate(correlation.extract, seen, scope)
+            if correlation.expect is not None:
+                expected = machine.evaluate(correlation.expect, frame.input, scope)
+            else:
+                expected = (frame.correlations or {}).get(correlation.name, value)
+            if value is None or value != expected:
+                return None
+            found[correlation.name] = value
+    except Fault:
+        return None
+    return found
+
+
+def _attribute_fits(machine: Machine, template: object, value: Json, scope: Scope) -> bool:
+    if isinstance(template, Constant):
+        wanted = template.value
+        if value == wanted:
+            return True
+        if isinstance(wanted, str) and isinstance(value, str):
+            try:
+                return re.fullmatch(wanted, value) is not None
+            except re.error:
+                return False
+        return False
+    result = machine.evaluate(template, value, scope)  # type: ignore[arg-type]
+    return result if isinstance(result, bool) else bool(result == value)

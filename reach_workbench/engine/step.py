@@ -1,0 +1,107 @@
+"""The engine's pure face: `step` and `replay` as functions of values.
+
+The runner keeps a `Machine` between steps because copying a state for each would be waste;
+what it does is exactly this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from reach_workbench.engine.evaluator import Evaluator, Overrun
+from reach_workbench.engine.events import FACTS, Event, Fact
+from reach_workbench.engine.machine import Advance, Machine
+from reach_workbench.engine.program import Program
+from reach_workbench.engine.state import State, fold_all
+from reach_workbench.errors import HistoryDiverged
+
+
+def step(state: State, fact: Fact | None, evaluator: Evaluator, *, budget: int = 512) -> tuple[State, Advance]:
+    """(state, fact) → the state after it, and the events and commands that follow. The given state is kept."""
+    machine = Machine(state.copy(), evaluator)
+    advance = machine.advance(fact, budget=budget)
+    return machine.state, advance
+
+
+def fact_of(event: Event) -> Fact:
+    """The fact that the world must have told for `event` (one of `FACTS`) to be recorded."""
+    data = dict(event.data or {})
+    if event.type == "event.consumed":
+        data["listener"] = event.frame
+    return Fact(event.type, event.at, data)
+
+
+class Replayed(NamedTuple):
+    """An event as recorded and as derived again, with the digest of the latter. One may be missing."""
+
+    recorded: Event | None
+    derived: Event | None
+    digest: bytes
+
+
+def replay(
+    programs: Iterable[tuple[int, Program]], events: Iterable[Event], evaluator: Evaluator
+) -> Iterator[Replayed]:
+    """Derive a run again from the facts among its recorded events, and give both sides in step.
+
+    `programs` are (last event, program) pairs: a forked run has its ancestor's program up to the
+    fork. Stops after the first pair that differs. Time: about one engine step an event.
+    """
+    ends = iter(programs)
+    end, program = next(ends)
+    machine = Machine(State(program), evaluator)
+    derived: list[tuple[Event, bytes]] = []
+    for event in events:
+        if event.seq > end:
+            end, program = next(ends)
+            state = machine.state
+            rebased = State(program)
+            for name in State.__slots__:
+                if name != "program":
+                    setattr(rebased, name, getattr(state, name))
+            retask(rebased)
+            machine = Machine(rebased, evaluator)
+        if event.type in FACTS:
+            if derived:
+                yield Replayed(event, derived[0][0], derived[0][1])
+                return
+            advance = _told(machine, fact_of(event))
+            derived = list(zip(advance.events, advance.digests, strict=True))
+        elif not derived:
+            # One decision at a time: a fact may have arrived between any two of them.
+            advance = machine.advance(budget=1)
+            derived = list(zip(advance.events, advance.digests, strict=True))
+        if not derived:
+            yield Replayed(event, None, machine.state.digest)
+            return
+        again, digest = derived.pop(0)
+        yield Replayed(event, again, digest)
+        if again != event:
+            return
+    return
+
+
+def _told(machine: Machine, fact: Fact) -> Advance:
+    try:
+        return machine.advance(fact, budget=1)
+    except (KeyError, ValueError) as wrong:
+        raise HistoryDiverged(
+            f"the recorded {fact.type} does not fit the run as derived again: {wrong!r}",
+            where=f"event {machine.state.seq + 1}",
+        ) from wrong
+
+
+def retask(state: State) -> None:
+    """Point the frames of a state at the tasks of its (changed) program, by name. Raises KeyError if one is gone."""
+    from reach_workbench.engine.state import ROOT, child_task
+
+    frames = state.frames
+    state.frames = {}
+    for frame in frames.values():
+        if frame.id != ROOT and frame.task is not None:
+            frame.task, _ = child_task(state, state.frames[frame.parent], frame.task.name)
+        state.frames[frame.id] = frame
+
+
+__all__ = ["Overrun", "Replayed", "fact_of", "fold_all", "replay", "retask", "step"]

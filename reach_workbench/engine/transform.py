@@ -1,0 +1,93 @@
+"""Putting computed values into events once, and checking them against schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import orjson
+
+from reach_workbench.engine import program as p
+from reach_workbench.engine.durations import milliseconds
+from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.machine import Machine
+from reach_workbench.engine.schemas import validate
+from reach_workbench.engine.scope import Scope
+from reach_workbench.engine.state import Frame
+from reach_workbench.engine.templates import Expression, Template
+from reach_workbench.engine.values import Json
+
+
+class Fetched(NamedTuple):
+    """The text of an external resource under the URI it was asked for."""
+
+    uri: str
+    text: str
+
+
+def put(data: dict[str, Json], name: str, template: Template, value: Json, root: str | None) -> None:
+    """Put the value of `template` into an event's data: as a reference where it is a part of a recorded value.
+
+    `root` names what `.` was ("raw", "input" or "output"), or is None if that was not recorded yet.
+    """
+    if isinstance(template, Expression) and template.path is not None and isinstance(value, (dict, list)) and value:
+        start, steps = template.path
+        base = {"": root, "input": "input", "context": "context"}.get(start)
+        if base is not None:
+            data.setdefault("refs", {})[name] = [base, *steps]
+            return
+    data[name] = value
+
+
+def check(machine: Machine, frame: Frame, schema: p.Schema | None, value: Json, what: str, reference: str) -> bool:
+    """Check a value; True if the schema must be fetched first, which has then been asked for.
+
+    Raises Fault("validation") when the value does not fit.
+    """
+    if schema is None:
+        return False
+    document = schema.document
+    if schema.resource is not None:
+        fetched = load(machine, frame, schema.resource, Scope(machine.state, frame, input=frame.input), reference)
+        if fetched is None:
+            return True
+        document = parse(fetched.text, fetched.uri)
+    validate(document, value, what)
+    return False
+
+
+def load(
+    machine: Machine, frame: Frame, resource: p.Resource, scope: Mapping[str, Json], reference: str
+) -> Fetched | None:
+    """An external resource, or None after asking for it on behalf of `frame`."""
+    endpoint = machine.evaluate(resource.endpoint, frame.input, scope)
+    if isinstance(endpoint, str):
+        endpoint = {"uri": endpoint}
+    uri = endpoint["uri"]
+    found = machine.state.resources.get(uri)
+    if found is None:
+        machine.issue(frame, reference, "resource.get", {"endpoint": endpoint}, True)
+        return None
+    return Fetched(uri, found["text"])
+
+
+def parse(text: str, uri: str) -> Json:
+    """A fetched JSON or YAML document; raises Fault("configuration")."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        pass
+    from reach_workbench.engine.document import load_plain
+
+    try:
+        return load_plain(text)
+    except ValueError as wrong:
+        raise Fault("configuration", f"{uri} is neither JSON nor YAML: {wrong}") from None
+
+
+def duration_of(machine: Machine, duration: p.Duration, data: Json, scope: Mapping[str, Json]) -> int:
+    """The duration in milliseconds, computed if it has to be."""
+    if duration.milliseconds is not None:
+        return duration.milliseconds
+    assert duration.template is not None
+    return milliseconds(machine.evaluate(duration.template, data, scope))

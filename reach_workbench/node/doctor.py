@@ -1,0 +1,103 @@
+"""What `reach doctor` looks at, and what it tells people to do."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from reach_workbench import __version__
+from reach_workbench.errors import ReachError
+from reach_workbench.protocol.node import Check
+from reach_workbench.settings import Settings
+from reach_workbench.storage import integrity
+from reach_workbench.storage.store import Store
+
+_NEEDED: Final = ("jq", "orjson", "rfc8785", "ruamel.yaml", "jsonschema-rs", "httpx", "sqlmodel", "alembic", "typer")
+_TOOLS: Final = (
+    ("node", "`run: script` in JavaScript", "install Node.js to run such tasks"),
+    ("sh", "`run: shell`", "install a POSIX shell"),
+    ("docker", "`run: container`", "install docker or podman to run such tasks"),
+)
+_LITTLE: Final = 200 * 1024 * 1024
+
+
+def examine(settings: Settings, store: Store) -> tuple[Check, ...]:
+    """Everything worth knowing about the installation and this home; reads the whole database."""
+    return tuple([*_installation(), *_home(settings), *_store(settings), *_work(store)])
+
+
+def _installation() -> Iterator[Check]:
+    python = platform.python_version()
+    yield Check(
+        "python", sys.version_info >= (3, 11), f"Python {python}, reach {__version__}", "use Python 3.11 or newer"
+    )
+    missing = []
+    for name in _NEEDED:
+        try:
+            version(name)
+        except PackageNotFoundError:
+            missing.append(name)
+    yield Check(
+        "packages",
+        not missing,
+        f"missing: {', '.join(missing)}" if missing else f"{len(_NEEDED)} needed packages are installed",
+        "run `make setup`" if missing else "",
+    )
+    for tool, what, hint in _TOOLS:
+        found = shutil.which(tool) or (shutil.which("podman") if tool == "docker" else None)
+        yield Check(
+            tool, True, f"{found} for {what}" if found else f"not found; {what} will not run", "" if found else hint
+        )
+
+
+def _home(settings: Settings) -> Iterator[Check]:
+    home = settings.home
+    free = shutil.disk_usage(home).free
+    yield Check(
+        "home",
+        free > _LITTLE,
+        f"{home}, {free // 1024**2:,} MB free on its disk",
+        "" if free > _LITTLE else "make room, or move the home with REACH_HOME",
+    )
+
+
+def _store(settings: Settings) -> Iterator[Check]:
+    try:
+        health = integrity.examine(settings)
+    except ReachError as wrong:
+        yield Check("store", False, wrong.message, wrong.hint or "")
+        return
+    if health is None:
+        yield Check("store", True, "empty: nothing has been run in this home yet")
+        return
+    wrong_parts = [*health.problems, *health.orphans]
+    message = (
+        "; ".join(wrong_parts[:3])
+        if wrong_parts
+        else (f"sound: {health.counts.get('runs', 0)} runs, {health.file_bytes // 1024:,} KB, schema {health.revision}")
+    )
+    hint = "" if health.sound else "copy the folder away first; then export what can be read with `reach export`"
+    yield Check("store", health.sound, message, hint)
+    if health.holder is not None:
+        yield Check("owner", True, f"process {health.holder} runs this home's node")
+
+
+def _work(store: Store) -> Iterator[Check]:
+    dead = [job.run or job.id for job in store.read.jobs(status="dead_letter")]
+    yield Check(
+        "jobs",
+        not dead,
+        f"{len(dead)} runs can't go on: {', '.join(dead[:5])}" if dead else "no dead letters",
+        "`reach resume RUN` tries one again" if dead else "",
+    )
+    doubtful = [run for run in store.read.unfinished() if (run.waiting or {}).get("in_doubt")]
+    yield Check(
+        "effects",
+        not doubtful,
+        f"in doubt in {', '.join(run.id for run in doubtful[:5])}" if doubtful else "none in doubt",
+        "`reach show RUN` tells how to decide them" if doubtful else "",
+    )

@@ -1,0 +1,86 @@
+"""Where a run is held: breakpoints and steps. They belong to the node, and leave no trace in the history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from reach_workbench.engine import program as p
+from reach_workbench.engine.functions import function_task
+from reach_workbench.engine.state import Frame, State, Todo, block_of
+
+Mode = Literal["into", "over", "out", "until"]
+
+
+@dataclass(slots=True)
+class Debug:
+    """Decides before each decision whether to hold.
+
+    `breakpoints` are task references. `mode` is the step being taken, counted from a frame
+    `depth` levels deep; `passed` is how often the place it starts at may still be passed.
+    """
+
+    breakpoints: frozenset[str] = frozenset()
+    mode: Mode | None = None
+    until: str | None = None
+    depth: int = 0
+    passing: tuple[int, str] | None = None
+    hold_first: bool = False
+
+    @property
+    def idle(self) -> bool:
+        return not self.breakpoints and self.mode is None and not self.hold_first
+
+    def __call__(self, state: State, frame: Frame, todo: Todo) -> bool:
+        entered = entering(state, frame, todo)
+        if entered is None:
+            return False
+        if self.passing == (state.seq, entered):
+            return False  # the very place the run was held at
+        if self.hold_first or entered in self.breakpoints:
+            return True
+        if self.mode == "into":
+            return True
+        if self.mode == "over":
+            return depth_of(state, frame) <= self.depth
+        if self.mode == "out":
+            return depth_of(state, frame) < self.depth
+        return self.mode == "until" and entered == self.until
+
+
+def entering(state: State, frame: Frame, todo: Todo) -> str | None:
+    """The reference of the task that the decision would start, if it starts one."""
+    if todo[0] == "enter":
+        tasks = block_of(state, frame).tasks
+        return tasks[todo[1]].reference if todo[1] < len(tasks) else None
+    if todo[0] == "branch":
+        assert frame.task is not None and isinstance(frame.task.body, p.Fork)
+        return frame.task.body.branches[todo[1]].reference
+    if todo[0] == "call":
+        return function_task(state, frame).reference
+    return None
+
+
+def depth_of(state: State, frame: Frame) -> int:
+    """How many tasks are around a task started in `frame`."""
+    return sum(1 for _ in state.ancestors(frame))
+
+
+def next_entry(state: State) -> tuple[Frame, str] | None:
+    """The frame and task at which a held run stands."""
+    for number in state.ready:
+        frame = state.frames[number]
+        if frame.todo is not None:
+            entered = entering(state, frame, frame.todo)
+            if entered is not None:
+                return frame, entered
+        return None
+    return None
+
+
+def continuing(state: State, breakpoints: frozenset[str], mode: Mode | None = None, until: str | None = None) -> Debug:
+    """How to go on from where the run is held: the first decision is always let through."""
+    at = next_entry(state)
+    depth = depth_of(state, at[0]) if at is not None else 0
+    passing = (state.seq, at[1]) if at is not None else None
+    return Debug(breakpoints, mode, until, depth, passing)

@@ -1,0 +1,102 @@
+"""Sub-workflows: `run: workflow` finds its document, gets a run of its own, and hands back its output."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.program import Program
+from reach_workbench.engine.values import Json
+from reach_workbench.runner.loading import compiled
+from reach_workbench.storage.records import RunRecord
+from reach_workbench.storage.store import Store
+
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def child_id(command: str) -> str:
+    """The id of the run that a `workflow.run` command starts: the same one however often it is repeated."""
+    number = int.from_bytes(hashlib.sha256(command.encode()).digest()[:13], "big")
+    return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(20))
+
+
+def find_program(store: Store, base: Path, process: dict[str, Json]) -> tuple[Program, Path | None]:
+    """The program named by namespace, name and version: among the files beside the caller, then those added.
+
+    `latest` takes the highest version. Raises Fault("configuration") when there is none.
+    """
+    namespace, name, version = process["namespace"], process["name"], process["version"]
+    beside = _beside(base, namespace, name, version)
+    if beside is not None:
+        text = beside.read_text("utf-8")
+        return _program(text, beside), beside
+    record = store.read.find_workflow(namespace, name, version)
+    if record is not None:
+        return _program(record.source, Path(record.file or f"{name}.yaml")), None
+    raise Fault(
+        "configuration",
+        f"no workflow {namespace}/{name}:{version} beside the calling document, and none was added: "
+        "put its file there, or run `reach add FILE`",
+        code="workflow-unknown",
+    )
+
+
+def _program(text: str, file: Path) -> Program:
+    from reach_workbench.errors import CompileError
+
+    try:
+        return compiled(text, str(file))
+    except CompileError as wrong:
+        first = wrong.diagnostics[0] if wrong.diagnostics else wrong.message
+        raise Fault("configuration", f"the sub-workflow does not compile: {first}", code="compile-failed") from None
+
+
+def _beside(base: Path, namespace: str, name: str, version: str) -> Path | None:
+    """The file in `base` that documents this workflow; files that do not mention the name are not parsed."""
+    from reach_workbench.engine.document import load_plain
+
+    best: tuple[tuple[int, ...], Path] | None = None
+    for file in sorted(base.iterdir()) if base.is_dir() else ():
+        if file.suffix not in _SUFFIXES or not file.is_file():
+            continue
+        text = file.read_text("utf-8", errors="replace")
+        if name not in text or "namespace" not in text:
+            continue
+        try:
+            document = load_plain(text)["document"]
+            if document["namespace"] != namespace or document["name"] != name:
+                continue
+            found = str(document["version"])
+        except (ValueError, KeyError, TypeError):
+            continue
+        if found == version:
+            return file
+        if version == "latest" and (best is None or order(found) > best[0]):
+            best = (order(found), file)
+    return best[1] if best is not None else None
+
+
+def order(version: str) -> tuple[int, ...]:
+    """A key that sorts semantic versions; a pre-release comes before its release."""
+    core, _, pre = version.partition("+")[0].partition("-")
+    numbers = tuple(int(part) if part.isdigit() else 0 for part in core.split("."))
+    return (*numbers, 0 if pre else 1)
+
+
+def outcome_of(child: RunRecord) -> Json:
+    """What the calling task gets of its ended child."""
+    if child.status == "completed":
+        return child.output
+    if child.status == "faulted":
+        error = dict(child.error or {})
+        raise Fault(
+            error.get("type", "runtime"),
+            error.get("detail") or f"the sub-workflow {child.id} faulted",
+            status=error.get("status"),
+            title=error.get("title"),
+            code=error.get("code"),
+        )
+    raise Fault("runtime", f"the sub-workflow {child.id} ended as {child.status}", code="sub-workflow-" + child.status)
