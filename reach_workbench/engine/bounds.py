@@ -90,9 +90,10 @@ _OF_ONE: Final[dict[str, tuple[float, float]]] = {
     "split": (5, 5),
 }
 
-_FORMATS: Final = {
+FORMATS: Final = {
+    # name: characters of the result for each of the value
     "text": 2.0, "json": 2.0, "html": 12.0, "uri": 6.0, "csv": 4.0, "tsv": 4.0, "sh": 8.0,
-    "base64": 3.0, "base64d": 2.0, "base32": 4.0, "base32d": 2.0,
+    "urid": 2.0, "base64": 3.0, "base64d": 2.0,
 }  # fmt: skip
 
 _COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=")
@@ -283,7 +284,7 @@ class _Reader:
         if token.kind == "variable":
             return _one(self._bound.get(token.text, self._size))
         if token.kind == "format":
-            factor = _FORMATS.get(token.text)
+            factor = FORMATS.get(token.text)
             if factor is None:
                 raise _Unbounded
             if self._place < len(self._found) and self._found[self._place].kind == "string-start":

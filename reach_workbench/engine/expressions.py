@@ -90,6 +90,10 @@ def _compile(source: str, loose: bool) -> Expression:
         refuse_impure(found, source)
     except Impure as wrong:
         raise ExpressionSyntaxError(wrong.message, hint=wrong.hint, offset=wrong.offset) from None
+    for token in found:
+        if token.kind == "format" and token.text not in bounds.FORMATS:
+            known = ", ".join(f"@{name}" for name in bounds.FORMATS)
+            raise ExpressionSyntaxError(f"jq has no format @{token.text}", hint=f"known: {known}", offset=token.start)
     path = paths.parse(found)
     if path is not None:
         names = frozenset({path[0]} - {""})

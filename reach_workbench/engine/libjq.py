@@ -196,6 +196,18 @@ def _check_depth(values: list[Json], what: str) -> None:
     raise Fault("expression", f"{what} is nested deeper than {MAX_DEPTH} levels")
 
 
+_JARGON: Final = {
+    "IDENT": "a name",
+    "FIELD": "a property",
+    "BINDING": "a variable",
+    "LITERAL": "a number",
+    "FORMAT": "a format",
+    "QQSTRING_START": "text in quotes",
+    "QQSTRING_TEXT": "text in quotes",
+    "QQSTRING_END": "the end of a text in quotes",
+    "QQSTRING_INTERP_START": "`\\(`",
+    "QQSTRING_INTERP_END": "`)`",
+}
 _PLACE: Final = re.compile(r" at <top-level>, line (\d+)(?:, column (\d+))?:?\s*$")
 
 
@@ -206,7 +218,7 @@ def _refused(text: str, source: str) -> Refused:
     place = _PLACE.search(message)
     if place is None:
         return Refused(message, None)
-    message = message[: place.start()]
+    message = re.sub(r"\b[A-Z_]{5,}\b", lambda found: _JARGON.get(found[0], found[0]), message[: place.start()])
     line = int(place[1]) - 2
     lines = source.encode().split(b"\n")
     if not 0 <= line < len(lines):  # at the parenthesis put after the expression
