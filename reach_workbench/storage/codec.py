@@ -156,8 +156,8 @@ def blame(encoded: Encoded, before: bytes) -> Event | None:
 
     `before` is the digest of the event before the row.
     """
-    checksum = crc32(encoded.payload).to_bytes(4, "big")
     try:
+        checksum = crc32(encoded.payload).to_bytes(4, "big")
         chunk = decode(encoded._replace(digests=encoded.digests[:-4] + checksum), "")
         for event, mark in zip(chunk.events, chunk.digests, strict=True):
             before = digest(before, event)

@@ -25,6 +25,8 @@ Progress = Callable[[int, int], None]
 class Health:
     """What was found. `problems` and `orphans` are empty in a sound store; sizes are bytes.
 
+    With problems the rest is not looked at: `orphans` and `counts` are empty then.
+
     `counts` has the rows of each table (`events` counts chunks), `holder` the process that runs
     the home's node, None when nobody does.
     """
@@ -57,14 +59,7 @@ def examine(settings: Settings) -> Health | None:
     try:
         with explained(file):
             problems = _problems(connection)
-            orphans = tuple(
-                f"{table}: row {row} names a row of {other} that does not exist"
-                for table, row, other, _ in connection.execute("PRAGMA foreign_key_check")
-            )
-            counts = {
-                table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for table in (_COUNTED if not problems else ())
-            }
+            orphans, counts = ((), {}) if problems else (_orphans(connection), _counts(connection))
     finally:
         connection.close()
     return Health(
@@ -110,6 +105,17 @@ def check_digests(reader: Reader, run_key: int, progress: Progress | None = None
 def _problems(connection: sqlite3.Connection) -> tuple[str, ...]:
     lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
     return () if lines == ["ok"] else tuple(lines)
+
+
+def _orphans(connection: sqlite3.Connection) -> tuple[str, ...]:
+    return tuple(
+        f"{table}: row {row} names a row of {other} that does not exist"
+        for table, row, other, _ in connection.execute("PRAGMA foreign_key_check")
+    )
+
+
+def _counts(connection: sqlite3.Connection) -> dict[str, int]:
+    return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _COUNTED}
 
 
 def _size(file: Path) -> int:

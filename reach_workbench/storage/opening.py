@@ -113,7 +113,13 @@ def connect_reader(file: Path, settings: Settings, *, frozen: bool = False) -> s
             address, uri=True, timeout=settings.store.busy_seconds, isolation_level=None, check_same_thread=False
         )
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
+    connection.text_factory = _text
     return connection
+
+
+def _text(raw: bytes) -> str:
+    """Text as it is, also when it is not UTF-8: what reads it then finds the damage and can name it."""
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _check_header(file: Path) -> None:

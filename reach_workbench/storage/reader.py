@@ -339,12 +339,9 @@ class Reader:
         (key, id, tenant, program, namespace, name, version, file, base, status, capabilities, created_at) = row[:12]
         (ended_at, output, error, parent, parent_command, forked_from, forked_at) = row[12:19]
         (breakpoints, position, waiting, secrets, next_due, last_id, digests) = row[19:]
+        seq, last = forked_at or 0, b""
         if last_id is not None:
-            seq, last = last_id & SEQ_MAX, last_digest(digests)
-        elif forked_at is not None:
-            seq, last = forked_at, self.digest_at(forked_from, forked_at)
-        else:
-            seq, last = 0, b""
+            seq, last = last_id & SEQ_MAX, last_digest(_bytes(digests))
         return RunRecord(
             key=key,
             id=id,
@@ -389,7 +386,12 @@ class Reader:
 
 def _encode(row: Any) -> Encoded:
     id, count, at, payload, digests = row
-    return Encoded(id & SEQ_MAX, count, at, payload, digests)
+    return Encoded(id & SEQ_MAX, count, at, _bytes(payload), _bytes(digests))
+
+
+def _bytes(column: Any) -> Any:
+    """The column as bytes also when a hand that changed it made text of it: the checksum has the last word."""
+    return column.encode("utf-8", "surrogateescape") if isinstance(column, str) else column
 
 
 def _texts(column: str | None) -> tuple[str, ...]:

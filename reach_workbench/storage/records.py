@@ -22,7 +22,7 @@ JobStatus = Literal["queued", "leased", "completed", "dead_letter"]
 class RunRecord:
     """One run. `key` is its place in the store, `id` its name everywhere else.
 
-    `seq` and `digest` are the last committed event's; `b""` before the first. `program` is the
+    `seq` and `digest` are the last committed event's; the digest is `b""` before the run's own first. `program` is the
     digest of the compiled document, `base` the folder relative paths start from. `forked_from`
     is the key of the run this one shares its first `forked_at` events with. `next_due` is when
     its earliest timer fires.
