@@ -129,7 +129,7 @@ def _program(place: Place, text: str, findings: Findings, functions: Collection[
         name=about.text_of("name"),
         version=about.text_of("version"),
         block=block,
-        tasks={reference: task for reference, task in session.tasks.items() if task is not None},
+        tasks=_in_order(session),
         input_schema=taken.schema,
         input_from=taken.mapping,
         output_as=given.mapping,
@@ -140,6 +140,12 @@ def _program(place: Place, text: str, findings: Findings, functions: Collection[
         mode="loose" if is_loose else "strict",
         catalogs={name: endpoint(session, root, DEFINITION) for name, root in roots if root is not None},
     )
+
+
+def _in_order(session: Session) -> dict[str, Task]:
+    """The tasks that the workflow begins with before those that it uses."""
+    found = {reference: task for reference, task in session.tasks.items() if task is not None}
+    return dict(sorted(found.items(), key=lambda each: not each[0].startswith("/do/")))
 
 
 def _digest(place: Place, findings: Findings) -> str:

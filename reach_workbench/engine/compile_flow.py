@@ -30,7 +30,17 @@ def then(session: Session, place: Place | None, siblings: Collection[str]) -> Th
 def warn_unreachable(session: Session, block: Block, places: dict[str, Place]) -> None:
     """Warn of tasks that come neither next nor by a flow directive."""
     reached: set[int] = set()
-    waiting = [0] if block.tasks else []
+    for index, task in enumerate(block.tasks):
+        if index and index not in reached and task.name in places:
+            message = f"nothing leads to the task {task.name!r}"
+            hint = "name it in a 'then', or remove it"
+            session.findings.warning(places[task.name], "unreachable-task", message, hint, key=True)
+        if index == 0 or index not in reached:
+            _reach(block, index, reached)  # what only an unreachable task leads to is not worth a warning
+
+
+def _reach(block: Block, start: int, reached: set[int]) -> None:
+    waiting = [start]
     while waiting:
         place = waiting.pop()
         if place in reached or place >= len(block.tasks):
@@ -41,11 +51,6 @@ def warn_unreachable(session: Session, block: Block, places: dict[str, Place]) -
                 waiting.append(place + 1)
             elif directive in block.positions:
                 waiting.append(block.positions[directive])
-    for index, task in enumerate(block.tasks):
-        if index not in reached and task.name in places:
-            message = f"nothing leads to the task {task.name!r}"
-            hint = "name it in a 'then', or remove it"
-            session.findings.warning(places[task.name], "unreachable-task", message, hint, key=True)
 
 
 def _leads_to(task: Task) -> Iterator[Then]:

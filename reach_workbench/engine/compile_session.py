@@ -183,7 +183,7 @@ class Session:
             hint = _ELSEWHERE.get(name) or "available here: " + ", ".join("$" + each for each in sorted(names))
         else:
             message = f"${name} is not defined here"
-            hint = guess(name, names)
+            hint = guess("$" + name, ["$" + each for each in names])
         found = re.search(rf"\${re.escape(name)}(?![A-Za-z0-9_])", at.text or "")
         offset = found.start() if found else None
         self.findings.error(at, "unknown-variable", message, hint, offset=offset)

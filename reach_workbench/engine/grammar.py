@@ -100,7 +100,8 @@ class _Walker:
             hint = f"start each {shape.noun} with '- '"
         elif isinstance(shape, Text) and place.node.sort in ("number", "boolean"):
             hint = "put it in quotes"
-        self.findings.error(place, "wrong-type", f"{_name(place)} must be {wanted}, not {given}", hint)
+        what = f"is empty, it must be {wanted}" if place.node.sort == "null" else f"must be {wanted}, not {given}"
+        self.findings.error(place, "wrong-type", f"{_name(place)} {what}", hint)
 
     def _either(self, place: Place, shape: Either) -> None:
         for option in shape.options:
