@@ -19,7 +19,7 @@ _PLAIN: Final = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
-_NUMBER_WITH_CARE: Final = re.compile(rb"(?:^|[\[,:])-?(?:(?:0|[1-9][0-9]*)[.eE]|[1-9][0-9]{15})")
+_NUMBER_WITH_CARE: Final = re.compile(rb"(?:^|[\[,]|\":)-?(?:(?:0|[1-9][0-9]*)[.eE]|[1-9][0-9]{15})")
 """A float, or an integer that may leave the safe range. May occur in text too."""
 
 _BEYOND_16_BITS: Final = re.compile(rb"[\xf0-\xf4]")

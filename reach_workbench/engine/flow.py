@@ -11,7 +11,7 @@ from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.finishing import cancel_within, extension_scope, fail, fail_with, finish, finish_workflow
 from reach_workbench.engine.functions import function_task
 from reach_workbench.engine.listening import consumed, delivered
-from reach_workbench.engine.machine import Machine, task_scope
+from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.scope import Looking, Scope
 from reach_workbench.engine.state import ROOT, Frame, Todo, after_extensions, block_of
 from reach_workbench.engine.tasks import execute
@@ -19,41 +19,43 @@ from reach_workbench.engine.transform import check, duration_of, put
 from reach_workbench.engine.values import Json
 
 
-def _begin(machine: Machine, root: Frame, todo: Todo) -> None:
-    state, program = machine.state, machine.state.program
+def _begin(recorder: Recorder, root: Frame, todo: Todo) -> None:
+    state, program = recorder.state, recorder.state.program
     data: dict[str, Json] = {}
     try:
-        if check(machine, root, program.input_schema, root.raw, "the workflow's input", "/input"):
+        if check(recorder, root, program.input_schema, root.raw, "the workflow's input", "/input"):
             return
         if program.input_from is not None:
-            value = machine.evaluate(program.input_from, root.raw, Scope(state, root))
+            value = recorder.evaluate(program.input_from, root.raw, Scope(state, root))
             if value is not root.raw:
                 put(data, "input", program.input_from, value, "raw")
-        machine.emit("workflow.started", None, ROOT, data)
+        recorder.emit("workflow.started", None, ROOT, data)
     except Fault as fault:
-        machine.emit("workflow.faulted", None, ROOT, {"error": fault.problem("/input")})
+        recorder.emit("workflow.faulted", None, ROOT, {"error": fault.problem("/input")})
 
 
-def _enter(machine: Machine, parent: Frame, todo: Todo) -> None:
-    tasks = block_of(machine.state, parent).tasks
+def _enter(recorder: Recorder, parent: Frame, todo: Todo) -> None:
+    tasks = block_of(recorder.state, parent).tasks
     if todo[1] < len(tasks):
-        _enter_task(machine, parent, tasks[todo[1]], parent.value)
+        _enter_task(recorder, parent, tasks[todo[1]], parent.value)
     else:  # an empty `do`
-        finish(machine, parent, todo)
+        finish(recorder, parent, todo)
 
 
-def _call(machine: Machine, caller: Frame, todo: Todo) -> None:
-    _enter_task(machine, caller, function_task(machine.state, caller), caller.value)
+def _call(recorder: Recorder, caller: Frame, todo: Todo) -> None:
+    assert caller.task is not None
+    task = function_task(caller.task, recorder.state.resources, caller.result)
+    _enter_task(recorder, caller, task, caller.value)
 
 
-def _branch(machine: Machine, fork: Frame, todo: Todo) -> None:
+def _branch(recorder: Recorder, fork: Frame, todo: Todo) -> None:
     assert fork.task is not None and isinstance(fork.task.body, p.Fork)
-    _enter_task(machine, fork, fork.task.body.branches[todo[1]], fork.input)
+    _enter_task(recorder, fork, fork.task.body.branches[todo[1]], fork.input)
 
 
-def _enter_task(machine: Machine, parent: Frame, task: p.Task, raw: Json) -> None:
+def _enter_task(recorder: Recorder, parent: Frame, task: p.Task, raw: Json) -> None:
     """Start the task inside `parent`, or skip it (dsl.md, Data Flow: `if`, input schema, `input.from`)."""
-    state = machine.state
+    state = recorder.state
     data: dict[str, Json] = {}
     try:
         if task.condition is not None or task.input_from is not None or task.input_schema is not None:
@@ -66,39 +68,39 @@ def _enter_task(machine: Machine, parent: Frame, task: p.Task, raw: Json) -> Non
                 raw=raw,
                 started=state.at,
             )
-            if task.condition is not None and not machine.holds(task.condition, raw, scope):
-                machine.emit("task.skipped", task.reference, parent.id)
+            if task.condition is not None and not recorder.holds(task.condition, raw, scope):
+                recorder.emit("task.skipped", task.reference, parent.id)
                 return
-            if check(machine, parent, task.input_schema, raw, "the task's input", task.reference):
+            if check(recorder, parent, task.input_schema, raw, "the task's input", task.reference):
                 return
             if task.input_from is not None:
-                value = machine.evaluate(task.input_from, raw, scope)
+                value = recorder.evaluate(task.input_from, raw, scope)
                 if value is not raw:
                     put(data, "input", task.input_from, value, "raw")
-        machine.emit("task.started", task.reference, parent.id, data)
+        recorder.emit("task.started", task.reference, parent.id, data)
     except Fault as fault:
-        machine.emit("task.started", task.reference, parent.id, {"fault": fault.problem(task.reference)})
+        recorder.emit("task.started", task.reference, parent.id, {"fault": fault.problem(task.reference)})
 
 
-def _arm(machine: Machine, frame: Frame, todo: Todo) -> None:
+def _arm(recorder: Recorder, frame: Frame, todo: Todo) -> None:
     """Start the clock of a timeout before anything else happens in the task or the workflow."""
-    state, task = machine.state, frame.task
+    state, task = recorder.state, frame.task
     timeout = state.program.timeout if task is None else task.timeout
     assert timeout is not None
     try:
         scope = Scope(state, frame) if task is None else task_scope(state, frame)
-        due = state.at + duration_of(machine, timeout, frame.input, scope)
+        due = state.at + duration_of(recorder, timeout, frame.input, scope)
     except Fault as fault:
-        fail(machine, frame, fault)
+        fail(recorder, frame, fault)
         return
-    machine.start_timer(frame, "timeout", due)
+    recorder.start_timer(frame, "timeout", due)
 
 
-def _fail(machine: Machine, frame: Frame, todo: Todo) -> None:
-    fail_with(machine, frame, todo[1])
+def _fail(recorder: Recorder, frame: Frame, todo: Todo) -> None:
+    fail_with(recorder, frame, todo[1])
 
 
-def _extend(machine: Machine, frame: Frame, todo: Todo) -> None:
+def _extend(recorder: Recorder, frame: Frame, todo: Todo) -> None:
     task = frame.task
     assert task is not None
     for place in range(todo[1], len(task.extensions)):
@@ -106,24 +108,24 @@ def _extend(machine: Machine, frame: Frame, todo: Todo) -> None:
         if extension.before is None or not extension.before.tasks:
             continue
         try:
-            applies = extension.when is None or machine.holds(
-                extension.when, frame.input, extension_scope(machine, frame)
+            applies = extension.when is None or recorder.holds(
+                extension.when, frame.input, extension_scope(recorder, frame)
             )
         except Fault as fault:
-            fail(machine, frame, fault)
+            fail(recorder, frame, fault)
             return
         if applies:
             data = {"name": extension.name, "part": "before", "index": place}
-            machine.emit("extension.entered", task.reference, frame.id, data)
+            recorder.emit("extension.entered", task.reference, frame.id, data)
             return
     if frame.part == "before":
-        machine.emit("extension.entered", task.reference, frame.id, {"name": "", "part": "main", "index": -1})
+        recorder.emit("extension.entered", task.reference, frame.id, {"name": "", "part": "main", "index": -1})
         return
     first = after_extensions(task)
-    DECISIONS[first[0]](machine, frame, first)
+    DECISIONS[first[0]](recorder, frame, first)
 
 
-def _iterate(machine: Machine, frame: Frame, todo: Todo) -> None:
+def _iterate(recorder: Recorder, frame: Frame, todo: Todo) -> None:
     task = frame.task
     assert task is not None and isinstance(task.body, p.For) and frame.items is not None
     place = frame.index + 1
@@ -132,34 +134,34 @@ def _iterate(machine: Machine, frame: Frame, todo: Todo) -> None:
         if task.body.condition is not None:
             upcoming = {task.body.each: frame.items[place], task.body.at: place}
             try:
-                scope = Looking(task_scope(machine.state, frame), upcoming)
-                goes_on = machine.holds(task.body.condition, frame.value, scope)
+                scope = Looking(task_scope(recorder.state, frame), upcoming)
+                goes_on = recorder.holds(task.body.condition, frame.value, scope)
             except Fault as fault:
-                fail(machine, frame, fault)
+                fail(recorder, frame, fault)
                 return
         if goes_on:
-            machine.emit("loop.iterated", task.reference, frame.id, {"index": place})
+            recorder.emit("loop.iterated", task.reference, frame.id, {"index": place})
             return
-    finish(machine, frame, todo)
+    finish(recorder, frame, todo)
 
 
-def _won(machine: Machine, fork: Frame, todo: Todo) -> None:
-    cancel_within(machine, fork)
-    finish(machine, fork, todo)
+def _won(recorder: Recorder, fork: Frame, todo: Todo) -> None:
+    if not cancel_within(recorder, fork):
+        finish(recorder, fork, todo)
 
 
-def _conclude(machine: Machine, root: Frame, todo: Todo) -> None:
+def _conclude(recorder: Recorder, root: Frame, todo: Todo) -> None:
     """`then: end`: what still runs is cancelled, and the workflow completes with that task's output."""
-    cancel_within(machine, root)
-    finish_workflow(machine, root)
+    if not cancel_within(recorder, root):
+        finish_workflow(recorder, root)
 
 
-def _cancel(machine: Machine, root: Frame, todo: Todo) -> None:
-    cancel_within(machine, root)
-    machine.emit("workflow.cancelled", None, ROOT)
+def _cancel(recorder: Recorder, root: Frame, todo: Todo) -> None:
+    cancel_within(recorder, root)
+    recorder.emit("workflow.cancelled", None, ROOT)
 
 
-DECISIONS: Final[dict[str, Callable[[Machine, Frame, Todo], None]]] = {
+DECISIONS: Final[dict[str, Callable[[Recorder, Frame, Todo], None]]] = {
     "begin": _begin,
     "arm": _arm,
     "fail": _fail,

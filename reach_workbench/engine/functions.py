@@ -6,18 +6,19 @@ from functools import lru_cache
 
 from reach_workbench.engine import program as p
 from reach_workbench.engine.faults import Fault
-from reach_workbench.engine.state import Frame, State
 from reach_workbench.engine.values import Json
 
 
-def function_task(state: State, caller: Frame) -> p.Task:
-    """The task that a `function` frame calls; raises Fault("configuration") if its text does not compile."""
-    body = caller.task.body if caller.task else None
-    assert isinstance(body, p.CallFunction) and caller.task is not None
+def function_task(caller: p.Task, resources: dict[str, Json], uri: str) -> p.Task:
+    """The task that the `function` task `caller` calls, fetched from `uri` if it is none of the document's.
+
+    Raises Fault("configuration") if its text does not compile.
+    """
+    body = caller.body
+    assert isinstance(body, p.CallFunction)
     if body.task is not None:
         return body.task
-    resource: Json = state.resources[caller.result]
-    return compile_fetched(resource["text"], body.name, caller.task.reference)
+    return compile_fetched(resources[uri]["text"], body.name, caller.reference)
 
 
 @lru_cache(maxsize=64)

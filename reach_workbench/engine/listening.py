@@ -8,7 +8,7 @@ from reach_workbench.engine import program as p
 from reach_workbench.engine.events import Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.finishing import fail, reference_of
-from reach_workbench.engine.machine import Machine, task_scope
+from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.scope import Looking, Scope
 from reach_workbench.engine.state import Frame, Todo
 from reach_workbench.engine.templates import Constant
@@ -16,41 +16,41 @@ from reach_workbench.engine.transform import check, put
 from reach_workbench.engine.values import Json
 
 
-def offer(machine: Machine, event: dict[str, Json], at: int) -> list[Fact]:
+def offer(recorder: Recorder, event: dict[str, Json], at: int) -> list[Fact]:
     """The facts to hand to the run, one for each of its tasks that waits for this CloudEvent.
 
     Nothing is recorded by asking. A filter that fails to evaluate does not match.
     """
     facts = []
-    for number in machine.state.listeners:
-        frame = machine.state.frames[number]
-        found = _match(machine, frame, event)
+    for number in recorder.state.listeners:
+        frame = recorder.state.frames[number]
+        found = _match(recorder, frame, event)
         if found is not None:
             facts.append(Fact("event.consumed", at, {"listener": number, "event": event, **found}))
     return facts
 
 
-def consumed(machine: Machine, frame: Frame, todo: Todo) -> None:
+def consumed(recorder: Recorder, frame: Frame, todo: Todo) -> None:
     """The task has got an event it waits for: iterate over it, or take it as it is."""
     listen = _listen(frame)
     assert frame.consumed is not None and frame.outputs is not None
     place = len(frame.outputs)
     if place >= len(frame.consumed):  # it was one of `until`
-        machine.emit("event.accepted", reference_of(frame), frame.id, {"done": _until_met(frame, listen.strategy)})
+        recorder.emit("event.accepted", reference_of(frame), frame.id, {"done": _until_met(frame, listen.strategy)})
     elif listen.foreach is not None and listen.foreach.block is not None:
-        machine.emit("event.delivered", reference_of(frame), frame.id, {"index": place})
+        recorder.emit("event.delivered", reference_of(frame), frame.id, {"index": place})
     else:
-        _accept(machine, frame, listen, place, frame.consumed[place])
+        _accept(recorder, frame, listen, place, frame.consumed[place])
 
 
-def delivered(machine: Machine, frame: Frame, todo: Todo) -> None:
+def delivered(recorder: Recorder, frame: Frame, todo: Todo) -> None:
     """The tasks of `foreach` have run for one event; `frame.value` is what they gave."""
-    _accept(machine, frame, _listen(frame), frame.index, frame.value)
+    _accept(recorder, frame, _listen(frame), frame.index, frame.value)
 
 
-def _accept(machine: Machine, frame: Frame, listen: p.Listen, place: int, raw: Json) -> None:
+def _accept(recorder: Recorder, frame: Frame, listen: p.Listen, place: int, raw: Json) -> None:
     data: dict[str, Json] = {"index": place}
-    state, each = machine.state, listen.foreach
+    state, each = recorder.state, listen.foreach
     assert frame.consumed is not None
     try:
         if each is not None:
@@ -58,29 +58,29 @@ def _accept(machine: Machine, frame: Frame, listen: p.Listen, place: int, raw: J
             output = raw
             if each.output_as is not None:
                 scope = Looking(task_scope(state, frame, raw_output=raw), variables)
-                output = machine.evaluate(each.output_as, raw, scope)
+                output = recorder.evaluate(each.output_as, raw, scope)
                 data["output"] = output
-            if check(machine, frame, each.output_schema, output, "the item's output", reference_of(frame)):
+            if check(recorder, frame, each.output_schema, output, "the item's output", reference_of(frame)):
                 return
             if each.export_as is not None:
                 scope = Looking(task_scope(state, frame, raw_output=raw, output=output), variables)
-                context = machine.evaluate(each.export_as, output, scope)
+                context = recorder.evaluate(each.export_as, output, scope)
                 put(data, "context", Constant(None), context, None)
-                if check(machine, frame, each.export_schema, context, "the exported context", reference_of(frame)):
+                if check(recorder, frame, each.export_schema, context, "the exported context", reference_of(frame)):
                     return
-        data["done"] = _done(machine, frame, listen.strategy, place)
-        machine.emit("event.accepted", reference_of(frame), frame.id, data)
+        data["done"] = _done(recorder, frame, listen.strategy, place)
+        recorder.emit("event.accepted", reference_of(frame), frame.id, data)
     except Fault as fault:
-        fail(machine, frame, fault)
+        fail(recorder, frame, fault)
 
 
-def _done(machine: Machine, frame: Frame, strategy: p.Strategy, place: int) -> bool:
+def _done(recorder: Recorder, frame: Frame, strategy: p.Strategy, place: int) -> bool:
     assert frame.consumed is not None
     if strategy.mode == "all":
         return len(frame.matched) == len(strategy.filters) and place + 1 == len(frame.consumed)
     if strategy.mode == "any" and strategy.until_condition is not None:
         taken = frame.consumed[: place + 1]
-        return machine.holds(strategy.until_condition, taken, task_scope(machine.state, frame))
+        return recorder.holds(strategy.until_condition, taken, task_scope(recorder.state, frame))
     if strategy.mode == "any" and strategy.until is not None:
         return _until_met(frame, strategy) and place + 1 == len(frame.consumed)
     return True
@@ -100,17 +100,17 @@ def _listen(frame: Frame) -> p.Listen:
     return frame.task.body
 
 
-def _match(machine: Machine, frame: Frame, event: dict[str, Json]) -> dict[str, Json] | None:
+def _match(recorder: Recorder, frame: Frame, event: dict[str, Json]) -> dict[str, Json] | None:
     strategy = _listen(frame).strategy
     assert frame.consumed is not None
     if strategy.until is not None and not _until_met(frame, strategy):
-        found = _match_filters(machine, frame, strategy.until, event, frame.until_matched)
+        found = _match_filters(recorder, frame, strategy.until, event, frame.until_matched)
         if found is not None:
             return {**found, "until": True}
     if strategy.mode == "any" and not strategy.filters:
         found = {"filter": -1}
     else:
-        found = _match_filters(machine, frame, strategy, event, frame.matched)
+        found = _match_filters(recorder, frame, strategy, event, frame.matched)
     if found is None:
         return None
     single = strategy.mode == "one" or (strategy.until is None and strategy.until_condition is None)
@@ -120,23 +120,23 @@ def _match(machine: Machine, frame: Frame, event: dict[str, Json]) -> dict[str, 
 
 
 def _match_filters(
-    machine: Machine, frame: Frame, strategy: p.Strategy, event: dict[str, Json], matched: frozenset[int]
+    recorder: Recorder, frame: Frame, strategy: p.Strategy, event: dict[str, Json], matched: frozenset[int]
 ) -> dict[str, Json] | None:
     for place, wanted in enumerate(strategy.filters):
         if strategy.mode == "all" and place in matched:
             continue
-        correlations = _fits(machine, frame, wanted, event)
+        correlations = _fits(recorder, frame, wanted, event)
         if correlations is not None:
             return {"filter": place, **({"correlations": correlations} if correlations else {})}
     return None
 
 
-def _fits(machine: Machine, frame: Frame, wanted: p.EventFilter, event: dict[str, Json]) -> dict[str, Json] | None:
+def _fits(recorder: Recorder, frame: Frame, wanted: p.EventFilter, event: dict[str, Json]) -> dict[str, Json] | None:
     """The correlation values the event brings, or None if it does not fit the filter."""
-    scope = task_scope(machine.state, frame)
+    scope = task_scope(recorder.state, frame)
     try:
         for name, template in wanted.attributes.items():
-            if name not in event or not _attribute_fits(machine, template, event[name], scope):
+            if name not in event or not _attribute_fits(recorder, template, event[name], scope):
                 return None
         found: dict[str, Json] = {}
         for correlation in wanted.correlations:
@@ -144,9 +144,9 @@ def _fits(machine: Machine, frame: Frame, wanted: p.EventFilter, event: dict[str
             # with the members of its data beneath.
             data = event.get("data")
             seen = {**data, **event} if isinstance(data, dict) else event
-            value = machine.evaluate(correlation.extract, seen, scope)
+            value = recorder.evaluate(correlation.extract, seen, scope)
             if correlation.expect is not None:
-                expected = machine.evaluate(correlation.expect, frame.input, scope)
+                expected = recorder.evaluate(correlation.expect, frame.input, scope)
             else:
                 expected = (frame.correlations or {}).get(correlation.name, value)
             if value is None or value != expected:
@@ -157,7 +157,7 @@ def _fits(machine: Machine, frame: Frame, wanted: p.EventFilter, event: dict[str
     return found
 
 
-def _attribute_fits(machine: Machine, template: object, value: Json, scope: Scope) -> bool:
+def _attribute_fits(recorder: Recorder, template: object, value: Json, scope: Scope) -> bool:
     if isinstance(template, Constant):
         wanted = template.value
         if value == wanted:
@@ -168,5 +168,5 @@ def _attribute_fits(machine: Machine, template: object, value: Json, scope: Scop
             except re.error:
                 return False
         return False
-    result = machine.evaluate(template, value, scope)  # type: ignore[arg-type]
+    result = recorder.evaluate(template, value, scope)  # type: ignore[arg-type]
     return result if isinstance(result, bool) else bool(result == value)

@@ -88,7 +88,7 @@ def from_json(program: Program, written: Json) -> State | None:
     state.digest = bytes.fromhex(written["digest"])
     state.phase, state.created, state.error = written["phase"], written["created"], written["error"]
     state.input, state.context, state.output = (values[written[name]] for name in ("input", "context", "output"))
-    state.commands = {number: frame for number, frame in written["commands"]}
+    state.commands = dict(written["commands"])
     state.in_doubt = frozenset(written["in_doubt"])
     state.timers = {number: Timer(*timer) for number, *timer in written["timers"]}
     state.listeners = dict.fromkeys(written["listeners"])

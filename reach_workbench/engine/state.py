@@ -19,6 +19,7 @@ from typing import Final, Literal, NamedTuple
 
 from reach_workbench.engine import program as p
 from reach_workbench.engine.events import GENESIS, Event
+from reach_workbench.engine.functions import function_task
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import Bug, HistoryUnknown
 
@@ -191,7 +192,7 @@ class State:
         inside = {frame}
         found = []
         for each in self.frames.values():  # parents come before their children
-            if each.parent in inside and each.id != ROOT and each.id != frame:
+            if each.parent in inside and each.id not in (ROOT, frame):
                 inside.add(each.id)
                 found.append(each)
         found.reverse()
@@ -504,9 +505,7 @@ def child_task(state: State, parent: Frame, name: str) -> tuple[p.Task, int]:
                     return branch, place
             raise KeyError(name)
         if isinstance(task.body, p.CallFunction):
-            from reach_workbench.engine.functions import function_task
-
-            return function_task(state, parent), 0
+            return function_task(task, state.resources, parent.result), 0
     block = block_of(state, parent)
     position = block.positions[name]
     return block.tasks[position], position

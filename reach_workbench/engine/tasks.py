@@ -9,27 +9,27 @@ from reach_workbench.engine import program as p
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.finishing import complete, fail, fail_with, finish, reference_of
 from reach_workbench.engine.functions import compile_fetched
-from reach_workbench.engine.machine import Machine, task_scope
+from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.state import Frame, Todo
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.transform import duration_of, load, put
 from reach_workbench.engine.values import Json
 
 
-def execute(machine: Machine, frame: Frame, todo: Todo) -> None:
+def execute(recorder: Recorder, frame: Frame, todo: Todo) -> None:
     """Do what the task is there for; a fault on the way is the task's own."""
     assert frame.task is not None
     try:
-        _EXECUTE[type(frame.task.body)](machine, frame, frame.task, frame.task.body)
+        _EXECUTE[type(frame.task.body)](recorder, frame, frame.task, frame.task.body)
     except Fault as fault:
-        fail(machine, frame, fault)
+        fail(recorder, frame, fault)
 
 
-def _set(machine: Machine, frame: Frame, task: p.Task, body: p.Set) -> None:
-    value = machine.evaluate(body.value, frame.input, task_scope(machine.state, frame))
+def _set(recorder: Recorder, frame: Frame, task: p.Task, body: p.Set) -> None:
+    value = recorder.evaluate(body.value, frame.input, task_scope(recorder.state, frame))
     if task.extensions:
         # The extensions after the task need its output on record.
-        machine.emit("task.evaluated", task.reference, frame.id, {"output": value})
+        recorder.emit("task.evaluated", task.reference, frame.id, {"output": value})
         return
     data: dict[str, Json] = {}
     if value is not frame.value:
@@ -37,16 +37,16 @@ def _set(machine: Machine, frame: Frame, task: p.Task, body: p.Set) -> None:
             put(data, "output", body.value, value, "input")
         else:
             data["output"] = value
-    complete(machine, frame, data, value)
+    complete(recorder, frame, data, value)
 
 
-def _for(machine: Machine, frame: Frame, task: p.Task, body: p.For) -> None:
-    items = machine.evaluate(body.items, frame.input, task_scope(machine.state, frame))
+def _for(recorder: Recorder, frame: Frame, task: p.Task, body: p.For) -> None:
+    items = recorder.evaluate(body.items, frame.input, task_scope(recorder.state, frame))
     if not isinstance(items, list):
         raise Fault("expression", f"for.in must give an array, not {_kind(items)}")
     data: dict[str, Json] = {}
     put(data, "items", body.items, items, "input")
-    machine.emit("loop.started", task.reference, frame.id, data)
+    recorder.emit("loop.started", task.reference, frame.id, data)
 
 
 def _kind(value: Json) -> str:
@@ -54,38 +54,38 @@ def _kind(value: Json) -> str:
     return names.get(type(value), "a number")
 
 
-def _switch(machine: Machine, frame: Frame, task: p.Task, body: p.Switch) -> None:
-    scope = task_scope(machine.state, frame)
+def _switch(recorder: Recorder, frame: Frame, task: p.Task, body: p.Switch) -> None:
+    scope = task_scope(recorder.state, frame)
     default: p.Case | None = None
     for case in body.cases:
         if case.when is None:
             default = default or case
-        elif machine.holds(case.when, frame.input, scope):
-            complete(machine, frame, {"case": case.name, "then": case.then}, frame.input)
+        elif recorder.holds(case.when, frame.input, scope):
+            complete(recorder, frame, {"case": case.name, "then": case.then}, frame.input)
             return
     if default is not None:
-        complete(machine, frame, {"case": default.name, "then": default.then}, frame.input)
+        complete(recorder, frame, {"case": default.name, "then": default.then}, frame.input)
     else:
-        finish(machine, frame, ("finish",))
+        finish(recorder, frame, ("finish",))
 
 
-def _raise(machine: Machine, frame: Frame, task: p.Task, body: p.Raise) -> None:
-    error = machine.evaluate(body.error, frame.input, task_scope(machine.state, frame))
+def _raise(recorder: Recorder, frame: Frame, task: p.Task, body: p.Raise) -> None:
+    error = recorder.evaluate(body.error, frame.input, task_scope(recorder.state, frame))
     if not isinstance(error, dict) or not isinstance(error.get("type"), str):
         raise Fault("expression", "an error needs a type that is a string")
     if not isinstance(error.get("status"), int):
         raise Fault("expression", "an error needs a status that is an integer")
-    fail_with(machine, frame, {**error, "instance": error.get("instance") or task.reference})
+    fail_with(recorder, frame, {**error, "instance": error.get("instance") or task.reference})
 
 
-def _wait(machine: Machine, frame: Frame, task: p.Task, body: p.Wait) -> None:
-    delay = duration_of(machine, body.duration, frame.input, task_scope(machine.state, frame))
-    machine.start_timer(frame, "wait", machine.state.at + delay)
+def _wait(recorder: Recorder, frame: Frame, task: p.Task, body: p.Wait) -> None:
+    delay = duration_of(recorder, body.duration, frame.input, task_scope(recorder.state, frame))
+    recorder.start_timer(frame, "wait", recorder.state.at + delay)
 
 
-def _emit(machine: Machine, frame: Frame, task: p.Task, body: p.Emit) -> None:
-    state = machine.state
-    written = machine.evaluate(body.event, frame.input, task_scope(state, frame))
+def _emit(recorder: Recorder, frame: Frame, task: p.Task, body: p.Emit) -> None:
+    state = recorder.state
+    written = recorder.evaluate(body.event, frame.input, task_scope(state, frame))
     event = {
         "specversion": "1.0",
         "id": f"{state.run}:{state.seq + 1}",
@@ -97,40 +97,40 @@ def _emit(machine: Machine, frame: Frame, task: p.Task, body: p.Emit) -> None:
         raise Fault("validation", "an event needs a type that is a non-empty string")
     if "data" in event:
         event.setdefault("datacontenttype", "application/json")
-    number = machine.emit("event.emitted", task.reference, frame.id, {"event": event})
-    machine.emitted(number, event)
+    number = recorder.emit("event.emitted", task.reference, frame.id, {"event": event})
+    recorder.emitted(number, event)
 
 
-def _listen(machine: Machine, frame: Frame, task: p.Task, body: p.Listen) -> None:
-    machine.emit("event.awaited", task.reference, frame.id)
+def _listen(recorder: Recorder, frame: Frame, task: p.Task, body: p.Listen) -> None:
+    recorder.emit("event.awaited", task.reference, frame.id)
 
 
-def _call(machine: Machine, frame: Frame, task: p.Task, body: p.Call) -> None:
-    arguments = machine.evaluate(body.arguments, frame.input, task_scope(machine.state, frame))
-    machine.issue(frame, task.reference, body.command, arguments, task.idempotent)
+def _call(recorder: Recorder, frame: Frame, task: p.Task, body: p.Call) -> None:
+    arguments = recorder.evaluate(body.arguments, frame.input, task_scope(recorder.state, frame))
+    recorder.issue(frame, task.reference, body.command, arguments, task.idempotent)
 
 
-def _run(machine: Machine, frame: Frame, task: p.Task, body: p.Run) -> None:
-    process = machine.evaluate(body.arguments, frame.input, task_scope(machine.state, frame))
+def _run(recorder: Recorder, frame: Frame, task: p.Task, body: p.Run) -> None:
+    process = recorder.evaluate(body.arguments, frame.input, task_scope(recorder.state, frame))
     arguments = {"process": process, "await": body.wait, "return": body.result}
-    machine.issue(frame, task.reference, body.command, arguments, task.idempotent)
+    recorder.issue(frame, task.reference, body.command, arguments, task.idempotent)
 
 
-def _function(machine: Machine, frame: Frame, task: p.Task, body: p.CallFunction) -> None:
-    scope = task_scope(machine.state, frame)
+def _function(recorder: Recorder, frame: Frame, task: p.Task, body: p.CallFunction) -> None:
+    scope = task_scope(recorder.state, frame)
     data: dict[str, Json] = {}
     if body.resource is not None:
-        fetched = load(machine, frame, body.resource, scope, task.reference)
+        fetched = load(recorder, frame, body.resource, scope, task.reference)
         if fetched is None:
             return
         compile_fetched(fetched.text, body.name, task.reference)
         data["uri"] = fetched.uri
     if body.arguments is not None:
-        put(data, "arguments", body.arguments, machine.evaluate(body.arguments, frame.input, scope), "input")
-    machine.emit("function.entered", task.reference, frame.id, data)
+        put(data, "arguments", body.arguments, recorder.evaluate(body.arguments, frame.input, scope), "input")
+    recorder.emit("function.entered", task.reference, frame.id, data)
 
 
-def _unsupported(machine: Machine, frame: Frame, task: p.Task, body: p.Unsupported) -> None:
+def _unsupported(recorder: Recorder, frame: Frame, task: p.Task, body: p.Unsupported) -> None:
     raise Fault(
         "configuration",
         f"{body.feature} can't be run yet; docs/conformance.md lists what can",

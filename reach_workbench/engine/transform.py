@@ -10,7 +10,7 @@ import orjson
 from reach_workbench.engine import program as p
 from reach_workbench.engine.durations import milliseconds
 from reach_workbench.engine.faults import Fault
-from reach_workbench.engine.machine import Machine
+from reach_workbench.engine.recorder import Recorder
 from reach_workbench.engine.schemas import validate
 from reach_workbench.engine.scope import Scope
 from reach_workbench.engine.state import Frame
@@ -39,7 +39,7 @@ def put(data: dict[str, Json], name: str, template: Template, value: Json, root:
     data[name] = value
 
 
-def check(machine: Machine, frame: Frame, schema: p.Schema | None, value: Json, what: str, reference: str) -> bool:
+def check(recorder: Recorder, frame: Frame, schema: p.Schema | None, value: Json, what: str, reference: str) -> bool:
     """Check a value; True if the schema must be fetched first, which has then been asked for.
 
     Raises Fault("validation") when the value does not fit.
@@ -48,7 +48,7 @@ def check(machine: Machine, frame: Frame, schema: p.Schema | None, value: Json, 
         return False
     document = schema.document
     if schema.resource is not None:
-        fetched = load(machine, frame, schema.resource, Scope(machine.state, frame, input=frame.input), reference)
+        fetched = load(recorder, frame, schema.resource, Scope(recorder.state, frame, input=frame.input), reference)
         if fetched is None:
             return True
         document = parse(fetched.text, fetched.uri)
@@ -57,16 +57,16 @@ def check(machine: Machine, frame: Frame, schema: p.Schema | None, value: Json, 
 
 
 def load(
-    machine: Machine, frame: Frame, resource: p.Resource, scope: Mapping[str, Json], reference: str
+    recorder: Recorder, frame: Frame, resource: p.Resource, scope: Mapping[str, Json], reference: str
 ) -> Fetched | None:
     """An external resource, or None after asking for it on behalf of `frame`."""
-    endpoint = machine.evaluate(resource.endpoint, frame.input, scope)
+    endpoint = recorder.evaluate(resource.endpoint, frame.input, scope)
     if isinstance(endpoint, str):
         endpoint = {"uri": endpoint}
     uri = endpoint["uri"]
-    found = machine.state.resources.get(uri)
+    found = recorder.state.resources.get(uri)
     if found is None:
-        machine.issue(frame, reference, "resource.get", {"endpoint": endpoint}, True)
+        recorder.issue(frame, reference, "resource.get", {"endpoint": endpoint}, True)
         return None
     return Fetched(uri, found["text"])
 
@@ -85,9 +85,9 @@ def parse(text: str, uri: str) -> Json:
         raise Fault("configuration", f"{uri} is neither JSON nor YAML: {wrong}") from None
 
 
-def duration_of(machine: Machine, duration: p.Duration, data: Json, scope: Mapping[str, Json]) -> int:
+def duration_of(recorder: Recorder, duration: p.Duration, data: Json, scope: Mapping[str, Json]) -> int:
     """The duration in milliseconds, computed if it has to be."""
     if duration.milliseconds is not None:
         return duration.milliseconds
     assert duration.template is not None
-    return milliseconds(machine.evaluate(duration.template, data, scope))
+    return milliseconds(recorder.evaluate(duration.template, data, scope))

@@ -27,7 +27,7 @@ _LITTLE: Final = 200 * 1024 * 1024
 
 def examine(settings: Settings, store: Store) -> tuple[Check, ...]:
     """Everything worth knowing about the installation and this home; reads the whole database."""
-    return tuple([*_installation(), *_home(settings), *_store(settings), *_work(store)])
+    return (*_installation(), *_home(settings), *_store(settings), *_work(store))
 
 
 def _installation() -> Iterator[Check]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from reach_workbench.clock import Clock, SystemClock, new_run_id
 from reach_workbench.effects.adapters import Adapters
@@ -70,7 +71,9 @@ class LocalNode:
         adapters = Adapters(clock, functions)
         queue = Queue(store, clock, "local", lease_seconds=settings.runner.lease_seconds)
         self.runner = Runner(store, settings, clock, evaluator, adapters, queue)
-        self._mailbox: Mailbox | None = Mailbox(self, store, settings.runner.poll_seconds) if store.writable else None
+        self._mailbox: Mailbox | None = (
+            Mailbox(self, store, clock, settings.runner.poll_seconds) if store.writable else None
+        )
 
     @classmethod
     async def open(
@@ -444,7 +447,11 @@ class LocalNode:
         program = self._program(source, file)
         unit = self.store.unit()
         now = self.clock.now()
-        named = {"namespace": program.namespace, "name": program.name, "version": program.version}
+        named: dict[str, Any] = {
+            "namespace": program.namespace,
+            "name": program.name,
+            "version": program.version,
+        }
         unit.add_program(digest=program.digest, source=source, file=str(file.resolve()), created_at=now, **named)
         unit.add_workflow(program=program.digest, created_at=now, **named)
         await self.store.commit(unit)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from reach_workbench import errors
+from reach_workbench.clock import Clock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import HomeInUse, NobodyWaits, ReachError
+from reach_workbench.protocol.node import Node
 from reach_workbench.settings import Settings
 from reach_workbench.storage.store import Store
-
-if TYPE_CHECKING:
-    from reach_workbench.node.local import LocalNode
 
 _PATIENCE = 10.0
 """Seconds to wait for the owner's answer."""
@@ -49,9 +47,10 @@ def _error(written: dict[str, Json]) -> ReachError:
 class Mailbox:
     """The owner's side: looks for requests now and then, and answers them in order."""
 
-    def __init__(self, node: LocalNode, store: Store, seconds: float) -> None:
+    def __init__(self, node: Node, store: Store, clock: Clock, seconds: float) -> None:
         self._node = node
         self._store = store
+        self._clock = clock
         self._seconds = seconds
         self._task: asyncio.Task[None] | None = None
 
@@ -72,7 +71,7 @@ class Mailbox:
                 for request in self._store.read.requests():
                     answer = await self._answer(request.kind, request.payload)
                     unit = self._store.unit()
-                    unit.answer_request(request.id, answer, at=self._node.clock.now())
+                    unit.answer_request(request.id, answer, at=self._clock.now())
                     await self._store.commit(unit)
             await asyncio.sleep(self._seconds)
 

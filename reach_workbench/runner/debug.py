@@ -57,7 +57,8 @@ def entering(state: State, frame: Frame, todo: Todo) -> str | None:
         assert frame.task is not None and isinstance(frame.task.body, p.Fork)
         return frame.task.body.branches[todo[1]].reference
     if todo[0] == "call":
-        return function_task(state, frame).reference
+        assert frame.task is not None
+        return function_task(frame.task, state.resources, frame.result).reference
     return None
 
 

@@ -12,25 +12,55 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import orjson
 
+from reach_workbench.clock import Clock
+from reach_workbench.effects.adapters import Adapters
+from reach_workbench.effects.effect import Surroundings
 from reach_workbench.engine.commands import Command, Emission
+from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.listening import offer
-from reach_workbench.engine.machine import Advance, Machine, command_of
+from reach_workbench.engine.machine import Advance, Machine
+from reach_workbench.engine.program import Program
+from reach_workbench.engine.recorder import command_of
 from reach_workbench.engine.snapshot import to_json
 from reach_workbench.engine.state import Frame, State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ReachError
 from reach_workbench.runner.debug import Debug, continuing, next_entry
+from reach_workbench.settings import Settings
+from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 from reach_workbench.telemetry.crashpoints import crash_point
 
-if TYPE_CHECKING:
-    from reach_workbench.runner.runner import Runner
+
+class Host(Protocol):
+    """What a driver needs of the runner around it."""
+
+    store: Store
+    settings: Settings
+    clock: Clock
+    evaluator: Evaluator
+    adapters: Adapters
+
+    def surroundings(self, base: Path, secrets: dict[str, Json]) -> Surroundings: ...
+
+    def needs_thread(self, program: Program) -> bool: ...
+
+    def blocks(self, command: Command) -> bool: ...
+
+    def event(self, key: int, seq: int) -> Event: ...
+
+    def announce(self, run: str) -> None: ...
+
+    def deliver(self, emissions: list[Emission]) -> None: ...
+
+    async def run_workflow(self, parent: Driver, command: Command) -> Json: ...
+
 
 BUDGET = 512
 """Events decided before other runs get their turn."""
@@ -53,7 +83,7 @@ class Driver:
 
     def __init__(
         self,
-        runner: Runner,
+        runner: Host,
         key: int,
         run: str,
         state: State,
@@ -343,10 +373,14 @@ class Driver:
             error = fault.problem(command.task)
             fact = Fact("command.faulted", clock.now(), {"command": command.number, "error": error})
         except ReachError as wrong:
-            fault = Fault("runtime", wrong.message, code=wrong.code)
-            fact = Fact(
-                "command.faulted", clock.now(), {"command": command.number, "error": fault.problem(command.task)}
+            error = Fault("runtime", wrong.message, code=wrong.code).problem(command.task)
+            fact = Fact("command.faulted", clock.now(), {"command": command.number, "error": error})
+        except Exception as wrong:
+            # A mistake of ours in an adapter must cost this command, not leave its run waiting for ever.
+            error = Fault("runtime", f"the adapter for {command.kind} failed: {wrong!r}", code="bug").problem(
+                command.task
             )
+            fact = Fact("command.faulted", clock.now(), {"command": command.number, "error": error})
         crash_point("driver.after-effect")
         self._performing.pop(command.number, None)
         self.tell(fact)

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from reach_workbench.engine.compile import Compilation
 
 
+@lru_cache(maxsize=64)
 def compile_text(source: str, file: str, limits: Limits) -> Compilation:
-    """Compile a document within the limits of the settings."""
+    """Compile a document within the limits of the settings; the same one again costs nothing."""
     from reach_workbench.engine.compile import compile_document
     from reach_workbench.engine.document import DocumentLimits
 

@@ -13,8 +13,8 @@ from reach_workbench.effects.adapters import Adapters
 from reach_workbench.effects.effect import Limits as EffectLimits
 from reach_workbench.effects.effect import Surroundings
 from reach_workbench.engine.commands import Command, Emission
-from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.evaluator import Evaluator
+from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.secrets import shape
 from reach_workbench.engine.state import State
