@@ -57,8 +57,8 @@ def compile_document(
 ) -> Compilation:
     """Compile a workflow in YAML 1.2 or JSON; `file` names it in the diagnostics.
 
-    `functions` are the `name:version` of the functions registered with the node. With them, a
-    call of the default catalog is a call of one of those; without, it is looked for at run time.
+    `functions` are the `name:version` of the Python functions registered with the node: with
+    them, a call of any other one (`NAME:VERSION@python`) is an error; without, it is not checked.
     """
     findings = Findings(file, text)
     program: Program | None = None

@@ -33,10 +33,10 @@ def call_function(session: Session, place: Place, arguments: Place | None, groun
     function, version, catalog = found.group("name", "version", "catalog")
     described = session.declared("catalogs", catalog)
     if described is None and catalog == "python":
-        return _registered(f"{function}:{version}", given)
+        return _registered(session, place, f"{function}:{version}", given)
     if described is None and catalog == "default":
-        where = Constant({"uri": f"catalog:default/{function}/{version}"})
-        return CallFunction(f"{function}:{version}@default", given, None, Resource(None, where))
+        uri = f"catalog:default/{function}/{version}"
+        return CallFunction(f"{function}:{version}@default", given, None, Resource(None, Constant({"uri": uri})))
     title = f"{function}:{version}@{catalog}"
     if described is None:
         known = [*(name for name, _ in _members(session, "catalogs")), "default", "python"]
@@ -69,9 +69,13 @@ def own_function(session: Session, name: str, definition: Place, *, extended: bo
     return session.functions[key]
 
 
-def _registered(function: str, given: Template | None) -> Call:
-    """A Python function registered with the node: whether it is there shows when it is called, so that a
-    history compiles to the same program on a machine that has no such function."""
+def _registered(session: Session, place: Place, function: str, given: Template | None) -> Call:
+    """A Python function registered with the node. Whether it is there is no part of the program, so that a
+    history compiles to the same one on a machine that has no such function."""
+    if session.registered is not None and function not in session.registered:
+        message = f"no Python function {function!r} is registered with this node"
+        hint = guess(function, session.registered) or "register it with the node"
+        session.findings.error(place, "unknown-function", message, hint)
     members: list[tuple[str, Template]] = [("function", Constant(function))]
     if given is not None:
         members.append(("arguments", given))
