@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from reach_workbench.clock import Clock, new_run_id
 from reach_workbench.engine.values import Json
@@ -21,6 +22,9 @@ from reach_workbench.jobs.backoff import delay
 from reach_workbench.storage.records import JobRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
+
+_STAMP: Final = 10
+"""Characters of a run id that are its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Queue:
         self._clock = clock
         self._node = node_id
         self._lease = int(lease_seconds * 1000)
+        self._count = 0
 
     # -- putting in
 
@@ -72,10 +77,13 @@ class Queue:
     def enqueue_in(self, unit: Unit, jobs: Iterable[NewJob]) -> tuple[str, ...]:
         """Add the jobs to a unit of work; they exist once it is committed."""
         now = self._clock.now()
-        stem = new_run_id(self._clock)
+        stem = new_run_id(self._clock)[:_STAMP]
+        chance = self._clock.entropy(5).hex()
         ids = []
-        for number, job in enumerate(jobs):
-            id = f"{stem}{number:06d}"
+        for job in jobs:
+            # Time, then the order they came in, then chance: ids sort as first come, first served.
+            self._count = (self._count + 1) % 1_000_000
+            id = f"{stem}{self._count:06d}{chance}"
             ids.append(id)
             unit.enqueue_job(
                 id=id,

@@ -103,8 +103,16 @@ def check_digests(reader: Reader, run_key: int, progress: Progress | None = None
 
 
 def _problems(connection: sqlite3.Connection) -> tuple[str, ...]:
-    lines = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
-    return () if lines == ["ok"] else tuple(lines)
+    for check in ("integrity_check", "quick_check"):
+        try:
+            lines = [str(row[0]) for row in connection.execute(f"PRAGMA {check}(20)")]
+        except sqlite3.DatabaseError as wrong:
+            if wrong.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
+            found = (str(wrong),)  # the thorough check stumbled: the quick one may say where
+        else:
+            return () if lines == ["ok"] and check == "integrity_check" else tuple(lines)
+    return found
 
 
 def _orphans(connection: sqlite3.Connection) -> tuple[str, ...]:
