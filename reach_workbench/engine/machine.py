@@ -75,7 +75,9 @@ class Machine(Recorder):
                 break
             before = state.seq
             try:
-                if state.pure > _FEW and state.pure > (most := self.limit("pure_tasks", _PURE_TASKS)):
+                if frame.id == ROOT and todo[0] in ("raise", "cancel"):
+                    DECISIONS[todo[0]](self, frame, todo)  # the run is ending: no limit keeps it from that
+                elif state.pure > _FEW and state.pure > (most := self.limit("pure_tasks", _PURE_TASKS)):
                     self._give_up("limits.pure_tasks", f"{most:,} tasks ran without waiting for anything")
                 elif state.seq > _FEW and state.seq > (most := self.limit("events", _EVENTS)):
                     self._give_up("limits.events", f"the run has recorded {most:,} events")
