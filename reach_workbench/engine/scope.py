@@ -63,7 +63,7 @@ class Scope(Mapping[str, Json]):
                 "startedAt": descriptor(state.frames[0].started_at),
             }
         if name == "runtime":
-            return state.created.get("runtime", {})
+            return {"metadata": {}} | state.created.get("runtime", {})
         if name == "task":
             return self._task()
         if name == "authorization":

@@ -711,7 +711,9 @@ def _command_completed(state: State, event: Event) -> None:
         todo, frame.resume, frame.result = frame.resume, None, None
         _set_todo(state, frame, todo)
         return
-    frame.value = data["output"]
+    body = frame.task.body if frame.task is not None else None
+    # dsl-reference.md, Run: a process that is not awaited has no result, the task outputs its input.
+    frame.value = frame.input if isinstance(body, p.Run) and not body.wait else data["output"]
     _set_todo(state, frame, ("finish",))
 
 

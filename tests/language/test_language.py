@@ -49,7 +49,7 @@ def document(case: dict[str, Any]) -> str:
     return json.dumps(whole | {"do": case["do"]}, ensure_ascii=False)
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", list(cases()))
 async def test_case(case: dict[str, Any], node: Node, tmp_path: Path) -> None:
     if "needs" in case and shutil.which(case["needs"]) is None:
         pytest.skip(f"{case['needs']} is not installed")
