@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+from urllib.parse import SplitResult, urlsplit
 
 from reach_workbench import __version__
 from reach_workbench.effects.effect import Limits
@@ -155,6 +156,18 @@ def joined(headers: Headers) -> dict[str, str]:
     return result
 
 
+def absolute(uri: str) -> SplitResult:
+    """The parts of an absolute http or https URI; raises Fault `configuration` for anything else."""
+    try:
+        parts = urlsplit(uri)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # brackets that do not match, a port that is no number
+        usable = False
+    if not usable:
+        raise Fault("configuration", f"an absolute http or https URI is needed, and `{uri}` is none", code="bad-uri")
+    return parts
+
+
 def spell(name: str) -> str:
     return _REGISTERED.get(name) or "-".join(part[:1].upper() + part[1:] for part in name.split("-"))
 
@@ -183,13 +196,7 @@ def _new_client() -> httpx.AsyncClient:
 def _check(request: Request) -> None:
     if not _TOKEN.fullmatch(request.method):
         raise Fault("validation", f"`{request.method}` is not an HTTP method", code="bad-request")
-    scheme = request.uri.partition(":")[0].lower()
-    if scheme not in ("http", "https"):
-        raise Fault(
-            "configuration",
-            f"an HTTP call needs an absolute http or https URI, not `{request.uri}`",
-            code="bad-uri",
-        )
+    absolute(request.uri)
     for name, value in request.headers:
         if not _TOKEN.fullmatch(name):
             raise Fault("validation", f"`{name}` can't be the name of a header", code="bad-request")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlunsplit
 
 from reach_workbench.effects import content
 from reach_workbench.effects.arguments import choice, endpoint, flag, mapping, revealed, text, word
 from reach_workbench.effects.deadline import deadline
 from reach_workbench.effects.effect import Surroundings
-from reach_workbench.effects.exchange import Headers, Reply, Request, joined
+from reach_workbench.effects.exchange import Headers, Reply, Request, absolute, joined
 from reach_workbench.effects.scrubber import Scrubber
 from reach_workbench.effects.web import Web
 from reach_workbench.engine.commands import Command
@@ -84,7 +84,7 @@ def with_query(uri: str, pairs: list[tuple[str, str]]) -> str:
     """`uri` with query parameters added after those it has."""
     if not pairs:
         return uri
-    parts = urlsplit(uri)
+    parts = absolute(uri)
     query = "&".join(part for part in (parts.query, urlencode(pairs)) if part)
     return urlunsplit(parts._replace(query=query))
 

@@ -27,6 +27,7 @@ GRACE: Final = 2.0
 
 _SIGNALS: Final = {number.value: number.name for number in signal.Signals}
 _POLL: Final = 0.02
+_PROCESSES: Final = Path("/proc")
 _INHERITED: Final = ("PATH", "HOME", "LANG", "TMPDIR", "USER", "SHELL")
 _CHUNK: Final = 65_536
 _TAIL_LINES: Final = 10
@@ -256,26 +257,62 @@ async def _collect(process: Process, launch: Launch, limits: Limits) -> tuple[by
 
 
 async def _end(process: Process) -> None:
+    # What is still printed is read and dropped: a full pipe would keep the process from ending.
+    drains = [asyncio.ensure_future(_drain(stream)) for stream in (process.stdout, process.stderr) if stream]
     try:
         async with asyncio.timeout(GRACE):
-            if _signal(process, signal.SIGTERM):
-                await process.wait()
-                while _signal(process, 0):  # what the process started may still be tidying up
-                    await asyncio.sleep(_POLL)
+            _signal(process, signal.SIGTERM)
+            await process.wait()
+            await _vacated(process)  # what the process started may still be tidying up
     except TimeoutError:
         _signal(process, signal.SIGKILL)
+    for number in (1, 2):  # a process that left the group may keep the pipes open; there is no public way
+        pipe = process._transport.get_pipe_transport(number)  # type: ignore[attr-defined]
+        if pipe is not None:
+            pipe.close()
     await process.wait()
-    # What it printed and nobody read; there is no public way.
-    process._transport.close()  # type: ignore[attr-defined]
+    for drain in drains:
+        drain.cancel()
+    await asyncio.gather(*drains, return_exceptions=True)
+    try:
+        await asyncio.wait_for(_vacated(process), GRACE)
+    except TimeoutError:  # killed, but held up in the system itself: it can do no more
+        return
 
 
-def _signal(process: Process, number: int) -> bool:
-    """Sends a signal to the group; whether there is still anybody in it."""
+async def _vacated(process: Process) -> None:
+    while _populated(process.pid):
+        await asyncio.sleep(_POLL)
+
+
+async def _drain(stream: asyncio.StreamReader) -> None:
+    while await stream.read(_CHUNK):
+        pass
+
+
+def _signal(process: Process, number: int) -> None:
     try:
         os.killpg(process.pid, number)
     except (ProcessLookupError, PermissionError):  # gone, or nothing but zombies where that is told so
+        return
+
+
+def _populated(group: int) -> bool:
+    """Whether a process of the group still runs. Zombies don't, though they wait to be reaped by somebody else."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
         return False
-    return True
+    if not _PROCESSES.is_dir():
+        return True
+    for entry in _PROCESSES.glob("[0-9]*/stat"):
+        try:
+            state, _, member = entry.read_text("utf-8", "replace").rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):  # ended while we looked
+            continue
+        if int(member) == group and state not in ("Z", "X"):
+            return True
+    return False
 
 
 def _printed(data: bytes, scrubber: Scrubber) -> str:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from reach_workbench.clock import Clock
 from reach_workbench.effects.authentication import Authenticator
 from reach_workbench.effects.effect import Surroundings
-from reach_workbench.effects.exchange import Credentials, Exchange, Reply, Request
+from reach_workbench.effects.exchange import Credentials, Exchange, Reply, Request, absolute
 from reach_workbench.effects.hosting import raw_uri
 from reach_workbench.effects.scrubber import HIDDEN, Scrubber
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.values import Json
+
+_FILE: Final = re.compile(r"file:(?://(?:localhost)?)?(?P<path>/[^?#]*)")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 _HOPS: Final = 5
 """Redirections followed when fetching a resource; a call follows none."""
@@ -68,8 +72,7 @@ class Web:
         Raises Fault `communication` with the status of a refusal, `configuration` for a file
         that can't be read, `runtime` with code `limit` for one that is too large.
         """
-        scheme = urlsplit(uri).scheme.lower()
-        if scheme in ("http", "https"):
+        if uri.lower().startswith(("http:", "https:")):
             return await self._download(raw_uri(uri), policy, surroundings, scrubber)
         path = local_path(uri, surroundings.base)
         return await asyncio.to_thread(_read, path, surroundings.limits.output_bytes)
@@ -106,10 +109,9 @@ def local_path(uri: str, base: Path) -> Path:
 
     Raises Fault `configuration` for any other URI.
     """
-    parts = urlsplit(uri)
-    if parts.scheme.lower() == "file" and parts.netloc in ("", "localhost"):
-        return Path(unquote(parts.path))
-    if "://" in uri or parts.scheme:
+    if found := _FILE.fullmatch(uri):
+        return Path(unquote(found["path"]))
+    if _SCHEME.match(uri):
         raise Fault(
             "configuration",
             f"`{uri}` can't be read: only http, https, file and relative URIs are known",
@@ -118,15 +120,10 @@ def local_path(uri: str, base: Path) -> Path:
     return base / unquote(uri)
 
 
-def origin(uri: str) -> tuple[str, str, int | None]:
+def origin(uri: str) -> tuple[str, str, int]:
     """Scheme, host and port (RFC 6454)."""
-    parts = urlsplit(uri)
-    scheme = parts.scheme.lower()
-    try:
-        port = parts.port
-    except ValueError:
-        raise Fault("configuration", f"`{uri}` has no valid port", code="bad-uri") from None
-    return scheme, (parts.hostname or "").lower(), port or {"http": 80, "https": 443}.get(scheme)
+    parts = absolute(uri)
+    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]
 
 
 def _read(path: Path, most: int) -> Resource:
