@@ -15,7 +15,8 @@ from reach_workbench.engine.templates import Constant, Expression, ObjectTemplat
 from reach_workbench.engine.tree import Place, pointer_step
 
 _CATALOGED: Final = r"(?P<name>[^:@/\s]+):(?P<version>[^:@/\s]+)@(?P<catalog>[^@/\s]+)"
-_URL: Final = r"(?:https?|file)://\S+"
+_URL: Final = r"(?:https?|file)://\S+|[^\s:]+\.(?:yaml|yml|json)"
+"""A URL, or the path of a file relative to the document."""
 
 
 def call_function(session: Session, place: Place, arguments: Place | None, ground: Ground) -> Call | CallFunction:
@@ -88,7 +89,7 @@ def _unknown(session: Session, place: Place, name: str) -> None:
     known = [each for each, _ in _members(session, "functions")]
     hint = guess(name, [*known, "http", "openapi", "grpc", "asyncapi", "a2a", "mcp"])
     if not hint.startswith("did"):
-        hint = "define it under use.functions, or write NAME:VERSION@CATALOG or a URL"
+        hint = "define it under use.functions, or write NAME:VERSION@CATALOG, a URL or a file such as ./greet.yaml"
     session.findings.error(place, "unknown-function", f"there is no function {name!r}", hint)
 
 

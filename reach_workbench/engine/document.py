@@ -157,6 +157,8 @@ class _Reader:
             code, problem, hint = "yaml-tab", "a tab can't indent", "indent with spaces"
         elif "mapping values are not allowed" in problem:
             hint = "a text with ': ' in it needs quotes"
+        elif "escape character" in problem:
+            hint = "write \\\\ for \\ inside double quotes, or use single quotes"
         self.findings.add(position, code, f"not valid YAML: {problem}", hint)
 
     def _last(self) -> Position:
