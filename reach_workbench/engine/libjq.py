@@ -65,7 +65,8 @@ def undefined_variables(source: str) -> frozenset[str]:
 @lru_cache(maxsize=2048)  # some 15 KB each
 def _program(source: str, variables: tuple[str, ...]) -> Any:
     found = tokens(source)  # a comment at the end could swallow what follows
-    return jq.compile(f"{_head(variables)}{source[: found[-1].end]}\n) | tojson")
+    end = found[-1].end if found else 0
+    return jq.compile(f"{_head(variables)}{source[:end]}\n) | tojson")
 
 
 def _head(variables: Sequence[str]) -> str:
@@ -109,6 +110,8 @@ def run_text(source: str, names: tuple[str, ...], text: str) -> str:
                 "expression",
                 "the expression gives more than one result: wrap it in [ ] for all of them, or in first( ) for one",
             )
+    except UnicodeEncodeError:
+        raise Fault("expression", "the data holds half a surrogate pair, which is no text") from None
     except ValueError as wrong:
         raise Fault("expression", str(wrong)) from None
     assert isinstance(result, str)
@@ -128,19 +131,20 @@ def index_error(wrong: NoStep) -> Fault:
     raise AssertionError("jq follows a step that a path walk refuses")
 
 
-def encode(values: list[Json]) -> str:
+def encode(value: Json) -> str:
     """JSON text for jq, in the fixed form. Raises Fault for what JSON can't carry."""
     try:
-        text = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         if any(mark in text for mark in _INTEGRAL_FLOATS):
-            text = orjson.dumps(_plain_numbers(values), option=orjson.OPT_SORT_KEYS)
+            text = orjson.dumps(_plain_numbers(value), option=orjson.OPT_SORT_KEYS)
         return text.decode()
     except (TypeError, RecursionError):
         pass  # an integer beyond 64 bits, more than 254 levels, or not JSON at all
-    _check_depth(values, "the data")
+    if _deeper(value, MAX_DEPTH + 1):  # one more for the array around the data
+        raise Fault("expression", f"the data is nested deeper than {MAX_DEPTH} levels")
     try:
         return json.dumps(
-            _plain_numbers(values), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+            _plain_numbers(value), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
         )
     except (TypeError, ValueError, RecursionError) as wrong:
         raise Fault("expression", f"the data holds what JSON can't carry: {wrong}") from None
@@ -152,8 +156,8 @@ def decode(text: str) -> Json:
         value = orjson.loads(text) if _LONG_NUMBER.search(text) is None else _loads(text)
     except orjson.JSONDecodeError:  # a number beyond a double's range, or very deep
         value = _loads(text)
-    if text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_depth([value], "the result")
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper(value, MAX_DEPTH):
+        raise Fault("expression", f"the result is nested deeper than {MAX_DEPTH} levels")
     return value
 
 
@@ -182,9 +186,10 @@ def _plain_numbers(value: Json) -> Json:
     return value
 
 
-def _check_depth(values: list[Json], what: str) -> None:
-    level: list[Json] = [values]
-    for _ in range(MAX_DEPTH + 1):
+def _deeper(value: Json, levels: int) -> bool:
+    """Whether there are more than `levels` arrays and objects inside each other."""
+    level: list[Json] = [[value]]
+    for _ in range(levels + 1):
         level = [
             part
             for item in level
@@ -192,8 +197,8 @@ def _check_depth(values: list[Json], what: str) -> None:
             if isinstance(part, (dict, list))
         ]
         if not level:
-            return
-    raise Fault("expression", f"{what} is nested deeper than {MAX_DEPTH} levels")
+            return False
+    return True
 
 
 _JARGON: Final = {

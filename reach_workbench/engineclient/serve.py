@@ -29,8 +29,9 @@ from reach_workbench.engine import libjq
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.expressions import ExpressionSyntaxError, InProcess, compile_expression, evaluate
 from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.jq_tokens import UnreadableText
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import BadInput
+from reach_workbench.errors import BadInput, Bug
 
 _NO_ID: Final = b"null"
 
@@ -67,7 +68,7 @@ class Server:
         number = _NO_ID
         try:
             request = _read(line)
-            number = orjson.dumps(request.get("id"))
+            number = libjq.encode(request.get("id")).encode()
             operation = self._operations.get(str(request.get("op")))
             if operation is None:
                 known = ", ".join(self._operations)
@@ -81,6 +82,8 @@ class Server:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except BadInput as wrong:
             return _problem(number, "error", wrong.as_dict())
+        except UnicodeEncodeError:
+            return _problem(_NO_ID, "error", BadInput("the line holds half a surrogate pair").as_dict())
         except Fault as fault:
             return _problem(number, "fault", fault.problem())
         except TooLarge as wrong:
@@ -88,12 +91,19 @@ class Server:
         except MemoryError:
             detail = "the expression needs more memory than it may have"
             return _problem(number, "overrun", {"limit": "limits.expression_megabytes", "detail": detail})
+        except Exception as wrong:  # whatever it is, the next request can be answered
+            return _problem(number, "error", Bug(f"{type(wrong).__name__}: {wrong}").as_dict())
 
     def _run(self, request: dict[str, Json]) -> bytes:
         source, names, text = request.get("expression"), request.get("names"), request.pop("input", None)
         if not (isinstance(source, str) and isinstance(names, list) and isinstance(text, str)):
             raise BadInput("run needs `expression` (text), `names` (array) and `input` (JSON text)")
-        return self._bounded(libjq.run_text(source, tuple(names), text))
+        if not all(isinstance(name, str) and name.isidentifier() for name in names):
+            raise BadInput("each of `names` is the name of a variable, without its $")
+        try:
+            return self._bounded(libjq.run_text(source, tuple(names), text))
+        except UnreadableText as wrong:
+            raise Fault("expression", wrong.message) from None
 
     def _evaluate(self, request: dict[str, Json]) -> bytes:
         source, variables = request.get("expression"), request.get("variables", {})
@@ -106,7 +116,7 @@ class Server:
         return self._bounded(libjq.encode(evaluate(expression, request.get("data"), variables, InProcess())))
 
     def _compile(self, request: dict[str, Json]) -> bytes:
-        from reach_workbench.engine.compile import compile as compile_document  # heavy, and rarely asked of a child
+        from reach_workbench.engine.compile import compile_document  # heavy, and rarely asked of a child
 
         source, file = request.get("source"), request.get("file", "")
         if not (isinstance(source, str) and isinstance(file, str)):
@@ -132,7 +142,7 @@ class Server:
 def _read(line: bytes) -> dict[str, Json]:
     try:
         request = libjq.decode(line.decode())
-    except (ValueError, RecursionError, Fault) as wrong:
+    except (ValueError, Fault) as wrong:
         raise BadInput(f"the line is not JSON: {wrong}") from None
     if not isinstance(request, dict):
         raise BadInput("a request is an object")
