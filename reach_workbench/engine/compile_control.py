@@ -6,6 +6,7 @@ from reach_workbench.engine.compile_data import duration
 from reach_workbench.engine.compile_flow import then
 from reach_workbench.engine.compile_scope import ARGUMENTS
 from reach_workbench.engine.compile_session import Names, Session, Site, fold
+from reach_workbench.engine.expressions import compile_expression
 from reach_workbench.engine.program import Case, Do, Duration, For, Fork, Raise, Set, Switch, Wait
 from reach_workbench.engine.templates import Constant, Template
 from reach_workbench.engine.tree import Place, pointer_step
@@ -98,6 +99,8 @@ def switch(site: Site) -> Switch:
     for name, member in place.named():
         when = member.get("when")
         condition = session.condition(when, site.names)
+        if when is not None and condition is None:
+            condition = compile_expression("false")  # it is wrong and has been reported, but no default
         if name in names:
             message = f"the case {name!r} is defined twice in this switch"
             session.findings.error(member, "duplicate-case", message, "give it another name", key=True)

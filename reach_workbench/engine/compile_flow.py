@@ -24,6 +24,7 @@ def then(session: Session, place: Place | None, siblings: Collection[str]) -> Th
         if hint.startswith("did"):
             hint += " Possible here: " + ", ".join(known[:30])
         session.findings.error(place, "unknown-task", f"there is no task {name!r} in this block", hint)
+        return "continue"
     return name
 
 

@@ -97,11 +97,12 @@ class Session:
             self.findings.error(place, f"unknown-{noun}", f"no {noun} {name!r} is defined under use.{group}", hint)
         return found
 
-    def secret(self, place: Place, name: str) -> None:
+    def secret(self, place: Place, name: str, offset: int | None = None) -> None:
         """Report a secret that the document does not declare."""
         if self.secrets is not None and name not in self.secrets:
             hint = guess(name, self.secrets) if self.secrets else f"add it: use: {{secrets: [{name}]}}"
-            self.findings.error(place, "unknown-secret", f"the secret {name!r} is not declared under use.secrets", hint)
+            message = f"the secret {name!r} is not declared under use.secrets"
+            self.findings.error(place, "unknown-secret", message, hint, offset=offset)
 
     def condition(self, place: Place | None, names: Names) -> Expression | None:
         """An expression by nature, with or without `${ }`; None if there is none or it is wrong."""
@@ -175,7 +176,7 @@ class Session:
             for name in sorted(expression.variables - names):
                 self._unknown_variable(at, name, names)
             for name in sorted(expression.secrets):
-                self.secret(at, name)
+                self.secret(at, name, _offset(at, rf'\$secrets\s*\.?\s*\[?\s*"?{re.escape(name)}\b'))
 
     def _unknown_variable(self, at: Place, name: str, names: Names) -> None:
         if name in ARGUMENTS:
@@ -184,8 +185,7 @@ class Session:
         else:
             message = f"${name} is not defined here"
             hint = guess("$" + name, ["$" + each for each in names])
-        found = re.search(rf"\${re.escape(name)}(?![A-Za-z0-9_])", at.text or "")
-        offset = found.start() if found else None
+        offset = _offset(at, rf"\${re.escape(name)}(?![A-Za-z0-9_])")
         self.findings.error(at, "unknown-variable", message, hint, offset=offset)
 
     def _members(self, group: str) -> Iterator[tuple[str, Place]]:
@@ -197,6 +197,11 @@ _ELSEWHERE: Final = {
     "output": "$output is for export.as; output.as sees the task's raw output as .",
     "input": "$input is the transformed input; here . is the raw one",
 }
+
+
+def _offset(at: Place, pattern: str) -> int | None:
+    found = re.search(pattern, at.text or "")
+    return found.start() if found else None
 
 
 def _expressions(place: Place, template: Template) -> Iterator[tuple[Place, Expression]]:

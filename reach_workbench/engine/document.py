@@ -237,6 +237,9 @@ class _Reader:
         else:
             assert isinstance(parent.node.value, dict)
             if parent.key is not None:
+                if node.value is None and node.start == node.end:
+                    # The parser places a value that is not there where the next thing stands.
+                    node.line, node.column = parent.key_at
                 parent.node.value[parent.key] = node
                 parent.node.keys[parent.key] = parent.key_at
             parent.awaits_value = False
