@@ -50,13 +50,18 @@ def document(case: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("case", list(cases()))
-async def test_case(case: dict[str, Any], node: Node, tmp_path: Path) -> None:
+async def test_case(case: dict[str, Any], node: Node, tmp_path: Path, service: str) -> None:
     if "needs" in case and shutil.which(case["needs"]) is None:
         pytest.skip(f"{case['needs']} is not installed")
     for name, text in case.get("files", {}).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, "utf-8")
-    request = StartRun(document(case), tmp_path / "case.yaml", input=case.get("input"), secrets=case.get("secrets", {}))
+    request = StartRun(
+        document(case).replace("SERVICE", service),
+        tmp_path / "case.yaml",
+        input=case.get("input"),
+        secrets=case.get("secrets", {}),
+    )
     with anyio.fail_after(PATIENCE):
         if "refused" in case:
             with pytest.raises(CompileError) as refused:
