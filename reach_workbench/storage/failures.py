@@ -24,11 +24,7 @@ def explain(wrong: sqlite3.Error, file: Path) -> ReachError:
     where = str(file)
     match None if code is None else code & 0xFF:
         case sqlite3.SQLITE_FULL:
-            return StoreFull(
-                "the store is full: the disk has no room, or the setting 'store.max_pages' is reached",
-                where=where,
-                hint="free some space or raise the setting, then resume; nothing committed was lost",
-            )
+            return full(file)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return damaged(file, str(wrong))
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -52,6 +48,14 @@ def damaged(file: Path, detail: str) -> StoreDamaged:
         f"the store is damaged: {detail}",
         where=str(file),
         hint="it was left untouched: restore it from a backup, or move it away to start afresh",
+    )
+
+
+def full(place: Path) -> StoreFull:
+    return StoreFull(
+        "the store is full: the disk has no room, or the setting 'store.max_pages' is reached",
+        where=str(place),
+        hint="free some space or raise the setting, then resume; nothing committed was lost",
     )
 
 

@@ -9,8 +9,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from reach_workbench.errors import HomeError, HomeInUse, HomeUnusable
-from reach_workbench.storage.failures import read_only
+from reach_workbench.errors import HomeInUse, HomeUnusable, ReachError
+from reach_workbench.storage.failures import full, read_only
 
 DATABASE: Final = "reach.db"
 LOCK: Final = "node.lock"
@@ -30,7 +30,7 @@ def prepare(home: Path) -> None:
             hint="name another with --home or REACH_HOME",
         ) from None
     except OSError as wrong:
-        raise _unusable(home, wrong) from None
+        raise unusable(home, wrong) from None
     if not os.access(home, os.X_OK | os.R_OK):
         raise HomeUnusable("no permission to enter the data folder", where=str(home), hint="check its permissions")
 
@@ -58,7 +58,7 @@ class Lock:
         try:
             self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as wrong:
-            raise _unusable(home, wrong) from None
+            raise unusable(home, wrong) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -97,7 +97,10 @@ def holder(home: Path) -> int | None:
     return None
 
 
-def _unusable(home: Path, wrong: OSError) -> HomeError:
+def unusable(home: Path, wrong: OSError) -> ReachError:
+    """What an operation of the system on the home failed with, as an error of ours."""
+    if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        return full(home)
     if wrong.errno in (errno.EROFS, errno.EACCES):
         return read_only(home)
     return HomeUnusable(f"can't use the data folder: {wrong.strerror}", where=str(home))

@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 class Health:
     """What was found. `problems` and `orphans` are empty in a sound store; sizes are bytes.
 
-    With problems the rest is not looked at: `orphans` and `counts` are empty then.
+    `problems` has what the integrity check found, or where the schema is not ours. With problems the rest is not looked at: `orphans` and `counts` are empty then.
 
     `counts` has the rows of each table (`events` counts chunks), `holder` the process that runs
     the home's node, None when nobody does.
@@ -59,6 +59,8 @@ def examine(settings: Settings) -> Health | None:
     try:
         with explained(file):
             problems = _problems(connection)
+            if not problems and revision == opening.REVISION:
+                problems = _drift(connection)
             orphans, counts = ((), {}) if problems else (_orphans(connection), _counts(connection))
     finally:
         connection.close()
@@ -113,6 +115,24 @@ def _problems(connection: sqlite3.Connection) -> tuple[str, ...]:
         else:
             return () if lines == ["ok"] and check == "integrity_check" else tuple(lines)
     return found
+
+
+def _drift(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Where the schema is not the one this program makes: a dropped trigger goes unnoticed otherwise."""
+    made = sqlite3.connect(":memory:")
+    made.executescript(opening.SCHEMA.read_text("utf-8"))
+    wanted, found = _schema(made), _schema(connection)
+    made.close()
+    return tuple(
+        f"the {kind} {name} is {'missing' if (kind, name) not in found else 'not as it was made'}"
+        for kind, name in sorted(wanted)
+        if found.get((kind, name)) != wanted[kind, name]
+    )
+
+
+def _schema(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    rows = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
+    return {(kind, name): "".join(text.split()) for kind, name, text in rows}
 
 
 def _orphans(connection: sqlite3.Connection) -> tuple[str, ...]:

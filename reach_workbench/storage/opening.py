@@ -15,6 +15,7 @@ from reach_workbench.errors import StoreNewer
 from reach_workbench.settings import Settings
 from reach_workbench.storage import statements as sql
 from reach_workbench.storage.failures import damaged, explain, explained
+from reach_workbench.storage.home import unusable
 
 REVISION: Final = "001"
 """The schema this program works with: the number of the newest migration."""
@@ -73,21 +74,24 @@ def known_revisions() -> frozenset[str]:
 def create(file: Path, settings: Settings) -> None:
     """Make a database of the current schema: nobody ever sees, and no crash leaves, a half-made one."""
     draft = file.with_name(file.name + ".new")
-    for remains in draft.parent.glob(draft.name + "*"):
-        remains.unlink()
-    connection = connect_writer(draft, settings)
     try:
-        with explained(file):
-            connection.executescript("BEGIN IMMEDIATE;\n" + SCHEMA.read_text("utf-8") + "\nCOMMIT;")
-    finally:
-        connection.close()
-    draft.chmod(0o600)
-    draft.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        for remains in draft.parent.glob(draft.name + "*"):
+            remains.unlink()
+        connection = connect_writer(draft, settings)
+        try:
+            with explained(file):
+                connection.executescript("BEGIN IMMEDIATE;\n" + SCHEMA.read_text("utf-8") + "\nCOMMIT;")
+        finally:
+            connection.close()
+        draft.chmod(0o600)
+        draft.replace(file)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as wrong:
+        raise unusable(file.parent, wrong) from None
 
 
 def connect_writer(file: Path, settings: Settings) -> sqlite3.Connection:

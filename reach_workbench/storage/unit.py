@@ -121,6 +121,8 @@ class Unit:
             raise Bug(f"{len(events)} events came with {len(digests)} digests")
         if not events:
             return
+        if events[-1].seq - events[0].seq + 1 != len(events):
+            raise Bug(f"{len(events)} events from {events[0].seq} to {events[-1].seq} are not consecutive")
         above = run_key << 32
         for last, count, at, payload, marks in split(events, digests):
             self.statements.append(

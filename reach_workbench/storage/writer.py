@@ -56,6 +56,7 @@ class Writer:
         self._lock = threading.Lock()
         self._queue: list[tuple[Unit, Promise]] = []
         self._scheduled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: ThreadPoolExecutor | None = None
         self._average = 0.0
         self._version = 0
@@ -68,8 +69,9 @@ class Writer:
         loop = asyncio.get_running_loop()
         promise = loop.create_future()
         self._queue.append((unit, promise))
-        if not self._scheduled:
+        if not self._scheduled or loop is not self._loop:
             self._scheduled = True
+            self._loop = loop
             loop.call_soon(self._flush, loop)
         return promise
 
@@ -129,18 +131,20 @@ class Writer:
         """Commit the units together; what comes back has each unit's error in its place."""
         with self._lock:
             try:
-                self._together(units)
-            except Exception as wrong:
-                self._roll_back()
-                if len(units) == 1 or _hits_all(wrong):
+                try:
+                    self._together(units)
+                except Exception as wrong:
+                    self._roll_back()
+                    if len(units) == 1 or _hits_all(wrong):
+                        return [self._explain(wrong) for _ in units]
+                else:
+                    return [None] * len(units)
+                try:
+                    return self._apart(units)
+                except Exception as wrong:
                     return [self._explain(wrong) for _ in units]
-            else:
-                return [None] * len(units)
-            try:
-                return self._apart(units)
-            except Exception as wrong:
-                self._roll_back()
-                return [self._explain(wrong) for _ in units]
+            finally:
+                self._roll_back()  # nothing to do unless something failed, an interrupt included
 
     def _together(self, units: list[Unit]) -> None:
         execute = self._connection.execute

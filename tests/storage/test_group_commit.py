@@ -116,6 +116,32 @@ async def test_closing_commits_what_is_queued(settings: Settings) -> None:
         assert notes(again) == ["queued"]
 
 
+def test_a_loop_that_ended_early_does_not_stop_the_next_one(store: Store) -> None:
+    loop = asyncio.new_event_loop()
+    loop.call_soon(lambda: store.commit(note(store, "left behind")))
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+
+    async def go_on() -> None:
+        await store.commit(note(store, "next"))
+
+    asyncio.run(asyncio.wait_for(go_on(), 10))
+    assert notes(store) == ["left behind", "next"]
+
+
+def test_an_interrupted_transaction_is_taken_back(store: Store) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    unit = note(store, "half")
+    unit.add("SELECT 1", {}, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.commit_now(unit)
+    store.commit_now(note(store, "a"))
+    assert notes(store) == ["a"]
+
+
 def test_a_unit_can_be_committed_without_a_loop(store: Store) -> None:
     store.commit_now(note(store, "a"))
     assert notes(store) == ["a"]
@@ -198,6 +224,8 @@ def test_events_and_digests_must_pair(store: Store, history: Callable[..., tuple
     events, digests = history(1, 3)
     with pytest.raises(Bug):
         store.unit().append_events(1, events, digests[:-1])
+    with pytest.raises(Bug, match="consecutive"):
+        store.unit().append_events(1, events[::2], digests[::2])
     with pytest.raises(ValueError, match="never changed"):
         store.unit().update_run(1, id="other")
 

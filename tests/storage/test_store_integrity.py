@@ -58,6 +58,21 @@ def test_rows_that_name_nothing_are_found(store: Store, settings: Settings, add_
     assert health.orphans == ("runs: row 1 names a row of programs that does not exist",)
 
 
+def test_a_schema_that_someone_changed_is_found(store: Store, settings: Settings) -> None:
+    connection = sqlite3.connect(store.file)
+    connection.execute("DROP TRIGGER audit_no_delete")
+    connection.execute("DROP INDEX jobs_ready")
+    connection.execute("CREATE INDEX jobs_ready ON jobs (id)")
+    connection.close()
+    health = examine(settings)
+    assert health is not None
+    assert not health.sound
+    assert health.problems == (
+        "the index jobs_ready is not as it was made",
+        "the trigger audit_no_delete is missing",
+    )
+
+
 def test_damaged_pages_are_found(settings: Settings) -> None:
     with Store.open(settings, write=True) as store:
         unit = store.unit()

@@ -19,6 +19,7 @@ from reach_workbench.errors import (
     ReachError,
     StoreBusy,
     StoreDamaged,
+    StoreFull,
     StoreNewer,
 )
 from reach_workbench.settings import Settings
@@ -59,6 +60,29 @@ def test_a_missing_home_is_made_for_its_owner_alone(settings: Settings) -> None:
     assert deep.home.stat().st_mode & 0o777 == 0o700
     assert database(deep).stat().st_mode & 0o777 == 0o600
     assert not list(deep.home.glob("*.new*"))
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_what_a_killed_process_committed_is_there(settings: Settings, write: bool) -> None:
+    program = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom reach_workbench.settings import Settings\n"
+        "from reach_workbench.storage.store import Store\n"
+        "store = Store.open(Settings(home=Path(sys.argv[1])), write=True)\n"
+        "unit = store.unit()\nunit.audit('kept', 1, at=1)\nstore.commit_now(unit)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(settings.home)], timeout=60, check=False)
+    assert (settings.home / "reach.db-wal").stat().st_size > 0, "it is still in the log alone"
+    with Store.open(settings, write=write) as store:
+        assert [record.type for record in store.read.audit()] == ["kept"]
+
+
+def test_a_home_without_room_for_a_database_stays_without_one(settings: Settings) -> None:
+    tiny = Settings(home=settings.home, store=StoreSettings(max_pages=3))
+    with pytest.raises(StoreFull):
+        Store.open(tiny, write=True)
+    assert not database(settings).exists()
+    Store.open(settings, write=True).close()
 
 
 @pytest.mark.parametrize("write", [True, False])
