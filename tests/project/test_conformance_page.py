@@ -45,7 +45,7 @@ def reference() -> dict[str, set[str]]:
 
 
 @cache
-def tests_in(file: str) -> set[str]:
+def names_in(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text("utf-8"))
     return {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
 
@@ -66,8 +66,8 @@ def test_no_row_is_about_something_unknown() -> None:
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row.construct}: {', '.join(row.properties)}")
 def test_the_row_is_proved(row: Row) -> None:
     assert row.proofs or row.status in ("open", "n/a"), "a claim without a test"
-    assert row.note or row.status in ("runs", "checked"), "what is not whole needs a word on why"
+    assert row.note or row.status in ("runs", "checked", "n/a"), "what is not whole needs a word on why"
     for proof in row.proofs:
         file, _, name = proof.partition("::")
         assert (ROOT / file).is_file(), f"{file} does not exist"
-        assert not name or name in tests_in(file), f"{file} has no test {name}"
+        assert not name or name in names_in(file), f"{file} has no test {name}"
