@@ -23,12 +23,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What was found. `problems` and `orphans` are empty in a sound store; sizes are bytes.
+    """What was found; sizes are bytes.
 
-    `problems` has what the integrity check found, or where the schema is not ours. With problems the rest is not looked at: `orphans` and `counts` are empty then.
-
-    `counts` has the rows of each table (`events` counts chunks), `holder` the process that runs
-    the home's node, None when nobody does.
+    `problems` has what the integrity check found, or where the schema is not the one this program
+    makes; then the rest is not looked at, and `orphans` and `counts` are empty. `counts` has the
+    rows of each table (`events` counts chunks), `holder` the process that runs the home's node,
+    None when nobody does.
     """
 
     file: Path

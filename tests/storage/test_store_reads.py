@@ -181,6 +181,22 @@ def test_a_fork_shares_the_past_of_its_ancestors(store: Store, add_run: AddRun, 
     assert read(store, root) == events
 
 
+def test_a_long_line_of_forks_can_be_read(store: Store, settings: Settings, history: MakeHistory) -> None:
+    events, digests = history(1, 1500)
+    unit = store.unit()
+    unit.add_program(digest="p", source="", file=None, namespace="n", name="w", version="1", created_at=1)
+    for key in range(1, 1501):
+        fork = {"forked_from": key - 1, "forked_at": key - 1} if key > 1 else {}
+        unit.create_run(
+            key=key, id=f"{key:04}", program="p", namespace="n", name="w", version="1", created_at=1, **fork
+        )
+        unit.append_events(key, events[key - 1 : key], digests[key - 1 : key])
+    store.commit_now(unit)
+    with Store.open(settings, write=False) as fresh:
+        assert read(fresh, 1500) == events
+        assert fresh.read.digest_at(1500, 700) == digests[699]
+
+
 def test_snapshots_are_found_at_or_before_an_event_in_the_past_too(
     store: Store, add_run: AddRun, history: MakeHistory
 ) -> None:
