@@ -10,6 +10,7 @@ from reach_workbench.engine import bounds, libjq
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.narrowing import narrow
 from reach_workbench.engine.paths import NoStep, walk
 from reach_workbench.engine.templates import (
     ArrayTemplate,
@@ -58,9 +59,13 @@ def _expression(expression: Expression, data: Json, variables: Mapping[str, Json
     try:
         if expression.path is not None:
             return _walk(expression.path, data, variables)
+        smaller, data, variables = narrow(expression, data, variables)
         if expression.bounded:
-            return _bounded(expression, data, variables, evaluator)
-        return evaluator.evaluate(expression, data, variables)
+            names, values = libjq.arguments(smaller, data, variables)
+            text = libjq.encode(values)
+            if len(text) <= bounds.limit(expression.source):
+                return libjq.decode(libjq.run_text(smaller.source, names, text))
+        return evaluator.evaluate(smaller, data, variables)
     except Fault:
         if expression.loose:
             return expression.source
@@ -77,14 +82,6 @@ def _walk(path: tuple[str, tuple[str | int, ...]], data: Json, variables: Mappin
         return walk(data, steps)
     except NoStep as wrong:
         raise libjq.index_error(wrong) from None
-
-
-def _bounded(expression: Expression, data: Json, variables: Mapping[str, Json], evaluator: Evaluator) -> Json:
-    names, values = libjq.arguments(expression, data, variables)
-    text = libjq.encode(values)
-    if len(text) > bounds.limit(expression.source):
-        return evaluator.evaluate(expression, data, variables)
-    return libjq.decode(libjq.run_text(expression.source, names, text))
 
 
 def _as_text(value: Json) -> str:

@@ -114,6 +114,20 @@ def may_bind(found: Sequence[Token]) -> bool:
     return any(token.kind == "name" and token.text in ("as", "def") for token in found)
 
 
+def bound_names(found: Sequence[Token]) -> frozenset[str]:
+    """The variables that an expression may give a value itself, and perhaps some more; labels are not among them."""
+    bound: set[str] = set()
+    in_pattern = False
+    for token in found:
+        if token.kind == "name" and token.text in ("as", "def"):
+            in_pattern = True
+        elif token.kind == "operator" and token.text in ("|", ";"):
+            in_pattern = False
+        elif in_pattern and token.kind == "variable":
+            bound.add(token.text)
+    return frozenset(bound)
+
+
 def secret_names(found: Sequence[Token]) -> frozenset[str]:
     """The top-level names read from `$secrets`; one that is computed is not among them."""
     names: set[str] = set()
