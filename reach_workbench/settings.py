@@ -73,7 +73,8 @@ def load(home: Path | None = None, environment: Mapping[str, str] | None = None)
             raise BadInput(
                 f"can't read the settings: {wrong}", where=str(file), hint="correct the file, or move it away"
             ) from None
-    return _overlay(Settings(home=folder), written, variables, "", str(file))
+    settings: Settings = _overlay(Settings(home=folder), written, variables, "", str(file))
+    return settings
 
 
 def _home(variables: Mapping[str, str]) -> Path:

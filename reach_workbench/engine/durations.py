@@ -38,7 +38,8 @@ def milliseconds(value: Json) -> int:
     if isinstance(value, dict) and value and value.keys() <= UNITS.keys():
         amounts = list(value.values())
         if all(isinstance(amount, (int, float)) and not isinstance(amount, bool) for amount in amounts):
-            return int(round(sum(amount * UNITS[unit] for unit, amount in value.items())))
+            total: float = sum(amount * UNITS[unit] for unit, amount in value.items())
+            return round(total)
     raise Fault(
         "validation", f"{value!r} is no duration: give ISO 8601 such as PT30S, or an object such as seconds: 30"
     )

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import orjson
 
@@ -20,15 +20,15 @@ from reach_workbench.clock import Clock
 from reach_workbench.effects.adapters import Adapters
 from reach_workbench.effects.effect import Surroundings
 from reach_workbench.engine.commands import Command, Emission
-from reach_workbench.engine.evaluator import Evaluator
+from reach_workbench.engine.evaluator import Deferred, Evaluator
 from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.listening import offer
 from reach_workbench.engine.machine import Advance, Machine
-from reach_workbench.engine.program import Program
 from reach_workbench.engine.recorder import command_of
 from reach_workbench.engine.snapshot import to_json
 from reach_workbench.engine.state import Frame, State
+from reach_workbench.engine.templates import Expression
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ReachError
 from reach_workbench.runner.debug import Debug, continuing, next_entry
@@ -36,6 +36,8 @@ from reach_workbench.settings import Settings
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 from reach_workbench.telemetry.crashpoints import crash_point
+
+T = TypeVar("T")
 
 
 class Host(Protocol):
@@ -48,8 +50,6 @@ class Host(Protocol):
     adapters: Adapters
 
     def surroundings(self, base: Path, secrets: dict[str, Json]) -> Surroundings: ...
-
-    def needs_thread(self, program: Program) -> bool: ...
 
     def blocks(self, command: Command) -> bool: ...
 
@@ -73,6 +73,19 @@ _GRACE = 3.0
 
 _LONG_SLEEP = 60.0
 """Seconds a driver sleeps at most towards a timer: clocks may be set while it does."""
+
+
+class _Patient:
+    """An evaluator that waits for another process only while it `may_wait`: off the event loop."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self.may_wait = False
+
+    def evaluate(self, expression: Expression, data: Json, variables: Mapping[str, Json]) -> Json:
+        if not self.may_wait:
+            raise Deferred
+        return self._evaluator.evaluate(expression, data, variables)
 
 
 class Driver:
@@ -99,7 +112,8 @@ class Driver:
         self.debug = debug or Debug()
         self.token = token
         self.status = stored_status
-        self.machine = Machine(state, runner.evaluator)
+        self._evaluator = _Patient(runner.evaluator)
+        self.machine = Machine(state, self._evaluator)
         self.base = base
         self.child = False
         self.slots: asyncio.Semaphore | None = None
@@ -108,13 +122,15 @@ class Driver:
         self._runner = runner
         self._surroundings = runner.surroundings(base, secrets)
         self._facts: deque[Fact] = deque()
+        self._offers: deque[tuple[dict[str, Json], int, asyncio.Future[bool]]] = deque()
+        self._answers: list[tuple[asyncio.Future[bool], bool]] = []
         self._performing: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._stopping = False
         self._repeats: list[int] = []
+        self._row: dict[str, Json] = {}
         self._snapshot_seq = state.seq
-        self._threaded = runner.needs_thread(state.program)
 
     @property
     def state(self) -> State:
@@ -127,12 +143,15 @@ class Driver:
         self._facts.append(fact)
         self._wake.set()
 
-    def offer(self, event: dict[str, Json], at: int) -> bool:
-        """Offer a CloudEvent; whether one of the run's tasks takes it."""
-        facts = offer(self.machine, event, at)
-        for fact in facts:
-            self.tell(fact)
-        return bool(facts)
+    def offer(self, event: dict[str, Json], at: int) -> asyncio.Future[bool]:
+        """Offer a CloudEvent. The future tells, once that is durable, whether one of the run's tasks took it."""
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if self.state.listeners:
+            self._offers.append((event, at, answer))
+            self._wake.set()
+        else:
+            answer.set_result(False)
+        return answer
 
     @property
     def stopping(self) -> bool:
@@ -161,6 +180,8 @@ class Driver:
             if self._alarm is not None:
                 self._alarm.cancel()
             await self._abandon(list(self._performing))
+            self._answers += [(answer, False) for _, _, answer in self._offers]
+            self._answer()
 
     async def _loop(self, unit: Unit | None) -> None:
         while True:
@@ -171,7 +192,7 @@ class Driver:
             if turn == "more":
                 await asyncio.sleep(0)
                 continue
-            if self._facts:
+            if self._facts or self._offers:
                 continue
             if turn == "held" and not self._performing:
                 return
@@ -195,7 +216,7 @@ class Driver:
     async def _sleep(self) -> None:
         """Until something happens; a run that only waits leaves its place to another."""
         self._wake.clear()
-        if self._facts:
+        if self._facts or self._offers:
             return
         self._set_alarm()
         if self._performing or self.slots is None:
@@ -215,7 +236,10 @@ class Driver:
         commands: list[Command] = []
         emissions: list[Emission] = []
         result: Advance | None = None
-        while self._facts or result is None:
+        while self._facts or self._offers or result is None:
+            if self._offers and not self._facts:
+                await self._weigh(*self._offers.popleft())
+                continue
             fact = self._facts.popleft() if self._facts else None
             if fact is not None and not self._fits(fact):
                 if not self._facts and result is None:
@@ -253,10 +277,37 @@ class Driver:
         return "more" if result.more else "idle"
 
     async def _advance(self, fact: Fact | None, pause: Debug | None) -> Advance:
-        if self._threaded:
-            # Expressions that may loop wait for the evaluator's process: not on the event loop.
-            return await asyncio.to_thread(self.machine.advance, fact, budget=BUDGET, pause=pause)
-        return self.machine.advance(fact, budget=BUDGET, pause=pause)
+        result = self.machine.advance(fact, budget=BUDGET, pause=pause)
+        while result.deferred:
+            decided = await self._aside(lambda: self.machine.advance(budget=1, pause=pause))
+            result = result.then(decided)
+            if decided.more and len(result.events) < BUDGET:
+                result = result.then(self.machine.advance(budget=BUDGET - len(result.events), pause=pause))
+        return result
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Do what needs an expression that may loop, in a thread: it waits for the evaluator's process."""
+        self._evaluator.may_wait = True
+        try:
+            return await asyncio.to_thread(work)
+        finally:
+            self._evaluator.may_wait = False
+
+    async def _weigh(self, event: dict[str, Json], at: int, answer: asyncio.Future[bool]) -> None:
+        """Find out which of the run's tasks take an event: the facts follow the ones recorded so far."""
+        try:
+            facts = offer(self.machine, event, at)
+        except Deferred:
+            facts = await self._aside(lambda: offer(self.machine, event, at))
+        self._facts.extend(facts)
+        self._answers.append((answer, any(fact.type == "event.consumed" for fact in facts)))
+
+    def _answer(self) -> None:
+        """Tell who offered events what became of them, now that it is durable."""
+        answers, self._answers = self._answers, []
+        for answer, taken in answers:
+            if not answer.done():
+                answer.set_result(taken)
 
     def _fits(self, fact: Fact) -> bool:
         """Whether the run still waits for what the fact tells: it may have been cancelled meanwhile."""
@@ -286,7 +337,7 @@ class Driver:
             unit.put_snapshot(self.key, state.seq, orjson.dumps(to_json(state), option=orjson.OPT_NON_STR_KEYS))
             self._snapshot_seq = state.seq
         status = self._status(result.paused)
-        if status != self.status:
+        if status != self.status or status in ("held", "waiting"):
             self._update_row(unit, status)
             self.status = status
         if unit.statements:
@@ -294,6 +345,7 @@ class Driver:
             await self._runner.store.commit(unit)
             crash_point("driver.after-commit")
         self.recorded = state.seq
+        self._answer()
         self.committed.set()
         self._runner.announce(self.run)
 
@@ -322,7 +374,7 @@ class Driver:
             columns["position"] = at[1] if at is not None else self.position()
             if state.timers:
                 columns["next_due"] = min(timer.due for timer in state.timers.values())
-            if status in ("held", "suspended") and self.token is not None:
+            if status in ("held", "suspended") and self.token is not None and not self._performing:
                 unit.release_job(self.run, self.token, next_run_at=NEVER)
                 self.token = None
             if status == "waiting":
@@ -331,7 +383,9 @@ class Driver:
                     "in_doubt": sorted(state.in_doubt),
                     "timers": sorted([timer.due, timer.purpose] for timer in state.timers.values()),
                 }
-        unit.update_run(self.key, **columns)
+        if columns != self._row:
+            unit.update_run(self.key, **columns)
+            self._row = columns
 
     def _frames(self, numbers: Iterable[int]) -> list[Frame]:
         return [self.state.frames[number] for number in numbers]

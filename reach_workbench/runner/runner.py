@@ -18,7 +18,6 @@ from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.secrets import shape
 from reach_workbench.engine.state import State
-from reach_workbench.engine.templates import Expression
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import Bug, NotFound, ReachError, StoreError
 from reach_workbench.jobs.backoff import delay
@@ -56,7 +55,6 @@ class Runner:
         self.failures: dict[str, ReachError] = {}
         self._listeners: list[Callable[[str], None]] = []
         self._heart: asyncio.Task[None] | None = None
-        self._loopy: dict[str, bool] = {}
 
     # ------------------------------------------------------------ starting and going on
 
@@ -128,7 +126,7 @@ class Runner:
 
     def _lease(self, unit: Unit, run: str, now: int) -> str:
         token = self.clock.entropy(8).hex()
-        unit.take_job(run, token, until=now + round(self.settings.runner.lease_seconds * 1000))
+        unit.take_job(run, token, now=now, until=now + round(self.settings.runner.lease_seconds * 1000))
         return token
 
     def _recorded_limits(self) -> dict[str, Json]:
@@ -318,14 +316,17 @@ class Runner:
         return list(self._drivers.values())
 
     def deliver(self, emissions: list[Emission]) -> None:
-        """Offer what a run emitted to all runs that wait for events."""
-        for emission in emissions:
-            self.offer(emission.event)
-
-    def offer(self, event: dict[str, Json]) -> list[str]:
-        """Offer a CloudEvent to every run that is being driven; returns those that take it."""
+        """Offer what a run emitted to all runs that wait for events, and wait for none of them."""
         now = self.clock.now()
-        return [driver.run for driver in self.driven() if driver.offer(event, now)]
+        for emission in emissions:
+            for driver in self.driven():
+                driver.offer(emission.event, now)
+
+    async def offer(self, event: dict[str, Json]) -> list[str]:
+        """Offer a CloudEvent to every run that is being driven; returns those that durably took it."""
+        now = self.clock.now()
+        answers = [(driver.run, driver.offer(event, now)) for driver in self.driven()]
+        return [run for run, answer in answers if await answer]
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call `listener` with a run's id after each of its commits; returns how to stop that."""
@@ -350,14 +351,6 @@ class Runner:
     def blocks(self, command: Command) -> bool:
         """Whether performing a `function.call` may take long, so that it must not hold up its run."""
         return self.adapters.functions.waits(command)
-
-    def needs_thread(self, program: Program) -> bool:
-        """Whether the program has expressions that may loop, and so wait for another process."""
-        known = self._loopy.get(program.digest)
-        if known is None:
-            known = any(not expression.bounded and expression.path is None for expression in expressions_of(program))
-            self._loopy[program.digest] = known
-        return known
 
     def event(self, key: int, seq: int) -> Event:
         """One recorded event of a run."""
@@ -415,28 +408,3 @@ class Runner:
             self._heart.cancel()
             await asyncio.gather(self._heart, return_exceptions=True)
             self._heart = None
-
-
-def expressions_of(thing: object) -> list[Expression]:
-    """Every expression inside a program or a part of one."""
-    found: list[Expression] = []
-    seen: set[int] = set()
-    stack = [thing]
-    while stack:
-        each = stack.pop()
-        if isinstance(each, Expression):
-            found.append(each)
-        elif isinstance(each, (tuple, list)):
-            stack.extend(each)
-        elif isinstance(each, dict):
-            stack.extend(each.values())
-        elif hasattr(each, "__dataclass_fields__") and id(each) not in seen:
-            seen.add(id(each))
-            stack.extend(
-                getattr(each, name)
-                for name in each.__dataclass_fields__
-                if name not in ("definition", "document", "value")
-            )
-            if type(each).__name__ == "Set":
-                stack.append(each.value)  # type: ignore[attr-defined]
-    return found

@@ -134,7 +134,8 @@ WHERE id IN (SELECT id FROM jobs WHERE status = 'queued' AND next_run_at <= :now
 RETURNING {_JOB}
 """
 JOB_TAKE: Final = """
-UPDATE jobs SET status = 'leased', lease_token = :token, lease_until = :until, attempts = 1, completed_at = NULL
+UPDATE jobs SET status = 'leased', lease_token = :token, lease_until = :until, attempts = 1, completed_at = NULL,
+                next_run_at = :now
 WHERE id = :id AND status IN ('queued', 'leased', 'dead_letter')
 """
 JOB_HEARTBEAT: Final = """

@@ -240,12 +240,12 @@ class Unit:
 
         self.add(sql.JOB_HEARTBEAT, {"id": id, "token": token, "until": until}, check)
 
-    def take_job(self, id: str, token: str, *, until: int) -> None:
+    def take_job(self, id: str, token: str, *, now: int, until: int) -> None:
         """Lease one job by name, whatever it is due: for the node that goes on with a run because a person asked.
 
         The unit fails with LeaseLost when there is no such job, or it is completed.
         """
-        self.add(sql.JOB_TAKE, {"id": id, "token": token, "until": until}, _leased)
+        self.add(sql.JOB_TAKE, {"id": id, "token": token, "now": now, "until": until}, _leased)
 
     def complete_job(self, id: str, token: str, *, at: int) -> None:
         """The leased job is done. With a lease that is no longer ours the unit fails with LeaseLost."""
