@@ -22,10 +22,15 @@ class Overrun(Exception):
         self.detail = detail
 
 
+class Deferred(Exception):
+    """The expression would have to wait for another process, where waiting is not allowed: ask again where it is."""
+
+
 class Evaluator(Protocol):
     """Evaluates expressions that are not bounded (bounded ones run in the caller's process).
 
-    Raises `Fault("expression", …)` when jq refuses, `Overrun` when a limit is hit.
+    Raises `Fault("expression", …)` when jq refuses, `Overrun` when a limit is hit, and
+    `Deferred` when it may not wait here.
     """
 
     def evaluate(self, expression: Expression, data: Json, variables: Mapping[str, Json]) -> Json: ...

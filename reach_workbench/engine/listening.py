@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from reach_workbench.engine import program as p
+from reach_workbench.engine.evaluator import Overrun
 from reach_workbench.engine.events import Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.finishing import fail, reference_of
@@ -12,19 +13,25 @@ from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.scope import Looking, Scope
 from reach_workbench.engine.state import Frame, Todo
 from reach_workbench.engine.templates import Constant
-from reach_workbench.engine.transform import check, put
+from reach_workbench.engine.transform import Checked, check, put
 from reach_workbench.engine.values import Json
 
 
 def offer(recorder: Recorder, event: dict[str, Json], at: int) -> list[Fact]:
     """The facts to hand to the run, one for each of its tasks that waits for this CloudEvent.
 
-    Nothing is recorded by asking. A filter that fails to evaluate does not match.
+    Nothing is recorded by asking. A filter that fails to evaluate does not match; one that hits a
+    limit costs its own task an error. Raises Deferred.
     """
     facts = []
     for number in recorder.state.listeners:
         frame = recorder.state.frames[number]
-        found = _match(recorder, frame, event)
+        try:
+            found = _match(recorder, frame, event)
+        except Overrun as hit:
+            told = {"listener": number, "limit": hit.limit, "detail": hit.detail}
+            facts.append(Fact("expression.overran", at, told))
+            continue
         if found is not None:
             facts.append(Fact("event.consumed", at, {"listener": number, "event": event, **found}))
     return facts
@@ -51,36 +58,42 @@ def delivered(recorder: Recorder, frame: Frame, todo: Todo) -> None:
 def _accept(recorder: Recorder, frame: Frame, listen: p.Listen, place: int, raw: Json) -> None:
     data: dict[str, Json] = {"index": place}
     state, each = recorder.state, listen.foreach
+    context = state.context
     assert frame.consumed is not None
     try:
         if each is not None:
             variables = {each.item: frame.consumed[place], each.at: place}
             output = raw
             if each.output_as is not None:
-                scope = Looking(task_scope(state, frame, raw_output=raw), variables)
-                output = recorder.evaluate(each.output_as, raw, scope)
+                within = Looking(task_scope(state, frame, raw_output=raw), variables)
+                output = recorder.evaluate(each.output_as, raw, within)
                 data["output"] = output
-            if check(recorder, frame, each.output_schema, output, "the item's output", reference_of(frame)):
+            scope = task_scope(state, frame)
+            given = Checked(output, "the item's output", reference_of(frame), frame.input, scope)
+            if check(recorder, frame, each.output_schema, given):
                 return
             if each.export_as is not None:
-                scope = Looking(task_scope(state, frame, raw_output=raw, output=output), variables)
-                context = recorder.evaluate(each.export_as, output, scope)
+                within = Looking(task_scope(state, frame, raw_output=raw, output=output), variables)
+                context = recorder.evaluate(each.export_as, output, within)
                 put(data, "context", Constant(None), context, None)
-                if check(recorder, frame, each.export_schema, context, "the exported context", reference_of(frame)):
-                    return
-        data["done"] = _done(recorder, frame, listen.strategy, place)
+            exported = Checked(context, "the exported context", reference_of(frame), frame.input, scope)
+            if check(recorder, frame, each.export_schema, exported):
+                return
+        data["done"] = _done(recorder, frame, listen.strategy, place, context)
         recorder.emit("event.accepted", reference_of(frame), frame.id, data)
     except Fault as fault:
         fail(recorder, frame, fault)
 
 
-def _done(recorder: Recorder, frame: Frame, strategy: p.Strategy, place: int) -> bool:
+def _done(recorder: Recorder, frame: Frame, strategy: p.Strategy, place: int, context: Json) -> bool:
+    """Whether the task has heard enough; `context` is what the event's own export has made of it."""
     assert frame.consumed is not None
     if strategy.mode == "all":
         return len(frame.matched) == len(strategy.filters) and place + 1 == len(frame.consumed)
     if strategy.mode == "any" and strategy.until_condition is not None:
         taken = frame.consumed[: place + 1]
-        return recorder.holds(strategy.until_condition, taken, task_scope(recorder.state, frame))
+        scope = Looking(task_scope(recorder.state, frame), {"context": context})
+        return recorder.holds(strategy.until_condition, taken, scope)
     if strategy.mode == "any" and strategy.until is not None:
         return _until_met(frame, strategy) and place + 1 == len(frame.consumed)
     return True
@@ -103,7 +116,9 @@ def _listen(frame: Frame) -> p.Listen:
 def _match(recorder: Recorder, frame: Frame, event: dict[str, Json]) -> dict[str, Json] | None:
     strategy = _listen(frame).strategy
     assert frame.consumed is not None
-    if strategy.until is not None and not _until_met(frame, strategy):
+    if strategy.until is not None:
+        if _until_met(frame, strategy):
+            return None  # what came before is still being iterated over
         found = _match_filters(recorder, frame, strategy.until, event, frame.until_matched)
         if found is not None:
             return {**found, "until": True}

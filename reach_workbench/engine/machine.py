@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from reach_workbench.engine.commands import Command, Emission, Timer
-from reach_workbench.engine.evaluator import Overrun
+from reach_workbench.engine.evaluator import Deferred, Overrun
 from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.flow import DECISIONS
@@ -35,7 +35,8 @@ class Advance(NamedTuple):
 
     `events` with their `digests` are to be recorded before any of `commands` is performed.
     `more` says that the machine stopped for its budget; `paused` that `pause` held it;
-    `overrun` that an expression hit a limit: hand in the fact `expression.overran`.
+    `overrun` that an expression hit a limit: hand in the fact `expression.overran`; `deferred`
+    that the evaluator may not wait here: advance where it may.
     """
 
     events: list[Event]
@@ -46,6 +47,18 @@ class Advance(NamedTuple):
     more: bool
     paused: bool
     overrun: Overrun | None
+    deferred: bool = False
+
+    def then(self, later: Advance) -> Advance:
+        """Both in one: all that was recorded and asked for, and how the later one stopped."""
+        return Advance(
+            self.events + later.events,
+            self.digests + later.digests,
+            self.commands + later.commands,
+            self.timers + later.timers,
+            self.emissions + later.emissions,
+            *later[5:],
+        )
 
 
 Pause = Callable[[State, Frame, Todo], bool]
@@ -64,6 +77,7 @@ class Machine(Recorder):
             self.record(fact)
         paused = False
         overrun: Overrun | None = None
+        deferred = False
         while state.ready and not state.suspended and state.phase not in ("completed", "faulted", "cancelled"):
             if len(self._events) >= budget:
                 break
@@ -86,11 +100,23 @@ class Machine(Recorder):
             except Overrun as hit:
                 overrun = hit
                 break
+            except Deferred:
+                deferred = True
+                break
             if state.seq == before:
                 raise Bug(f"deciding {todo[0]!r} of frame {frame.id} recorded nothing")
-        more = not paused and overrun is None and len(self._events) >= budget and bool(state.ready)
+        stopped = paused or deferred or overrun is not None
+        more = not stopped and len(self._events) >= budget and bool(state.ready)
         return Advance(
-            self._events, self._digests, self._commands, self._timers, self._emissions, more, paused, overrun
+            self._events,
+            self._digests,
+            self._commands,
+            self._timers,
+            self._emissions,
+            more,
+            paused,
+            overrun,
+            deferred,
         )
 
     def _give_up(self, setting: str, what: str) -> None:

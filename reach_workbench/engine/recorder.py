@@ -17,7 +17,7 @@ from reach_workbench.engine.events import FACTS, VERSION, Event, Fact
 from reach_workbench.engine.expressions import evaluate
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.scope import Scope
-from reach_workbench.engine.state import ROOT, Frame, State, apply
+from reach_workbench.engine.state import ROOT, Frame, State, apply, overrun_fault
 from reach_workbench.engine.templates import ArrayTemplate, Constant, Expression, ObjectTemplate, Template, Text
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import Bug
@@ -155,7 +155,7 @@ class _Guarded:
     def evaluate(self, expression: Expression, data: Json, variables: Mapping[str, Json]) -> Json:
         overran = self._state.overran
         if overran is not None:
-            raise Fault("expression", f"{overran['detail']}; the limit is the setting {overran['limit']}", code="limit")
+            raise overrun_fault(overran)
         return self._evaluator.evaluate(expression, data, variables)
 
 

@@ -19,6 +19,7 @@ from typing import Final, Literal, NamedTuple
 
 from reach_workbench.engine import program as p
 from reach_workbench.engine.events import GENESIS, Event
+from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.functions import function_task
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import Bug, HistoryUnknown
@@ -353,7 +354,10 @@ def _go_on(state: State, parent: Frame, output: Json, directive: str, branch: in
     if position < len(block.tasks):
         _set_todo(state, parent, ("enter", position))
         return
-    if parent.part == "before" and directive != "exit":
+    if parent.part == "main":
+        if parent.timers:
+            _drop_attempt_timers(state, parent)  # the attempt is over, whatever follows it
+    elif parent.part == "before" and directive != "exit":
         parent.value = parent.input
     elif parent.part == "after":
         parent.value = parent.result
@@ -370,6 +374,19 @@ def _branch_ended(state: State, fork: Frame, output: Json, branch: int) -> None:
         _set_todo(state, fork, ("won",))
     elif len(fork.outputs) == len(body.branches):
         fork.value = [fork.outputs[place] for place in range(len(body.branches))]
+        _set_todo(state, fork, ("finish",))
+
+
+def _branch_skipped(state: State, fork: Frame, branch: int) -> None:
+    """A skipped branch gives its input; in a race it has not run, so it wins only if no branch has."""
+    body = fork.task.body if fork.task else None
+    assert isinstance(body, p.Fork) and fork.outputs is not None
+    if not body.compete:
+        _branch_ended(state, fork, fork.input, branch)
+        return
+    fork.outputs[branch] = fork.input
+    if len(fork.outputs) == len(body.branches):
+        fork.value = fork.input
         _set_todo(state, fork, ("finish",))
 
 
@@ -547,8 +564,10 @@ def _task_skipped(state: State, event: Event) -> None:
     _, position = child_task(state, parent, name_of(event.task or ""))
     state.pure += 1
     _child_left(state, parent, position)
-    value = parent.input if _is_fork(parent) else parent.value
-    _go_on(state, parent, value, "continue", position)
+    if _is_fork(parent):
+        _branch_skipped(state, parent, position)
+    else:
+        _go_on(state, parent, parent.value, "continue", position)
 
 
 def _task_completed(state: State, event: Event) -> None:
@@ -720,10 +739,14 @@ def _command_completed(state: State, event: Event) -> None:
 def _command_faulted(state: State, event: Event) -> None:
     data = event.data or {}
     frame = _settle(state, data["command"])
-    if frame.resume is not None and frame.resume[0] == "enter":
-        # The child that needed the resource has not started: the error is its parent's to deal with.
-        frame.resume = frame.result = None
-    _set_todo(state, frame, ("raise", data["error"]))
+    if frame.resume is None:
+        _set_todo(state, frame, ("raise", data["error"]))
+        return
+    # A resource could not be had. Where a child needed it to start, the error is one from inside the
+    # task; otherwise it is the task's own, which its `catch` has no say in.
+    inside = frame.resume[0] in ("enter", "branch", "call", "begin")
+    frame.resume = frame.result = None
+    _set_todo(state, frame, ("raise" if inside else "fail", data["error"]))
 
 
 def _command_in_doubt(state: State, event: Event) -> None:
@@ -757,7 +780,7 @@ def _event_awaited(state: State, event: Event) -> None:
 
 def read_event(read: str, event: Json) -> Json:
     """How a listen task sees a CloudEvent (dsl-reference.md, Listen)."""
-    return event if read == "envelope" else event.get("data")
+    return event if read == "envelope" else event.get("data", event.get("data_base64"))
 
 
 def _event_consumed(state: State, event: Event) -> None:
@@ -767,7 +790,7 @@ def _event_consumed(state: State, event: Event) -> None:
     assert isinstance(body, p.Listen) and frame.consumed is not None
     if data.get("correlations"):
         frame.correlations = {**(frame.correlations or {}), **data["correlations"]}
-    busy = frame.todo is not None or frame.part == "foreach"
+    busy = frame.todo is not None or frame.part == "foreach" or frame.command is not None
     if data.get("until"):
         frame.until_matched |= {data["filter"]}
     else:
@@ -834,12 +857,24 @@ def _function_entered(state: State, event: Event) -> None:
 
 def _task_evaluated(state: State, event: Event) -> None:
     frame = state.frames[event.frame]
-    frame.value = (event.data or {})["output"]
+    data = event.data or {}
+    frame.value = _value(state, frame, data, "output", frame.input)
+    frame.then = data.get("then")
     _set_todo(state, frame, ("finish",))
 
 
 def _expression_overran(state: State, event: Event) -> None:
-    state.overran = event.data
+    if event.frame == ROOT:
+        state.overran = event.data
+    else:
+        frame = state.frames[event.frame]
+        state.listeners.pop(frame.id, None)
+        _set_todo(state, frame, ("raise", overrun_fault(event.data).problem(event.task)))
+
+
+def overrun_fault(data: Json) -> Fault:
+    """The fault of the expression that a recorded `expression.overran` tells of."""
+    return Fault("expression", f"{data['detail']}; the limit is the setting {data['limit']}", code="limit")
 
 
 def _limit_reached(state: State, event: Event) -> None:

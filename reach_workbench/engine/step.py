@@ -13,7 +13,7 @@ from reach_workbench.engine.evaluator import Evaluator, Overrun
 from reach_workbench.engine.events import FACTS, Event, Fact
 from reach_workbench.engine.machine import Advance, Machine
 from reach_workbench.engine.program import Program
-from reach_workbench.engine.state import State, fold_all
+from reach_workbench.engine.state import ROOT, State, child_task, fold_all
 from reach_workbench.errors import HistoryDiverged
 
 
@@ -27,7 +27,7 @@ def step(state: State, fact: Fact | None, evaluator: Evaluator, *, budget: int =
 def fact_of(event: Event) -> Fact:
     """The fact that the world must have told for `event` (one of `FACTS`) to be recorded."""
     data = dict(event.data or {})
-    if event.type == "event.consumed":
+    if event.type == "event.consumed" or (event.type == "expression.overran" and event.frame != ROOT):
         data["listener"] = event.frame
     return Fact(event.type, event.at, data)
 
@@ -94,8 +94,6 @@ def _told(machine: Machine, fact: Fact) -> Advance:
 
 def retask(state: State) -> None:
     """Point the frames of a state at the tasks of its (changed) program, by name. Raises KeyError if one is gone."""
-    from reach_workbench.engine.state import ROOT, child_task
-
     frames = state.frames
     state.frames = {}
     for frame in frames.values():

@@ -432,7 +432,7 @@ class LocalNode:
             answer = await ask(self.store, self.settings, "publish", {"event": complete})
             published = Published(complete, tuple(answer["consumed_by"]))
         else:
-            taken = self.runner.offer(complete)
+            taken = await self.runner.offer(complete)
             taken += await hand_over(self.store, self.runner, complete, self.clock, self.evaluator)
             published = Published(complete, tuple(taken))
         if not published.consumed_by:
