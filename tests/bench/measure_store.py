@@ -1,4 +1,4 @@
-"""Print what the store costs: `python bench/measure_store.py`, beside SQLite itself in the same go.
+"""Print what the store costs: `python tests/bench/measure_store.py`, beside SQLite itself in the same go.
 
 Everything is durable (WAL, synchronous=FULL) and on the disk of the folder for temporary files
 (TMPDIR). A step is what one effect records: task.started, command.issued, command.completed and
