@@ -32,6 +32,9 @@ check: $(VENV)/.ready-to-test ## Style, types and import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
+docs: $(VENV)/.ready ## Write docs/cli.md from the commands
+	@$(BIN)/python docs/write_cli.py
+
 lock: $(VENV)/.made ## Pin the newest allowed versions in requirements*.txt
 	@$(BIN)/python -m venv $(VENV)/lock
 	@$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install $(LOCK_TOOL)

@@ -16,7 +16,7 @@ from reach_workbench.settings import Settings
 from reach_workbench.storage import integrity
 from reach_workbench.storage.store import Store
 
-_NEEDED: Final = ("jq", "orjson", "rfc8785", "ruamel.yaml", "jsonschema-rs", "httpx", "sqlmodel", "alembic", "typer")
+_NEEDED: Final = ("jq", "orjson", "rfc8785", "ruamel.yaml", "jsonschema-rs", "httpx", "sqlmodel", "alembic")
 _TOOLS: Final = (
     ("node", "`run: script` in JavaScript", "install Node.js to run such tasks"),
     ("sh", "`run: shell`", "install a POSIX shell"),
