@@ -11,7 +11,7 @@ from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.scope import Looking
 from reach_workbench.engine.state import Frame, Todo
 from reach_workbench.engine.transform import duration_of
-from reach_workbench.engine.values import Json
+from reach_workbench.engine.values import Json, same
 
 
 def attempt(recorder: Recorder, frame: Frame, todo: Todo) -> None:
@@ -70,7 +70,7 @@ def _catches(recorder: Recorder, frame: Frame, error: Json) -> bool:
         if name == "type":
             if not isinstance(given, str) or not isinstance(wanted, str) or not same_type(wanted, given):
                 return False
-        elif given != wanted:
+        elif not same(given, wanted):
             return False
     scope = Looking(task_scope(recorder.state, frame), {catch.variable: error})
     if catch.when is not None and not recorder.holds(catch.when, frame.input, scope):

@@ -41,7 +41,7 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | event.accepted | | index?, output?, context?, done |
 | extension.entered | | name, part, index |
 | function.entered | | arguments?, uri? |
-| task.evaluated | | output (the raw output of a `set` that extensions follow) |
+| task.evaluated | | output? (of a `set` that extensions follow), case?, then? (of a `switch`) |
 | expression.overran | yes | limit, detail |
 | limit.reached | | setting, error |
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from reach_workbench.engine import program as p
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.recorder import Recorder, task_scope
-from reach_workbench.engine.scope import Scope
+from reach_workbench.engine.scope import ExtensionScope, Scope
 from reach_workbench.engine.state import ROOT, Frame, Todo
-from reach_workbench.engine.transform import check, put
+from reach_workbench.engine.transform import Checked, check, put
 from reach_workbench.engine.values import Json
 
 
@@ -58,19 +58,15 @@ def complete(recorder: Recorder, frame: Frame, data: dict[str, Json], raw_output
     task = frame.task
     assert task is not None
     try:
-        if task.output_as is not None or task.output_schema is not None or task.export_as is not None:
-            loading = _transform(recorder, frame, task, data, raw_output)
-        else:
-            schema, context = task.export_schema, recorder.state.context
-            loading = check(recorder, frame, schema, context, "the exported context", task.reference)
-        if not loading:
+        untouched = (task.output_as or task.output_schema or task.export_as or task.export_schema) is None
+        if untouched or _transform(recorder, frame, task, data, raw_output):
             recorder.emit("task.completed", task.reference, frame.id, data)
     except Fault as fault:
         fail(recorder, frame, fault)
 
 
 def _transform(recorder: Recorder, frame: Frame, task: p.Task, data: dict[str, Json], raw: Json) -> bool:
-    """dsl.md, Data Flow, steps 5 to 8. True if a schema has to be fetched first."""
+    """dsl.md, Data Flow, steps 5 to 8. False if a schema has to be fetched first."""
     state = recorder.state
     recorded = "output" not in data  # whether the raw output already stands in an event
     output = raw
@@ -79,8 +75,10 @@ def _transform(recorder: Recorder, frame: Frame, task: p.Task, data: dict[str, J
         if output is not raw:
             data.pop("output", None)
             put(data, "output", task.output_as, output, "output" if recorded else None)
-    if check(recorder, frame, task.output_schema, output, "the task's output", task.reference):
-        return True
+    scope = task_scope(state, frame)
+    given = Checked(output, "the task's output", task.reference, frame.input, scope)
+    if check(recorder, frame, task.output_schema, given):
+        return False
     context = state.context
     if task.export_as is not None:
         context = recorder.evaluate(task.export_as, output, task_scope(state, frame, raw_output=raw, output=output))
@@ -88,7 +86,8 @@ def _transform(recorder: Recorder, frame: Frame, task: p.Task, data: dict[str, J
             data.setdefault("refs", {})["context"] = ["completed"]
         elif context is not state.context:
             data["context"] = context
-    return check(recorder, frame, task.export_schema, context, "the exported context", task.reference)
+    exported = Checked(context, "the exported context", task.reference, frame.input, scope)
+    return not check(recorder, frame, task.export_schema, exported)
 
 
 def _enter_after(recorder: Recorder, frame: Frame, task: p.Task) -> bool:
@@ -99,7 +98,7 @@ def _enter_after(recorder: Recorder, frame: Frame, task: p.Task) -> bool:
         if extension.after is None or not extension.after.tasks:
             continue
         try:
-            scope = extension_scope(recorder, frame, raw_output=raw_output)
+            scope = ExtensionScope(recorder.state, frame, input=frame.input, raw_output=raw_output)
             applies = extension.when is None or recorder.holds(extension.when, frame.input, scope)
         except Fault as fault:
             fail(recorder, frame, fault)
@@ -111,44 +110,19 @@ def _enter_after(recorder: Recorder, frame: Frame, task: p.Task) -> bool:
     return False
 
 
-def extension_scope(recorder: Recorder, frame: Frame, **more: Json) -> Scope:
-    """The variables for an extension's `when`."""
-    task = frame.task
-    assert task is not None
-    return _ExtensionScope(
-        recorder.state,
-        frame,
-        name=task.name,
-        reference=task.reference,
-        definition=task.definition,
-        raw=frame.raw,
-        started=frame.started_at,
-        input=frame.input,
-        **more,
-    )
-
-
-class _ExtensionScope(Scope):
-    """The specification's extension examples read `$task.call` and `$task.with`: the definition's own members."""
-
-    __slots__ = ()
-
-    def _task(self) -> Json:
-        descriptor = super()._task()
-        return {**descriptor["definition"], **descriptor}
-
-
 def finish_workflow(recorder: Recorder, root: Frame) -> None:
     """dsl.md, Data Flow, steps 10 and 11."""
     program = recorder.state.program
     data: dict[str, Json] = {}
     try:
         output = root.value
+        scope = Scope(recorder.state, root)
         if program.output_as is not None:
-            output = recorder.evaluate(program.output_as, root.value, Scope(recorder.state, root))
+            output = recorder.evaluate(program.output_as, root.value, scope)
             if output is not root.value:
                 put(data, "output", program.output_as, output, "output")
-        if not check(recorder, root, program.output_schema, output, "the workflow's output", "/output"):
+        given = Checked(output, "the workflow's output", "/output", root.value, scope)
+        if not check(recorder, root, program.output_schema, given):
             recorder.emit("workflow.completed", None, ROOT, data)
     except Fault as fault:
         recorder.emit("workflow.faulted", None, ROOT, {"error": fault.problem("/output")})

@@ -8,14 +8,14 @@ from typing import Final
 from reach_workbench.engine import program as p
 from reach_workbench.engine.catching import attempt, attempt_timeout, raised, timed_out
 from reach_workbench.engine.faults import Fault
-from reach_workbench.engine.finishing import cancel_within, extension_scope, fail, fail_with, finish, finish_workflow
+from reach_workbench.engine.finishing import cancel_within, fail, fail_with, finish, finish_workflow
 from reach_workbench.engine.functions import function_task
 from reach_workbench.engine.listening import consumed, delivered
 from reach_workbench.engine.recorder import Recorder, task_scope
-from reach_workbench.engine.scope import Looking, Scope
+from reach_workbench.engine.scope import ExtensionScope, Looking, Scope
 from reach_workbench.engine.state import ROOT, Frame, Todo, after_extensions, block_of
 from reach_workbench.engine.tasks import execute
-from reach_workbench.engine.transform import check, duration_of, put
+from reach_workbench.engine.transform import Checked, check, duration_of, put
 from reach_workbench.engine.values import Json
 
 
@@ -23,10 +23,12 @@ def _begin(recorder: Recorder, root: Frame, todo: Todo) -> None:
     state, program = recorder.state, recorder.state.program
     data: dict[str, Json] = {}
     try:
-        if check(recorder, root, program.input_schema, root.raw, "the workflow's input", "/input"):
+        scope = Scope(state, root)
+        given = Checked(root.raw, "the workflow's input", "/input", root.raw, scope)
+        if check(recorder, root, program.input_schema, given):
             return
         if program.input_from is not None:
-            value = recorder.evaluate(program.input_from, root.raw, Scope(state, root))
+            value = recorder.evaluate(program.input_from, root.raw, scope)
             if value is not root.raw:
                 put(data, "input", program.input_from, value, "raw")
         recorder.emit("workflow.started", None, ROOT, data)
@@ -67,11 +69,13 @@ def _enter_task(recorder: Recorder, parent: Frame, task: p.Task, raw: Json) -> N
                 definition=task.definition,
                 raw=raw,
                 started=state.at,
+                inside=parent,
             )
             if task.condition is not None and not recorder.holds(task.condition, raw, scope):
                 recorder.emit("task.skipped", task.reference, parent.id)
                 return
-            if check(recorder, parent, task.input_schema, raw, "the task's input", task.reference):
+            given = Checked(raw, "the task's input", task.reference, raw, scope)
+            if check(recorder, parent, task.input_schema, given):
                 return
             if task.input_from is not None:
                 value = recorder.evaluate(task.input_from, raw, scope)
@@ -108,9 +112,8 @@ def _extend(recorder: Recorder, frame: Frame, todo: Todo) -> None:
         if extension.before is None or not extension.before.tasks:
             continue
         try:
-            applies = extension.when is None or recorder.holds(
-                extension.when, frame.input, extension_scope(recorder, frame)
-            )
+            scope = ExtensionScope(recorder.state, frame, input=frame.input)
+            applies = extension.when is None or recorder.holds(extension.when, frame.input, scope)
         except Fault as fault:
             fail(recorder, frame, fault)
             return

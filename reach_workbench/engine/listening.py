@@ -14,7 +14,7 @@ from reach_workbench.engine.scope import Looking, Scope
 from reach_workbench.engine.state import Frame, Todo
 from reach_workbench.engine.templates import Constant
 from reach_workbench.engine.transform import Checked, check, put
-from reach_workbench.engine.values import Json
+from reach_workbench.engine.values import Json, same
 
 
 def offer(recorder: Recorder, event: dict[str, Json], at: int) -> list[Fact]:
@@ -164,7 +164,7 @@ def _fits(recorder: Recorder, frame: Frame, wanted: p.EventFilter, event: dict[s
                 expected = recorder.evaluate(correlation.expect, frame.input, scope)
             else:
                 expected = (frame.correlations or {}).get(correlation.name, value)
-            if value is None or value != expected:
+            if value is None or not same(value, expected):
                 return None
             found[correlation.name] = value
     except Fault:
@@ -175,7 +175,7 @@ def _fits(recorder: Recorder, frame: Frame, wanted: p.EventFilter, event: dict[s
 def _attribute_fits(recorder: Recorder, template: object, value: Json, scope: Scope) -> bool:
     if isinstance(template, Constant):
         wanted = template.value
-        if value == wanted:
+        if same(value, wanted):
             return True
         if isinstance(wanted, str) and isinstance(value, str):
             try:
@@ -184,4 +184,4 @@ def _attribute_fits(recorder: Recorder, template: object, value: Json, scope: Sc
                 return False
         return False
     result = recorder.evaluate(template, value, scope)  # type: ignore[arg-type]
-    return result if isinstance(result, bool) else bool(result == value)
+    return result if isinstance(result, bool) else same(result, value)

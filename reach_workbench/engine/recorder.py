@@ -69,10 +69,13 @@ class Recorder:
         try:
             self._append(fact.type, task, frame, data)
         except Fault as fault:
-            if fact.type != "command.completed":
+            failed: dict[str, Json] = {"command": data.get("command"), "error": fault.problem(task)}
+            if fact.type in ("command.completed", "command.faulted"):
+                self._append("command.faulted", task, frame, failed)
+            elif fact.type == "command.resolved":
+                self._append(fact.type, task, frame, {**failed, "decision": "fail"})
+            else:
                 raise
-            error = fault.problem(task)
-            self._append("command.faulted", task, frame, {"command": data["command"], "error": error})
 
     def emit(self, type_: str, task: str | None, frame: int, data: dict[str, Json] | None = None) -> int:
         """Record a derived event and apply it; returns its number. Raises Fault if a value is too large."""
@@ -124,7 +127,7 @@ class Recorder:
         """The template's value. After an overrun was recorded, the next expression that may loop faults."""
         if isinstance(template, Constant):
             return template.value
-        if self.state.program.secrets:
+        if self.state.program.secrets or self.state.resources:  # a fetched function may read some too
             self._demand_secrets(template)
         return evaluate(template, data, variables, self._guarded)
 
@@ -193,5 +196,6 @@ def task_scope(state: State, frame: Frame, **more: Json) -> Scope:
         raw=frame.raw,
         started=frame.started_at,
         input=frame.input,
+        inside=state.frames[frame.parent],
         **more,
     )

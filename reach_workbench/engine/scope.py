@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from reach_workbench.engine.state import Frame, State
-from reach_workbench.engine.times import descriptor
+from reach_workbench.engine.times import descriptor as descriptor_of_time
 from reach_workbench.engine.values import Json
 
 _MISSING: Final = object()
@@ -17,9 +17,22 @@ class Scope(Mapping[str, Json]):
 
     `task`: the descriptor's name, reference, definition, raw input and start; the raw output and
     `$output` once there are any. Loop variables and caught errors come from the frames around.
+    `inside` is the frame that the task runs in, if it may be a task of an extension: there `$task`
+    describes the extended task, as in the examples of dsl-reference.md, Extension.
     """
 
-    __slots__ = ("_definition", "_frame", "_input", "_name", "_output", "_raw", "_raw_output", "_started", "_state")
+    __slots__ = (
+        "_definition",
+        "_frame",
+        "_input",
+        "_inside",
+        "_name",
+        "_output",
+        "_raw",
+        "_raw_output",
+        "_started",
+        "_state",
+    )
 
     def __init__(
         self,
@@ -34,6 +47,7 @@ class Scope(Mapping[str, Json]):
         input: Json = _MISSING,
         raw_output: Json = _MISSING,
         output: Json = _MISSING,
+        inside: Frame | None = None,
     ) -> None:
         self._state = state
         self._frame = frame
@@ -44,6 +58,7 @@ class Scope(Mapping[str, Json]):
         self._input = input
         self._raw_output = raw_output
         self._output = output
+        self._inside = inside
 
     def __getitem__(self, name: str) -> Json:
         state = self._state
@@ -60,7 +75,7 @@ class Scope(Mapping[str, Json]):
                 "id": state.run,
                 "definition": state.program.document,
                 "input": state.input,
-                "startedAt": descriptor(state.frames[0].started_at),
+                "startedAt": descriptor_of_time(state.frames[0].started_at),
             }
         if name == "runtime":
             return {"metadata": {}} | state.created.get("runtime", {})
@@ -74,13 +89,17 @@ class Scope(Mapping[str, Json]):
         return None
 
     def _task(self) -> Json:
+        if self._inside is not None:
+            for frame in self._state.ancestors(self._inside):
+                if frame.part in ("before", "after"):
+                    return extended_task(frame, frame.result if frame.part == "after" else _MISSING)
         name, reference = self._name
         task = {
             "name": name,
             "reference": reference,
             "definition": self._definition,
             "input": self._raw,
-            "startedAt": descriptor(self._started),
+            "startedAt": descriptor_of_time(self._started),
         }
         if self._raw_output is not _MISSING:
             task["output"] = self._raw_output
@@ -96,6 +115,32 @@ class Scope(Mapping[str, Json]):
         return 8
 
 
+def extended_task(frame: Frame, raw_output: Json) -> Json:
+    """The descriptor of a task for its extensions, whose examples also read `$task.call` and `$task.with`."""
+    task = frame.task
+    assert task is not None
+    descriptor = {
+        "name": task.name,
+        "reference": task.reference,
+        "definition": task.definition,
+        "input": frame.raw,
+        "startedAt": descriptor_of_time(frame.started_at),
+    }
+    if raw_output is not _MISSING:
+        descriptor["output"] = raw_output
+    members = task.definition if isinstance(task.definition, dict) else {}
+    return {**members, **descriptor}
+
+
+class ExtensionScope(Scope):
+    """The variables for an extension's `when`, for a task that is about to start or has given its raw output."""
+
+    __slots__ = ()
+
+    def _task(self) -> Json:
+        return extended_task(self._frame, self._raw_output)
+
+
 class Looking(dict[str, Json]):
     """A scope with a few variables on top of another one."""
 
@@ -105,3 +150,6 @@ class Looking(dict[str, Json]):
 
     def __missing__(self, name: str) -> Json:
         return self._below[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._below

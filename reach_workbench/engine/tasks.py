@@ -61,19 +61,28 @@ def _switch(recorder: Recorder, frame: Frame, task: p.Task, body: p.Switch) -> N
         if case.when is None:
             default = default or case
         elif recorder.holds(case.when, frame.input, scope):
-            complete(recorder, frame, {"case": case.name, "then": case.then}, frame.input)
+            _take(recorder, frame, task, case)
             return
     if default is not None:
-        complete(recorder, frame, {"case": default.name, "then": default.then}, frame.input)
+        _take(recorder, frame, task, default)
     else:
         finish(recorder, frame, ("finish",))
+
+
+def _take(recorder: Recorder, frame: Frame, task: p.Task, case: p.Case) -> None:
+    taken: dict[str, Json] = {"case": case.name, "then": case.then}
+    if task.extensions:
+        # The extensions after the task run before the flow goes on where the case leads.
+        recorder.emit("task.evaluated", task.reference, frame.id, taken)
+    else:
+        complete(recorder, frame, taken, frame.input)
 
 
 def _raise(recorder: Recorder, frame: Frame, task: p.Task, body: p.Raise) -> None:
     error = recorder.evaluate(body.error, frame.input, task_scope(recorder.state, frame))
     if not isinstance(error, dict) or not isinstance(error.get("type"), str):
         raise Fault("expression", "an error needs a type that is a string")
-    if not isinstance(error.get("status"), int):
+    if not isinstance(error.get("status"), int) or isinstance(error["status"], bool):
         raise Fault("expression", "an error needs a status that is an integer")
     fail_with(recorder, frame, {**error, "instance": error.get("instance") or task.reference})
 
@@ -120,7 +129,7 @@ def _function(recorder: Recorder, frame: Frame, task: p.Task, body: p.CallFuncti
     scope = task_scope(recorder.state, frame)
     data: dict[str, Json] = {}
     if body.resource is not None:
-        fetched = load(recorder, frame, body.resource, scope, task.reference)
+        fetched = load(recorder, frame, body.resource, frame.input, scope, task.reference)
         if fetched is None:
             return
         compile_fetched(fetched.text, body.name, task.reference)

@@ -12,7 +12,6 @@ from reach_workbench.engine.durations import milliseconds
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.recorder import Recorder
 from reach_workbench.engine.schemas import validate
-from reach_workbench.engine.scope import Scope
 from reach_workbench.engine.state import Frame
 from reach_workbench.engine.templates import Expression, Template
 from reach_workbench.engine.values import Json
@@ -39,16 +38,30 @@ def put(data: dict[str, Json], name: str, template: Template, value: Json, root:
     data[name] = value
 
 
-def check(recorder: Recorder, frame: Frame, schema: p.Schema | None, value: Json, what: str, reference: str) -> bool:
-    """Check a value; True if the schema must be fetched first, which has then been asked for.
+class Checked(NamedTuple):
+    """A value to be held against a schema. `what` it is, in words; `reference` of the task it belongs to.
+
+    Where the schema is an external resource, its endpoint is evaluated on `data` with `scope`.
+    """
+
+    value: Json
+    what: str
+    reference: str
+    data: Json
+    scope: Mapping[str, Json]
+
+
+def check(recorder: Recorder, frame: Frame, schema: p.Schema | None, checked: Checked) -> bool:
+    """Check a value; True if the schema must be fetched first, which has then been asked for on behalf of `frame`.
 
     Raises Fault("validation") when the value does not fit.
     """
     if schema is None:
         return False
+    value, what, reference, data, scope = checked
     document = schema.document
     if schema.resource is not None:
-        fetched = load(recorder, frame, schema.resource, Scope(recorder.state, frame, input=frame.input), reference)
+        fetched = load(recorder, frame, schema.resource, data, scope, reference)
         if fetched is None:
             return True
         document = parse(fetched.text, fetched.uri)
@@ -57,10 +70,10 @@ def check(recorder: Recorder, frame: Frame, schema: p.Schema | None, value: Json
 
 
 def load(
-    recorder: Recorder, frame: Frame, resource: p.Resource, scope: Mapping[str, Json], reference: str
+    recorder: Recorder, frame: Frame, resource: p.Resource, data: Json, scope: Mapping[str, Json], reference: str
 ) -> Fetched | None:
     """An external resource, or None after asking for it on behalf of `frame`."""
-    endpoint = recorder.evaluate(resource.endpoint, frame.input, scope)
+    endpoint = recorder.evaluate(resource.endpoint, data, scope)
     if isinstance(endpoint, str):
         endpoint = {"uri": endpoint}
     uri = endpoint["uri"]
