@@ -152,18 +152,20 @@ class LocalNode:
         record = self.store.read.run(run)
         task = self.runner.task(record.id)
         if task is not None:
-            changed = asyncio.Event()
-            forget = self.runner.subscribe(lambda each: changed.set() if each == record.id else None)
+            stuck = asyncio.Event()
+
+            def look(name: str) -> None:
+                driver = self.runner.driver(name)
+                if driver is not None and driver.stuck:
+                    stuck.set()
+
+            forget = self.runner.subscribe(look, record.id)
+            look(record.id)
+            waiter = asyncio.ensure_future(stuck.wait())
             try:
-                while not task.done():
-                    driver = self.runner.driver(record.id)
-                    if driver is not None and driver.stuck:
-                        break
-                    waiter = asyncio.ensure_future(changed.wait())
-                    await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
-                    waiter.cancel()
-                    changed.clear()
+                await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
             finally:
+                waiter.cancel()
                 forget()
         self.runner.raise_failure(record.id)
         return self._view(self.store.read.run(record.id))
@@ -209,7 +211,7 @@ class LocalNode:
     async def _changed(self, run: str) -> None:
         """Until the run may have changed: at once when it is driven here, else after a short while."""
         changed = asyncio.Event()
-        forget = self.runner.subscribe(lambda each: changed.set() if each == run else None)
+        forget = self.runner.subscribe(lambda _: changed.set(), run)
         try:
             await asyncio.wait_for(changed.wait(), _FOLLOW_SECONDS)
         except TimeoutError:
@@ -317,7 +319,7 @@ class LocalNode:
         """Until the driver has recorded something after event `seq`, or has stopped."""
         task = self.runner.task(driver.run)
         changed = asyncio.Event()
-        forget = self.runner.subscribe(lambda each: changed.set() if each == driver.run else None)
+        forget = self.runner.subscribe(lambda _: changed.set(), driver.run)
         try:
             while driver.recorded <= seq and task is not None and not task.done():
                 waiter = asyncio.ensure_future(changed.wait())

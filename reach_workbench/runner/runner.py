@@ -53,7 +53,7 @@ class Runner:
         self._slots = asyncio.Semaphore(settings.runner.concurrent_runs)
         self._secrets: dict[str, dict[str, Json]] = {}
         self.failures: dict[str, ReachError] = {}
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: dict[str | None, list[Callable[[str], None]]] = {}
         self._heart: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------ starting and going on
@@ -328,13 +328,19 @@ class Runner:
         answers = [(driver.run, driver.offer(event, now)) for driver in self.driven()]
         return [run for run, answer in answers if await answer]
 
-    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with a run's id after each of its commits; returns how to stop that."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+    def subscribe(self, listener: Callable[[str], None], run: str | None = None) -> Callable[[], None]:
+        """Call `listener` with a run's id after each commit of that run, or of any; returns how to stop that."""
+        self._listeners.setdefault(run, []).append(listener)
+
+        def forget() -> None:
+            self._listeners[run].remove(listener)
+            if not self._listeners[run]:
+                del self._listeners[run]
+
+        return forget
 
     def announce(self, run: str) -> None:
-        for listener in list(self._listeners):
+        for listener in (*self._listeners.get(run, ()), *self._listeners.get(None, ())):
             listener(run)
 
     # ------------------------------------------------------------ for drivers
