@@ -1,0 +1,55 @@
+"""A word that names a run or the file of an exported one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from reach_workbench.cli.session import Session
+from reach_workbench.errors import NotFound
+
+if TYPE_CHECKING:
+    from reach_workbench.protocol.node import Node
+
+
+@asynccontextmanager
+async def run_or_archive(session: Session, word: str) -> AsyncIterator[tuple[Node, str, bool]]:
+    """A node that can look at it, its name there, and whether it is an archive.
+
+    A file's name with a dot or a slash is that of an archive; any other is a run's first. An
+    archive is read without the home, so that one from elsewhere can be proved anywhere.
+    """
+    is_file = Path(word).is_file()
+    if is_file and ("." in word or "/" in word):
+        async with _archive(session, word) as found:
+            yield found
+        return
+    async with session.reading() as node:
+        try:
+            await node.run(word)
+        except NotFound as missing:
+            if not is_file:
+                if "/" in word or "." in word:
+                    raise NotFound(f"there is no file {word}", hint="check the name") from None
+                raise missing
+        else:
+            yield node, word, False
+            return
+    async with _archive(session, word) as found:
+        yield found
+
+
+@asynccontextmanager
+async def _archive(session: Session, word: str) -> AsyncIterator[tuple[Node, str, bool]]:
+    from reach_workbench.node.local import LocalNode
+
+    with TemporaryDirectory(prefix="reach-") as nowhere:
+        node = await LocalNode.open(replace(session.settings, home=Path(nowhere)), write=False)
+        try:
+            yield node, str(Path(word).resolve()), True
+        finally:
+            await node.close()

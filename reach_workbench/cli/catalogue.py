@@ -1,0 +1,56 @@
+"""All commands, in the order in which help shows them. A command's module is loaded when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Final
+
+from reach_workbench.cli.command import Command, similar
+from reach_workbench.errors import UsageError
+
+GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
+    ("Write and run", {"run": "running", "compile": "documents", "add": "documents"}),
+    (
+        "Look at runs",
+        {"runs": "looking", "show": "looking", "events": "looking", "state": "looking", "diff": "looking"},
+    ),
+    (
+        "Drive a run",
+        {
+            "step": "driving",
+            "resume": "driving",
+            "suspend": "driving",
+            "cancel": "driving",
+            "fork": "running",
+            "publish": "telling",
+            "resolve": "telling",
+        },
+    ),
+    ("Prove and carry", {"verify": "proving", "export": "carrying", "import": "carrying"}),
+    ("This installation", {"doctor": "installation", "engine": "installation", "completion": "installation"}),
+)
+"""Group by group, the name of each command and of the module that holds it."""
+
+_MODULES: Final = {name: module for _, group in GROUPS for name, module in group.items()}
+
+
+def names() -> tuple[str, ...]:
+    return tuple(_MODULES)
+
+
+def find(name: str) -> Command:
+    """The command of that name; raises UsageError."""
+    module = _MODULES.get(name)
+    if module is None:
+        meant = similar(name, names())
+        hint = f"did you mean `reach {meant}`?" if meant else "`reach --help` lists the commands"
+        raise UsageError(f"there is no command {name!r}", hint=hint)
+    commands: tuple[Command, ...] = import_module(f"reach_workbench.cli.commands.{module}").COMMANDS
+    return next(command for command in commands if command.name == name)
+
+
+def grouped() -> Iterator[tuple[str, list[Command]]]:
+    """Every group's title with its commands."""
+    for title, group in GROUPS:
+        yield title, [find(name) for name in group]

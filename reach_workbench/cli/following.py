@@ -1,0 +1,107 @@
+"""Staying with a run until it ends, stops or is interrupted, telling its progress meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from reach_workbench.cli.history import EventFile
+from reach_workbench.cli.outcome import exit_code, show_result
+from reach_workbench.cli.pending import waits
+from reach_workbench.cli.session import Session, interruptible, unless_interrupted
+from reach_workbench.cli.source import Source
+from reach_workbench.cli.standing import stand
+from reach_workbench.cli.watching import Watcher
+from reach_workbench.errors import RunStateError
+from reach_workbench.protocol.node import EventView, RunView
+
+if TYPE_CHECKING:
+    from reach_workbench.protocol.node import Node
+
+
+class Follower:
+    """One run that this process drives. `after` is the last event that is not news."""
+
+    def __init__(
+        self, session: Session, node: Node, view: RunView, *, file: EventFile | None, quiet: bool, after: int = 0
+    ) -> None:
+        self._session = session
+        self._node = node
+        self._run = view.id
+        self._file = file
+        self._seen = 0 if file is not None else after
+        self._after = after
+        self._watcher = None if quiet else Watcher(session.terminal, self._waiting)
+
+    async def follow(self) -> RunView:
+        """The run once it has ended or stopped. Ctrl-C suspends it."""
+        if self._watcher is not None and self._after:
+            state = await self._node.state(self._run, self._after)
+            self._watcher.enter(state.stack)
+        telling = asyncio.ensure_future(self._tell(follow=True)) if self._tells else None
+        try:
+            with interruptible(self._last_words) as interruption:
+                view = await unless_interrupted(self._node.wait(self._run), interruption)
+                if view is None:
+                    view = await self._suspend()
+        finally:
+            if telling is not None:
+                telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
+        if telling is not None:
+            if not telling.cancelled() and (wrong := telling.exception()) is not None:
+                raise wrong
+            await self._tell(follow=False)
+        if self._watcher is not None:
+            self._watcher.finish()
+        return view
+
+    @property
+    def _tells(self) -> bool:
+        return self._watcher is not None or self._file is not None
+
+    async def _tell(self, *, follow: bool) -> None:
+        async with aclosing(self._node.events(self._run, after=self._seen, follow=follow)) as events:  # type: ignore[type-var]
+            async for event in events:
+                self._seen = event.seq
+                await self._take(event)
+
+    async def _take(self, event: EventView) -> None:
+        if self._file is not None:
+            self._file.write(event)
+        if self._watcher is not None and event.seq > self._after:
+            await self._watcher.take(event)
+
+    async def _waiting(self) -> list[str]:
+        state = await self._node.state(self._run)
+        return [line for line in waits(state, self._session.line, {}) if "performs effect" not in line]
+
+    async def _suspend(self) -> RunView:
+        self._session.terminal.say("suspending, once what is under way has ended (Ctrl-C again leaves at once)")
+        try:
+            return await self._node.suspend(self._run, "interrupted")
+        except RunStateError:
+            return await self._node.run(self._run)  # it ended first
+
+    def _last_words(self) -> None:
+        self._session.terminal.say(f"left; go on with: {self._session.line('resume', self._run)}")
+
+
+async def finish(
+    session: Session,
+    node: Node,
+    view: RunView,
+    source: Source | None,
+    *,
+    file: EventFile | None,
+    quiet: bool,
+    after: int,
+) -> int:
+    """Follow a run and show how it ended, or where it stopped and how to go on; returns the exit code."""
+    quiet = quiet or session.terminal.json
+    view = await Follower(session, node, view, file=file, quiet=quiet, after=after).follow()
+    show_result(session.terminal, view, source)
+    if view.status not in ("completed", "faulted", "cancelled"):
+        await stand(session, node, view, source)
+    return exit_code(view)

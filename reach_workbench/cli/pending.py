@@ -1,0 +1,79 @@
+"""What a run waits for, in words, and the command line that answers each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from reach_workbench.cli.terminal import brief
+from reach_workbench.engine.values import Json
+from reach_workbench.protocol.node import EventView, PendingView, StateView
+
+Line = Callable[..., str]
+"""Makes a command line that reaches the home in use; see `session.Session.line`."""
+
+
+def waits(state: StateView, line: Line, issued: dict[int, EventView]) -> Iterator[str]:
+    """A line for everything the run waits for; `issued` are the events of the commands in doubt."""
+    for each in state.pending:
+        if each.kind == "event":
+            yield from _event(each, line)
+        elif each.kind == "timer":
+            yield _timer(each)
+        elif each.kind == "in-doubt":
+            yield from _in_doubt(each, state.run, line, issued.get(each.number))
+        else:
+            yield f"{each.task} performs effect {each.number}"
+
+
+def _timer(pending: PendingView) -> str:
+    detail = pending.detail or {}
+    purpose = {"wait": "waits", "retry": "tries again", "timeout": "times out", "attempt": "gives up this attempt"}
+    return f"{pending.task} {purpose.get(str(detail.get('purpose')), 'goes on')} at {detail.get('due')}"
+
+
+def _event(pending: PendingView, line: Line) -> Iterator[str]:
+    filters = list(_filters(pending.detail))
+    if not filters:
+        yield f"{pending.task} waits for any event; send one with: {line('publish', '--type', 'TYPE')}"
+    for wanted in filters:
+        described = ", ".join(f"{name} {_shown(value)}" for name, value in wanted.items()) or "any type"
+        yield f"{pending.task} waits for an event: {described}"
+        yield f"    answer with: {line(*_publish(wanted))}"
+
+
+def _shown(value: Json) -> str:
+    return value if isinstance(value, str) else brief(value)
+
+
+def _filters(definition: Json) -> Iterator[dict[str, Json]]:
+    """The attributes that each event filter of a `listen` task asks for, as written."""
+    target = definition.get("listen", {}).get("to", {}) if isinstance(definition, dict) else {}
+    if not isinstance(target, dict):
+        return
+    one = target.get("one")
+    for each in [one] if one is not None else target.get("all") or target.get("any") or []:
+        wanted = each.get("with") if isinstance(each, dict) else None
+        yield wanted if isinstance(wanted, dict) else {}
+
+
+def _publish(wanted: dict[str, Json]) -> Iterator[str]:
+    """The words of a `reach publish` whose constant attributes fit; the rest is for people to fill in."""
+    yield "publish"
+    for name in ("type", "source", "subject"):
+        value = wanted.get(name)
+        if isinstance(value, str) and not value.strip().startswith("${"):
+            yield from (f"--{name}", value)
+        elif name == "type":
+            yield from ("--type", "TYPE")
+    yield from ("--data", "JSON")
+
+
+def _in_doubt(pending: PendingView, run: str, line: Line, issued: EventView | None) -> Iterator[str]:
+    number = str(pending.number)
+    what = ""
+    if issued is not None and issued.data is not None:
+        what = f" ({issued.data.get('kind')} {brief(issued.data.get('arguments'))})"
+    yield f"effect {number} of {pending.task} is in doubt{what}: it was started, and nobody knows whether it happened"
+    yield f"    repeat it: {line('resolve', run, number, '--repeat')}"
+    yield f"    it happened, with this result: {line('resolve', run, number, '--result', 'JSON')}"
+    yield f"    it failed: {line('resolve', run, number, '--fail', 'MESSAGE')}"

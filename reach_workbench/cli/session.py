@@ -1,0 +1,131 @@
+"""One command's time with a node: the home is opened, the request made, the home freed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from reach_workbench.cli.command import Given
+from reach_workbench.cli.terminal import Terminal
+from reach_workbench.errors import HomeInUse, UsageError
+from reach_workbench.settings import Settings, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reach_workbench.node.local import LocalNode
+
+Result = TypeVar("Result")
+
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Session:
+    """The settings in force and the way to the node. `home` is what `--home` said, if anything."""
+
+    def __init__(self, terminal: Terminal, given: Given) -> None:
+        self.terminal = terminal
+        self.home: str | None = given.home
+        if self.home == "":
+            raise UsageError("--home needs a folder", hint="for example --home ./reach-home")
+        self.settings: Settings = load(Path(self.home).expanduser() if self.home else None)
+
+    def line(self, *words: str) -> str:
+        """A command line to show to people that reaches the same home, quoted for a shell."""
+        home = ("--home", self.home) if self.home else ()
+        return " ".join(("reach", *map(_quoted, (*words, *home))))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[LocalNode]:
+        """The node for looking only: another process may be writing meanwhile."""
+        from reach_workbench.node.local import LocalNode
+
+        node = await LocalNode.open(self.settings, write=False)
+        try:
+            yield node
+        finally:
+            await node.close()
+
+    @asynccontextmanager
+    async def owning(self) -> AsyncIterator[LocalNode]:
+        """The node that drives runs; raises HomeInUse when another process has the home."""
+        from reach_workbench.node.local import LocalNode
+
+        node = await LocalNode.open(self.settings, write=True)
+        try:
+            yield node
+        finally:
+            await node.close()
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[LocalNode]:
+        """The node for a request: of this process when the home is free, else it asks the owner."""
+        from reach_workbench.node.local import LocalNode
+
+        try:
+            node = await LocalNode.open(self.settings, write=True)
+        except HomeInUse:
+            node = await LocalNode.open(self.settings, write=False)
+        try:
+            yield node
+        finally:
+            await node.close()
+
+
+def go(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command's asynchronous part."""
+    return asyncio.run(work)
+
+
+class Interruption:
+    """Ctrl-C, and being told to end: the first asks for an orderly end, the second ends the process at once."""
+
+    def __init__(self, last_words: Callable[[], None]) -> None:
+        self.asked = asyncio.Event()
+        self._last_words = last_words
+
+    def __call__(self) -> None:
+        if self.asked.is_set():
+            self._last_words()
+            os._exit(130)
+        self.asked.set()
+
+
+@contextmanager
+def interruptible(last_words: Callable[[], None]) -> Iterator[Interruption]:
+    """Take SIGINT, SIGTERM and SIGHUP for the time of the block; needs a running event loop."""
+    interruption = Interruption(last_words)
+    loop = asyncio.get_running_loop()
+    # What a shell or nohup has us ignore stays ignored.
+    signals = [each for each in _ENDING if signal.getsignal(each) is not signal.SIG_IGN]
+    for number in signals:
+        loop.add_signal_handler(number, interruption)
+    try:
+        yield interruption
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def unless_interrupted(work: Awaitable[Result], interruption: Interruption) -> Result | None:
+    """The result of `work`, or None as soon as an interruption comes; `work` is then given up."""
+    task = asyncio.ensure_future(work)
+    asked = asyncio.ensure_future(interruption.asked.wait())
+    try:
+        await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for each in (task, asked):
+            each.cancel()
+        await asyncio.gather(task, asked, return_exceptions=True)
+
+
+def _quoted(word: str) -> str:
+    """Quoted where a shell would need it; words in capitals and with … stand for what people fill in."""
+    return word if word.isupper() or word == "…" else shlex.quote(word)

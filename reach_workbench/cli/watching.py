@@ -1,0 +1,202 @@
+"""The progress of a run, told on standard error while its events come in: a line a task, loops summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from reach_workbench.cli.terminal import Painted, Style, Terminal
+from reach_workbench.engine.values import Json
+from reach_workbench.protocol.node import EventView, FrameView
+
+_MOST_LINES: Final = 400
+"""Lines about tasks; a workflow that jumps back and forth would otherwise never stop talking."""
+
+_LONG_WAIT: Final = 1000
+"""Milliseconds from which on a wait is worth a line."""
+
+_ENDS: Final[dict[str, tuple[str, Style]]] = {
+    "task.completed": ("✓", "green"),
+    "task.faulted": ("✗", "red"),
+    "task.cancelled": ("⊘", "yellow"),
+    "task.skipped": ("–", "dim"),
+}
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One execution of a task; `loop` is the frame of the outermost loop around it, 0 for none."""
+
+    task: str
+    parent: int
+    loop: int
+    started: int
+
+
+@dataclass(slots=True)
+class _Loop:
+    rounds: int = 0
+    total: int | None = None
+    caught: int = 0
+
+
+@dataclass(slots=True)
+class _Notes:
+    frames: dict[int, _Frame] = field(default_factory=dict)
+    loops: dict[int, _Loop] = field(default_factory=dict)
+    lines: int = 0
+    untold: int = 0
+    told_waiting: set[str] = field(default_factory=set)
+
+    def loop_around(self, parent: int) -> int:
+        """The outermost loop around what is started in the frame `parent`."""
+        frame = self.frames.get(parent)
+        return (frame.loop or (parent if parent in self.loops else 0)) if frame is not None else 0
+
+
+class Watcher:
+    """Turns events into lines. `explain` is asked what to say when the run waits for events or a decision."""
+
+    def __init__(self, terminal: Terminal, explain: Callable[[], Awaitable[list[str]]]) -> None:
+        self._terminal = terminal
+        self._explain = explain
+        self._notes = _Notes()
+
+    def enter(self, stack: Iterable[FrameView]) -> None:
+        """The run does not start here: these tasks are already being executed, the outer ones first."""
+        notes = self._notes
+        for each in stack:
+            notes.frames[each.frame] = _Frame(each.task, each.parent, notes.loop_around(each.parent), each.started_at)
+            if each.kind == "for":
+                notes.loops[each.frame] = _Loop()
+
+    async def take(self, event: EventView) -> None:
+        """The next event."""
+        match event.type:
+            case "task.started":
+                self._started(event)
+            case "loop.started":
+                self._notes.loops[event.frame] = _Loop(total=_length((event.data or {}).get("items")))
+            case "loop.iterated":
+                self._iterated(event)
+            case "task.retried":
+                self._retried(event)
+            case "task.caught":
+                self._caught(event)
+            case "timer.started":
+                self._waits(event)
+            case "event.awaited" | "command.in-doubt":
+                await self._stuck(event)
+            case "task.completed" | "task.faulted" | "task.cancelled":
+                self._ended(event)
+            case "task.skipped":
+                self._line(event.frame, "–", "dim", event.task or "", "skipped")
+
+    def finish(self) -> None:
+        """No more events come."""
+        self._terminal.done()
+        if self._notes.untold:
+            self._terminal.say(f"  … and {self._notes.untold:,} more")
+
+    def _started(self, event: EventView) -> None:
+        loop = self._notes.loop_around(event.frame)
+        self._notes.frames[event.seq] = _Frame(event.task or "", event.frame, loop, event.at)
+        if not loop:
+            self._terminal.hint_at(f"  … {event.task}")
+
+    def _iterated(self, event: EventView) -> None:
+        loop = self._notes.loops.get(event.frame)
+        frame = self._notes.frames.get(event.frame)
+        if loop is None or frame is None:
+            return
+        loop.rounds += 1
+        if not frame.loop:
+            total = f" of {loop.total:,}" if loop.total is not None else ""
+            self._terminal.hint_at(f"  … {frame.task}  round {loop.rounds:,}{total}")
+
+    def _retried(self, event: EventView) -> None:
+        data = event.data or {}
+        due = data.get("due")
+        delay = f" in {duration(due - event.at)}" if isinstance(due, int) and due > event.at else ""
+        self._line(event.frame, "↻", "yellow", event.task or "", f"attempt {data.get('attempt', 0) + 1}{delay}")
+
+    def _caught(self, event: EventView) -> None:
+        frame = self._notes.frames.get(event.frame)
+        if frame is not None and frame.loop:
+            self._notes.loops[frame.loop].caught += 1
+
+    def _waits(self, event: EventView) -> None:
+        data = event.data or {}
+        due = data.get("due")
+        if data.get("purpose") == "wait" and isinstance(due, int) and due - event.at >= _LONG_WAIT:
+            self._line(event.frame, "…", "dim", event.task or "", f"waits {duration(due - event.at)}")
+
+    async def _stuck(self, event: EventView) -> None:
+        """Says what the run waits for, once for each task: a loop may come here again and again."""
+        task = event.task or ""
+        if task in self._notes.told_waiting:
+            return
+        self._notes.told_waiting.add(task)
+        for line in await self._explain():
+            self._terminal.say(Painted("  … ", "cyan"), line)
+
+    def _ended(self, event: EventView) -> None:
+        frame = self._notes.frames.pop(event.frame, None)
+        loop = self._notes.loops.pop(event.frame, None)
+        if frame is None:
+            return
+        symbol, style = _ENDS[event.type]
+        words = [duration(event.at - frame.started)]
+        if loop is not None:
+            words.append(_count(loop.rounds, "round"))
+            if loop.caught:
+                words.append(_count(loop.caught, "error") + " caught")
+        if event.type == "task.faulted":
+            words.append(problem((event.data or {}).get("error")))
+        self._line(frame.parent, symbol, style, frame.task, ", ".join(words))
+
+    def _line(self, around: int, symbol: str, style: Style, task: str, words: str) -> None:
+        """A line about a task in the frame `around`, unless that is inside a loop."""
+        notes = self._notes
+        frame = notes.frames.get(around)
+        if frame is not None and (frame.loop or around in notes.loops):
+            return
+        if notes.lines >= _MOST_LINES:
+            notes.untold += 1
+            return
+        notes.lines += 1
+        self._terminal.say("  ", Painted(symbol, style), " ", task, Painted(f"  {words}", "dim"))
+
+
+def duration(milliseconds: int) -> str:
+    """A span of time as people say it."""
+    if milliseconds < 1000:
+        return f"{max(0, milliseconds)} ms"
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} days"
+
+
+def problem(error: Json) -> str:
+    """A problem (RFC 9457) in a few words."""
+    if not isinstance(error, dict):
+        return str(error)
+    name = error.get("title") or str(error.get("type", "error")).rsplit("/", 1)[-1]
+    detail = error.get("detail")
+    return f"{name}: {detail}" if detail else str(name)
+
+
+def _length(items: Json) -> int | None:
+    return len(items) if isinstance(items, list) else None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
