@@ -1,0 +1,1 @@
+"""The HTTP API over a node. Not built yet."""

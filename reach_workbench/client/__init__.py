@@ -1,0 +1,1 @@
+"""A node over HTTP, the Python SDK. Not built yet."""

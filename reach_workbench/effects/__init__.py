@@ -1,0 +1,1 @@
+"""Adapters that touch the world; see `adapters.Adapters`."""

@@ -1,0 +1,1 @@
+"""Identity, pairing, signed requests, delegation between nodes. Not built yet."""

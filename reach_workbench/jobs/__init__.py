@@ -1,0 +1,1 @@
+"""Leased work: leases, retries, dead letters; see `queue.Queue`."""

@@ -1,0 +1,1 @@
+"""Access policies and gates: PURE, query and policies in, decision and obligations out. Not built yet."""

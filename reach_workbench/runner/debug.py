@@ -17,14 +17,14 @@ class Debug:
     """Decides before each decision whether to hold.
 
     `breakpoints` are task references. `mode` is the step being taken, counted from a frame
-    `depth` levels deep; `passed` is how often the place it starts at may still be passed.
+    `depth` levels deep; `passing` is the task it is held at, which the next decision may start.
     """
 
     breakpoints: frozenset[str] = frozenset()
     mode: Mode | None = None
     until: str | None = None
     depth: int = 0
-    passing: tuple[int, str] | None = None
+    passing: str | None = None
     hold_first: bool = False
 
     @property
@@ -35,7 +35,8 @@ class Debug:
         entered = entering(state, frame, todo)
         if entered is None:
             return False
-        if self.passing == (state.seq, entered):
+        if self.passing == entered:
+            self.passing = None
             return False  # the very place the run was held at
         if self.hold_first or entered in self.breakpoints:
             return True
@@ -83,5 +84,4 @@ def continuing(state: State, breakpoints: frozenset[str], mode: Mode | None = No
     """How to go on from where the run is held: the first decision is always let through."""
     at = next_entry(state)
     depth = depth_of(state, at[0]) if at is not None else 0
-    passing = (state.seq, at[1]) if at is not None else None
-    return Debug(breakpoints, mode, until, depth, passing)
+    return Debug(breakpoints, mode, until, depth, at[1] if at is not None else None)

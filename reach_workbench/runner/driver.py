@@ -184,12 +184,13 @@ class Driver:
             self._answer()
 
     async def _loop(self, unit: Unit | None) -> None:
-        while True:
+        while not self._stopping:
             turn = await self._turn(unit)
             unit = None
             if self.state.ended or self._stopping:
                 return
             if turn == "more":
+                self._fire_timers()
                 await asyncio.sleep(0)
                 continue
             if self._facts or self._offers:
@@ -491,6 +492,8 @@ class Driver:
         self._alarm = asyncio.get_running_loop().call_later(delay, self._wake.set)
 
     def _fire_timers(self) -> None:
+        if not self.state.timers:
+            return
         now = self._runner.clock.now()
         due = sorted((timer.due, number) for number, timer in self.state.timers.items() if timer.due <= now)
         for _, number in due:

@@ -1,0 +1,1 @@
+"""Crash points for tests; logs, metrics and traces are not built yet."""

@@ -1,0 +1,1 @@
+"""The terminal workbench. Not built yet."""
