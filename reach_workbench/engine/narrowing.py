@@ -100,6 +100,7 @@ class _Group:
         self.place = place
         self.at_start = dot
         self.dot = dot
+        self.has_else = False
 
 
 class _Reader:
@@ -152,8 +153,11 @@ class _Reader:
             self._groups.append(_Group("if", place, group.dot))
         elif token.text in ("then", "elif", "else"):
             group.dot = group.at_start
+            group.has_else = group.has_else or token.text == "else"
         elif token.text == "end":
             self._groups.pop()
+            if not group.has_else:  # what is not so stays as it is
+                self._reads_dot()
         elif token.text not in _CONSTANTS and token.text not in _KEYWORDS:
             self._reads_dot()
 

@@ -118,6 +118,7 @@ def outcome(expression, data, variables):
 @example("{a: .b | .a, b: .a}", {"a": 1, "b": {"a": 2}}, None)
 @example("$x as $x | $x.a", {}, {"a": 1})
 @example("if .a, .b then .a | .b else .b end", {"a": {"b": 1}, "b": 2}, None)
+@example("{a: if .a then .b end, b: .a}", {"b": 1}, None)
 def test_narrowed_or_not_the_outcome_is_the_same(source, data, x):
     try:
         expression = compile_expression(source)
