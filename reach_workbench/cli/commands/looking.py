@@ -19,6 +19,7 @@ from reach_workbench.cli.statepage import change_lines, change_object, show_stat
 from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.clock import SystemClock
 from reach_workbench.errors import UsageError
+from reach_workbench.protocol.lifecycle import Lifecycle
 from reach_workbench.protocol.node import Status
 
 _ENDED = ("completed", "faulted", "cancelled")
@@ -73,14 +74,21 @@ def _show(terminal: Terminal, given: Given) -> int:
 
 def _events(terminal: Terminal, given: Given) -> int:
     session = Session(terminal, given)
+    after = given.after or 0
+    first = 0 if given.cloudevents else after  # what a lifecycle event says may depend on earlier ones
 
     async def work() -> int:
         async with (
             session.reading() as node,
-            aclosing(node.events(given.run, after=given.after or 0, follow=given.follow)) as events,  # type: ignore[type-var]
+            aclosing(node.events(given.run, after=first, follow=given.follow)) as events,  # type: ignore[type-var]
         ):
+            lifecycle = Lifecycle(await node.run(given.run)) if given.cloudevents else None
             async for event in events:
-                if terminal.json:
+                if lifecycle is not None:
+                    for told in lifecycle.tell(event):
+                        if event.seq > after:
+                            terminal.show(orjson.dumps(told).decode())
+                elif terminal.json:
                     terminal.show(orjson.dumps(event_object(event)).decode())
                 else:
                     terminal.show(*event_line(event))
@@ -177,6 +185,7 @@ COMMANDS = (
             Option("--follow", "stay until the run has ended", short="-f"),
             Option("--after", "only events with a greater number", value="SEQ", number=True),
             Option("--json", "a JSON line an event: {seq, type, at, task, data, digest}"),
+            Option("--cloudevents", "the specification's lifecycle CloudEvents instead, a JSON line each"),
         ),
         examples=(
             Example("reach events last --follow", "watch a run of another process"),
