@@ -10,8 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
+from reach_workbench.engine.costs import (
+    CONSTANTS,
+    FORMATS,
+    NUMBER,
+    OF_INPUT,
+    WORD,
+    Cost,
+    Unbounded,
+    both,
+    combined,
+    one,
+    one_of,
+    piped,
+    with_argument,
+)
 from reach_workbench.engine.jq_tokens import Token, UnreadableText, tokens
 from reach_workbench.engine.paths import quoted, read_step
 
@@ -24,11 +39,8 @@ GROWTH: Final = 64
 SLACK: Final = 64_000
 WORK: Final = 8_000_000
 RESULTS: Final = 64
-_DEPTH: Final = 60
+_DEPTH: Final = 40
 _TOKENS: Final = 600
-
-_NUMBER: Final = 25  # characters of a number
-_WORD: Final = 10  # characters of true, false, null, the name of a type
 
 
 @lru_cache(maxsize=8192)
@@ -43,58 +55,12 @@ def limit(source: str) -> int:
     for size in SIZES:
         try:
             cost = _Reader(found, size).whole()
-        except _Unbounded:
+        except Unbounded:
             continue
         if cost.results <= RESULTS and cost.total <= GROWTH * size + SLACK and cost.work + cost.total <= WORK:
             return size
     return 0
 
-
-class Cost(NamedTuple):
-    """`total` is the length of all results, `most` that of the longest, `work` the characters worked through."""
-
-    results: int
-    total: float
-    most: float
-    work: float
-
-
-class _Unbounded(Exception):
-    pass
-
-
-_CONSTANTS: Final = {
-    "true": _WORD, "false": _WORD, "null": _WORD, "infinite": _NUMBER, "nan": _NUMBER, "empty": 0,
-}  # fmt: skip
-
-_OF_INPUT: Final[dict[str, tuple[float, float, float]]] = {
-    # name: (characters of the result for each of the input, and besides, work for each of the input)
-    **dict.fromkeys(("length", "utf8bytelength", "floor", "ceil", "round", "trunc", "sqrt", "abs", "fabs", "tonumber",
-                     "log", "log2", "log10", "exp", "exp2", "exp10"), (1, _NUMBER, 1)),
-    **dict.fromkeys(("not", "type", "toboolean", "any", "all", "isnan", "isinfinite", "isnormal"), (0, _WORD, 4)),
-    **dict.fromkeys(("first", "last", "reverse", "sort", "unique", "min", "max", "add", "from_entries"), (1, 10, 8)),
-    **dict.fromkeys(("trim", "ltrim", "rtrim", "values", "nulls", "strings", "numbers", "objects", "arrays",
-                     "booleans", "scalars", "iterables", "error"), (1, 10, 1)),
-    **dict.fromkeys(("ascii_downcase", "ascii_upcase"), (1, 2, 20)),
-    **dict.fromkeys(("keys", "keys_unsorted"), (4, 2, 4)),
-    **dict.fromkeys(("tostring", "tojson", "fromjson"), (2, 2, 2)),
-    "to_entries": (6, 2, 20),
-    "explode": (8, 2, 8),
-    "implode": (1, 2, 4),
-}  # fmt: skip
-
-_OF_ONE: Final[dict[str, tuple[float, float]]] = {
-    # name: (characters of the result for each of input and argument together, work for each of them)
-    **dict.fromkeys(("has", "in", "startswith", "endswith"), (0, 1)),
-    **dict.fromkeys(("ltrimstr", "rtrimstr", "trimstr", "getpath", "error"), (1, 2)),
-    "split": (5, 5),
-}
-
-FORMATS: Final = {
-    # name: characters of the result for each of the value
-    "text": 2.0, "json": 2.0, "html": 12.0, "uri": 6.0, "csv": 4.0, "tsv": 4.0, "sh": 8.0,
-    "urid": 2.0, "base64": 3.0, "base64d": 2.0,
-}  # fmt: skip
 
 _COMPARISONS: Final = ("==", "!=", "<", "<=", ">", ">=")
 _ASSIGNMENTS: Final = ("=", "|=", "+=", "-=", "//=")
@@ -113,7 +79,7 @@ class _Reader:
     def whole(self) -> Cost:
         cost = self._query(self._size)
         if self._place != len(self._found):
-            raise _Unbounded
+            raise Unbounded
         return cost
 
     def _is(self, *texts: str) -> bool:
@@ -130,22 +96,22 @@ class _Reader:
 
     def _need(self, text: str) -> None:
         if not self._take(text):
-            raise _Unbounded
+            raise Unbounded
 
     def _query(self, dot: float) -> Cost:
         self._depth += 1
         if self._depth > _DEPTH:
-            raise _Unbounded
+            raise Unbounded
         cost = self._listed(dot)
         while self._take("|"):
-            cost = _piped(cost, self._listed(cost.most))
+            cost = piped(cost, self._listed(cost.most))
         self._depth -= 1
         return cost
 
     def _listed(self, dot: float) -> Cost:
         cost = self._element(dot)
         while self._take(","):
-            cost = _both(cost, self._element(dot))
+            cost = both(cost, self._element(dot))
         return cost
 
     def _element(self, dot: float) -> Cost:
@@ -155,7 +121,7 @@ class _Reader:
             return cost
         name = self._found[self._place] if self._place < len(self._found) else None
         if name is None or name.kind != "variable":
-            raise _Unbounded
+            raise Unbounded
         self._place += 1
         self._need("|")
         before = self._bound
@@ -169,7 +135,7 @@ class _Reader:
     def _alternative(self, dot: float) -> Cost:
         cost = self._assigned(dot)
         while self._take("//"):
-            cost = _one_of(cost, self._assigned(dot))
+            cost = one_of(cost, self._assigned(dot))
         return cost
 
     def _assigned(self, dot: float) -> Cost:
@@ -178,7 +144,7 @@ class _Reader:
         for sign in _ASSIGNMENTS:
             if self._take(sign):
                 if not _only_names(self._found[start : self._place - 1]):
-                    raise _Unbounded  # .[1000000000] = 1 makes an array that long
+                    raise Unbounded  # .[1000000000] = 1 makes an array that long
                 value = self._either(dot)
                 factor = value.most + 1 if sign == "-=" else 1
                 most = dot + value.most + self._place - start
@@ -190,20 +156,20 @@ class _Reader:
     def _either(self, dot: float) -> Cost:
         cost = self._also(dot)
         while self._take("or"):
-            cost = _combined(cost, self._also(dot), _WORD, 0)
+            cost = combined(cost, self._also(dot), WORD, 0)
         return cost
 
     def _also(self, dot: float) -> Cost:
         cost = self._compared(dot)
         while self._take("and"):
-            cost = _combined(cost, self._compared(dot), _WORD, 0)
+            cost = combined(cost, self._compared(dot), WORD, 0)
         return cost
 
     def _compared(self, dot: float) -> Cost:
         cost = self._sum(dot)
         if self._take(*_COMPARISONS):
             other = self._sum(dot)
-            cost = _combined(cost, other, _WORD, cost.most + other.most)
+            cost = combined(cost, other, WORD, cost.most + other.most)
         return cost
 
     def _sum(self, dot: float) -> Cost:
@@ -213,7 +179,7 @@ class _Reader:
             self._place += 1
             other = self._product(dot)
             work = cost.most * other.most if minus else cost.most + other.most  # arrays: each with each
-            cost = _combined(cost, other, cost.most + other.most + _NUMBER, work)
+            cost = combined(cost, other, cost.most + other.most + NUMBER, work)
         return cost
 
     def _product(self, dot: float) -> Cost:
@@ -228,11 +194,11 @@ class _Reader:
             right = self._literal(start, self._place)
             if sign == "*":
                 if left is None and right is None:
-                    raise _Unbounded  # a string times a number that only the data knows
-                most = (other.most if left is not None else cost.most) * max(left or 0, right or 0, 1) + _NUMBER
+                    raise Unbounded  # a string times a number that only the data knows
+                most = (other.most if left is not None else cost.most) * max(left or 0, right or 0, 1) + NUMBER
             else:
-                most = 5 * (cost.most + other.most) + _NUMBER
-            cost = _combined(cost, other, most, most)
+                most = 5 * (cost.most + other.most) + NUMBER
+            cost = combined(cost, other, most, most)
             start = len(self._found)  # from here on the left side is no literal
         return cost
 
@@ -244,7 +210,7 @@ class _Reader:
     def _postfix(self, dot: float) -> Cost:
         self._depth += 1
         if self._depth > _DEPTH:
-            raise _Unbounded
+            raise Unbounded
         cost = self._term(dot)
         while self._place < len(self._found):
             step = read_step(self._found, self._place)
@@ -263,30 +229,30 @@ class _Reader:
         """`[from:to]`, either left out; an index that is not written out may be an array, and that has no bound."""
         self._need("[")
         if not self._is(":"):
-            cost = _combined(cost, self._query(dot), cost.most, cost.most)
+            cost = combined(cost, self._query(dot), cost.most, cost.most)
         self._need(":")
         if not self._is("]"):
-            cost = _combined(cost, self._query(dot), cost.most, cost.most)
+            cost = combined(cost, self._query(dot), cost.most, cost.most)
         self._need("]")
         return cost
 
     def _term(self, dot: float) -> Cost:
         if self._place >= len(self._found):
-            raise _Unbounded
+            raise Unbounded
         token = self._found[self._place]
         if token.kind == "string-start":
             return self._string(dot, 2.0)
         self._place += 1
         if token.kind == "number":
-            return _one(len(token.text) + _NUMBER)
+            return one(len(token.text) + NUMBER)
         if token.kind == "field":
-            return _one(dot)
+            return one(dot)
         if token.kind == "variable":
-            return _one(self._bound.get(token.text, self._size))
+            return one(self._bound.get(token.text, self._size))
         if token.kind == "format":
             factor = FORMATS.get(token.text)
             if factor is None:
-                raise _Unbounded
+                raise Unbounded
             if self._place < len(self._found) and self._found[self._place].kind == "string-start":
                 return self._string(dot, factor)
             return Cost(1, factor * dot + 2, factor * dot + 2, factor * dot)
@@ -296,42 +262,42 @@ class _Reader:
             text = quoted(self._found, self._place)
             if text is not None:
                 self._place = text[1]
-            return _one(dot)
+            return one(dot)
         if token.text == "-":
-            return self._postfix(dot)._replace(most=_NUMBER)
+            return self._postfix(dot)._replace(most=NUMBER)
         if token.text == "(":
             cost = self._query(dot)
             self._need(")")
             return cost
         if token.text == "[":
             if self._take("]"):
-                return _one(2)
+                return one(2)
             cost = self._query(dot)
             self._need("]")
             length = cost.total + cost.results + 2
             return Cost(1, length, length, cost.work)
         if token.text == "{":
             return self._object(dot)
-        raise _Unbounded
+        raise Unbounded
 
     def _string(self, dot: float, factor: float) -> Cost:
         self._place += 1
-        cost = _one(2)
+        cost = one(2)
         while True:
             token = self._found[self._place]
             self._place += 1
             if token.kind == "string-end":
                 return cost
             if token.kind == "text":
-                cost = _combined(cost, _one(len(token.text)), cost.most + 6 * len(token.text), 0)
+                cost = combined(cost, one(len(token.text)), cost.most + 6 * len(token.text), 0)
             else:
                 part = self._query(dot)
                 self._need(")")
                 most = cost.most + factor * part.most + 2
-                cost = _combined(cost, part, most, most)
+                cost = combined(cost, part, most, most)
 
     def _object(self, dot: float) -> Cost:
-        cost = _one(2)
+        cost = one(2)
         while not self._take("}"):
             token = self._found[self._place]
             if token.text == "(" and token.kind == "open":
@@ -342,17 +308,17 @@ class _Reader:
                 key = self._string(dot, 2.0)
             elif token.kind in ("name", "variable"):
                 self._place += 1
-                key = _one(self._bound.get(token.text, self._size) if token.kind == "variable" else len(token.text))
+                key = one(self._bound.get(token.text, self._size) if token.kind == "variable" else len(token.text))
             else:
-                raise _Unbounded
+                raise Unbounded
             if self._take(":"):
                 value = self._member(dot)
             elif token.kind == "variable":
                 value = key
             else:
-                value = _one(dot)
-            member = _combined(key, value, key.most + value.most + 4, 0)
-            cost = _combined(cost, member, cost.most + member.most, 0)
+                value = one(dot)
+            member = combined(key, value, key.most + value.most + 4, 0)
+            cost = combined(cost, member, cost.most + member.most, 0)
             if not self._take(","):
                 self._need("}")
                 break
@@ -361,7 +327,7 @@ class _Reader:
     def _member(self, dot: float) -> Cost:
         cost = self._alternative(dot)
         while self._take("|"):
-            cost = _piped(cost, self._alternative(cost.most))
+            cost = piped(cost, self._alternative(cost.most))
         return cost
 
     def _named(self, name: str, dot: float) -> Cost:
@@ -370,51 +336,32 @@ class _Reader:
         if name == "try":
             cost = self._postfix(dot)
             if self._take("catch"):
-                cost = _both(cost, self._postfix(max(dot, cost.work) + 100))
+                cost = both(cost, self._postfix(max(dot, cost.work) + 100))
             return cost
         if self._take("("):
             argument = self._query(dot)
             self._need(")")
-            return _with_argument(name, dot, argument)
-        if name in _CONSTANTS:
-            return _one(_CONSTANTS[name])
-        if name in _OF_INPUT:
-            factor, besides, work = _OF_INPUT[name]
+            return with_argument(name, dot, argument)
+        if name in CONSTANTS:
+            return one(CONSTANTS[name])
+        if name in OF_INPUT:
+            factor, besides, work = OF_INPUT[name]
             return Cost(1, factor * dot + besides, factor * dot + besides, work * dot + 10)
-        raise _Unbounded
+        raise Unbounded
 
     def _choice(self, dot: float) -> Cost:
         condition = self._query(dot)
         self._need("then")
         cost = self._query(dot)
         if self._take("elif"):
-            cost = _one_of(cost, self._choice(dot))
+            cost = one_of(cost, self._choice(dot))
         elif self._take("else"):
-            cost = _one_of(cost, self._query(dot))
+            cost = one_of(cost, self._query(dot))
             self._need("end")
         else:
             self._need("end")
-            cost = _one_of(cost, _one(dot))
-        return _piped(condition, cost)
-
-
-def _with_argument(name: str, dot: float, argument: Cost) -> Cost:
-    most, each = argument.most, dot + argument.most
-    if name in _OF_ONE:
-        factor, work = _OF_ONE[name]
-        length = factor * each + _WORD
-        return _combined(_one(0), argument, length, work * each)
-    if name == "select":
-        return Cost(argument.results, argument.results * dot, dot, argument.work + dot)
-    if name == "IN":
-        return Cost(1, _WORD, _WORD, argument.work + argument.total + argument.results * dot)
-    if name == "del":
-        return Cost(1, dot, dot, argument.work + (argument.results + 1) * dot)
-    if name == "join":
-        return _combined(_one(0), argument, dot * (2 + most), dot * (2 + most))
-    if name in ("contains", "inside", "index", "rindex", "indices"):
-        return _combined(_one(0), argument, 8 * dot + _WORD, 8 * dot * (1 + most))
-    raise _Unbounded
+            cost = one_of(cost, one(dot))
+        return piped(condition, cost)
 
 
 def _only_names(found: Sequence[Token]) -> bool:
@@ -422,43 +369,3 @@ def _only_names(found: Sequence[Token]) -> bool:
         token.kind in ("field", "string-start", "text", "string-end") or token.text in (".", "[", "]")
         for token in found
     ) and not any(token.kind == "open" and token.text != "[" for token in found)
-
-
-def _one(length: float) -> Cost:
-    return Cost(1, length, length, 10)
-
-
-def _both(first: Cost, second: Cost) -> Cost:
-    return Cost(
-        first.results + second.results,
-        first.total + second.total,
-        max(first.most, second.most),
-        first.work + second.work,
-    )
-
-
-def _one_of(first: Cost, second: Cost) -> Cost:
-    return Cost(
-        max(first.results, second.results),
-        max(first.total, second.total),
-        max(first.most, second.most),
-        first.work + second.work,
-    )
-
-
-def _piped(first: Cost, second: Cost) -> Cost:
-    """`second` comes once for each result of `first`, and was read for the longest of them."""
-    return Cost(
-        first.results * second.results,
-        first.results * second.total,
-        second.most,
-        first.work + first.results * second.work,
-    )
-
-
-def _combined(first: Cost, second: Cost, most: float, work: float) -> Cost:
-    """One result of length `most` at a cost of `work` for each pair of results."""
-    count = first.results * second.results
-    return Cost(
-        count, count * most, most, first.work * second.results + second.work * first.results + count * (work + 10)
-    )

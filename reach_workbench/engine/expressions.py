@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from reach_workbench.engine import bounds, libjq, paths
+from reach_workbench.engine.costs import FORMATS
 from reach_workbench.engine.evaluate import InProcess, evaluate, holds
 from reach_workbench.engine.jq_tokens import Token, UnreadableText, closing, tokens
 from reach_workbench.engine.purity import MAX_TOKENS, Impure, may_bind, refuse_impure, secret_names, variable_names
@@ -91,8 +92,8 @@ def _compile(source: str, loose: bool) -> Expression:
     except Impure as wrong:
         raise ExpressionSyntaxError(wrong.message, hint=wrong.hint, offset=wrong.offset) from None
     for token in found:
-        if token.kind == "format" and token.text not in bounds.FORMATS:
-            known = ", ".join(f"@{name}" for name in bounds.FORMATS)
+        if token.kind == "format" and token.text not in FORMATS:
+            known = ", ".join(f"@{name}" for name in FORMATS)
             raise ExpressionSyntaxError(f"jq has no format @{token.text}", hint=f"known: {known}", offset=token.start)
     path = paths.parse(found)
     if path is not None:
