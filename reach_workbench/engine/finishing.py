@@ -7,7 +7,8 @@ from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.scope import ExtensionScope, Scope
 from reach_workbench.engine.state import ROOT, Frame, Todo
-from reach_workbench.engine.transform import Checked, check, put
+from reach_workbench.engine.templates import Expression
+from reach_workbench.engine.transform import Checked, check, passes_on, put
 from reach_workbench.engine.values import Json
 
 
@@ -72,7 +73,7 @@ def _transform(recorder: Recorder, frame: Frame, task: p.Task, data: dict[str, J
     output = raw
     if task.output_as is not None:
         output = recorder.evaluate(task.output_as, raw, task_scope(state, frame, raw_output=raw))
-        if output is not raw:
+        if not passes_on(task.output_as):
             data.pop("output", None)
             put(data, "output", task.output_as, output, "output" if recorded else None)
     scope = task_scope(state, frame)
@@ -82,10 +83,10 @@ def _transform(recorder: Recorder, frame: Frame, task: p.Task, data: dict[str, J
     context = state.context
     if task.export_as is not None:
         context = recorder.evaluate(task.export_as, output, task_scope(state, frame, raw_output=raw, output=output))
-        if context is output and isinstance(context, (dict, list)):
+        if passes_on(task.export_as, "output") and isinstance(context, (dict, list)):
             data.setdefault("refs", {})["context"] = ["completed"]
-        elif context is not state.context:
-            data["context"] = context
+        elif not (isinstance(task.export_as, Expression) and task.export_as.path == ("context", ())):
+            put(data, "context", task.export_as, context, None)
     exported = Checked(context, "the exported context", task.reference, frame.input, scope)
     return not check(recorder, frame, task.export_schema, exported)
 
@@ -119,7 +120,7 @@ def finish_workflow(recorder: Recorder, root: Frame) -> None:
         scope = Scope(recorder.state, root)
         if program.output_as is not None:
             output = recorder.evaluate(program.output_as, root.value, scope)
-            if output is not root.value:
+            if not passes_on(program.output_as):
                 put(data, "output", program.output_as, output, "output")
         given = Checked(output, "the workflow's output", "/output", root.value, scope)
         if not check(recorder, root, program.output_schema, given):

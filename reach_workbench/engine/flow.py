@@ -15,7 +15,7 @@ from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.scope import ExtensionScope, Looking, Scope
 from reach_workbench.engine.state import ROOT, Frame, Todo, after_extensions, block_of
 from reach_workbench.engine.tasks import execute
-from reach_workbench.engine.transform import Checked, check, duration_of, put
+from reach_workbench.engine.transform import Checked, check, duration_of, passes_on, put
 from reach_workbench.engine.values import Json
 
 
@@ -29,7 +29,7 @@ def _begin(recorder: Recorder, root: Frame, todo: Todo) -> None:
             return
         if program.input_from is not None:
             value = recorder.evaluate(program.input_from, root.raw, scope)
-            if value is not root.raw:
+            if not passes_on(program.input_from):
                 put(data, "input", program.input_from, value, "raw")
         recorder.emit("workflow.started", None, ROOT, data)
     except Fault as fault:
@@ -79,7 +79,7 @@ def _enter_task(recorder: Recorder, parent: Frame, task: p.Task, raw: Json) -> N
                 return
             if task.input_from is not None:
                 value = recorder.evaluate(task.input_from, raw, scope)
-                if value is not raw:
+                if not passes_on(task.input_from):
                     put(data, "input", task.input_from, value, "raw")
         recorder.emit("task.started", task.reference, parent.id, data)
     except Fault as fault:

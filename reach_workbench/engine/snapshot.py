@@ -6,7 +6,10 @@ written once. Snapshots are derived data: when `FORMAT` changes, older ones are 
 
 from __future__ import annotations
 
+import json
 from typing import Final
+
+import orjson
 
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.state import ROOT, Frame, State, Timer, child_task
@@ -76,6 +79,20 @@ def to_json(state: State) -> Json:
         "frames": frames,
         "values": values,
     }
+
+
+def to_text(state: State) -> bytes:
+    """The state as JSON text; one with an integer beyond 64 bits begins with a space."""
+    written = to_json(state)
+    try:
+        return orjson.dumps(written)
+    except TypeError:
+        return b" " + json.dumps(written, separators=(",", ":")).encode()
+
+
+def from_text(program: Program, text: bytes) -> State | None:
+    """The state that `to_text` wrote for a run of `program`; None if it is of another format."""
+    return from_json(program, json.loads(text) if text[:1] == b" " else orjson.loads(text))
 
 
 def from_json(program: Program, written: Json) -> State | None:

@@ -21,7 +21,7 @@ from reach_workbench.engine import program as p
 from reach_workbench.engine.events import GENESIS, Event
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.functions import function_task
-from reach_workbench.engine.values import Json
+from reach_workbench.engine.values import Json, same
 from reach_workbench.errors import Bug, HistoryUnknown
 
 Phase = Literal["pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"]
@@ -478,9 +478,9 @@ def _edit(state: State, pointer: str, value: Json) -> None:
     elif head == "data":
         frame = data_frame(state)
         changed = replaced(frame.value, steps, value)
-        if frame.input is frame.value:
+        if same(frame.input, frame.value):
             frame.input = changed
-        if frame.raw is frame.value:
+        if same(frame.raw, frame.value):
             frame.raw = changed
         frame.value = changed
     else:

@@ -12,7 +12,7 @@ from reach_workbench.engine.functions import compile_fetched
 from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.state import Frame, Todo
 from reach_workbench.engine.times import iso8601
-from reach_workbench.engine.transform import duration_of, load, put
+from reach_workbench.engine.transform import duration_of, load, passes_on, put
 from reach_workbench.engine.values import Json
 
 
@@ -32,7 +32,7 @@ def _set(recorder: Recorder, frame: Frame, task: p.Task, body: p.Set) -> None:
         recorder.emit("task.evaluated", task.reference, frame.id, {"output": value})
         return
     data: dict[str, Json] = {}
-    if value is not frame.value:
+    if not passes_on(body.value, "input"):
         if task.output_as is None:
             put(data, "output", body.value, value, "input")
         else:

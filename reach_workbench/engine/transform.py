@@ -24,6 +24,15 @@ class Fetched(NamedTuple):
     text: str
 
 
+def passes_on(template: Template, *names: str) -> bool:
+    """Whether the template is `.`, or one of the variables `names`, as it is.
+
+    What an event leaves out must follow from the program: whether two values are one object is
+    forgotten when a state is read back.
+    """
+    return isinstance(template, Expression) and template.path in (("", ()), *((name, ()) for name in names))
+
+
 def put(data: dict[str, Json], name: str, template: Template, value: Json, root: str | None) -> None:
     """Put the value of `template` into an event's data: as a reference where it is a part of a recorded value.
 

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import orjson
-
 from reach_workbench.clock import Clock
 from reach_workbench.effects.adapters import Adapters
 from reach_workbench.effects.effect import Surroundings
@@ -26,7 +24,7 @@ from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.listening import offer
 from reach_workbench.engine.machine import Advance, Machine
 from reach_workbench.engine.recorder import command_of
-from reach_workbench.engine.snapshot import to_json
+from reach_workbench.engine.snapshot import to_text
 from reach_workbench.engine.state import Frame, State
 from reach_workbench.engine.templates import Expression
 from reach_workbench.engine.values import Json
@@ -335,7 +333,7 @@ class Driver:
         for emission in emissions:
             unit.put_cloudevent(emission.event, at=state.at, run=self.run)
         if state.seq - self._snapshot_seq >= self._runner.settings.runner.snapshot_events:
-            unit.put_snapshot(self.key, state.seq, orjson.dumps(to_json(state), option=orjson.OPT_NON_STR_KEYS))
+            unit.put_snapshot(self.key, state.seq, to_text(state))
             self._snapshot_seq = state.seq
         status = self._status(result.paused)
         if status != self.status or status in ("held", "waiting"):

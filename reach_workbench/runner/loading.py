@@ -6,10 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
 from reach_workbench.engine.program import Program
-from reach_workbench.engine.snapshot import from_json
+from reach_workbench.engine.snapshot import from_text
 from reach_workbench.engine.state import State, apply
 from reach_workbench.errors import CompileError
 from reach_workbench.settings import Limits
@@ -72,7 +70,7 @@ def load_state(store: Store, run: RunRecord, at: int | None = None) -> State:
     state: State | None = None
     snapshot = store.read.snapshot(owner.key, last)
     if snapshot is not None and (owner.forked_at is None or snapshot.seq > owner.forked_at):
-        state = from_json(program, orjson.loads(snapshot.state))
+        state = from_text(program, snapshot.state)
     if state is None:
         if owner.forked_from is not None and owner.forked_at is not None:
             state = rebase(load_state(store, store.read.run_by_key(owner.forked_from), owner.forked_at), program)

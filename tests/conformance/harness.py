@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import textwrap
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,13 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import orjson
-
 from reach_workbench.clock import SystemClock
 from reach_workbench.engine.events import FACTS, Event, Fact
 from reach_workbench.engine.expressions import InProcess
 from reach_workbench.engine.machine import Machine
-from reach_workbench.engine.snapshot import from_json, to_json
+from reach_workbench.engine.snapshot import from_text, to_json, to_text
 from reach_workbench.engine.state import State, apply
 from reach_workbench.errors import CompileError, NobodyWaits
 from reach_workbench.node.local import LocalNode
@@ -98,7 +97,8 @@ def name_of(reference: str | None) -> str:
 
 def whole(document: str, name: str = "case") -> str:
     """The document, with a header put before one that has none."""
-    return document if "document:" in document else HEADER % name + document
+    text = textwrap.dedent(document)
+    return text if text.lstrip().startswith("document:") else HEADER % name + text
 
 
 class Live:
@@ -272,6 +272,9 @@ class Bench:
         forget = self.node.runner.subscribe(notice)
         try:
             view = await self.node.start(request)
+        except CompileError as refused:
+            refused.add_note("\n".join(str(each) for each in refused.diagnostics))
+            raise
         finally:
             forget()
         return Live(self, view.id, drivers[view.id])
@@ -341,8 +344,7 @@ async def examine(node: LocalNode, run: str, last: State | None = None) -> list[
 
 def carried(state: State) -> State:
     """The state written as a snapshot and read back, which must make it the same."""
-    text = orjson.dumps(to_json(state), option=orjson.OPT_NON_STR_KEYS)
-    again = from_json(state.program, orjson.loads(text))
+    again = from_text(state.program, to_text(state))
     assert again is not None
     assert plain(again) == plain(state), "a snapshot does not give the state it was made of"
     return again
