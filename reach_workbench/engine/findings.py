@@ -9,7 +9,7 @@ from reach_workbench.engine.diagnostics import Diagnostic, Severity
 from reach_workbench.engine.tree import Node, Place, pointer_step
 
 MOST: Final = 100
-"""Findings kept of one document: nobody reads more, and a hostile document could cause millions."""
+"""Errors, and warnings, kept of one document: nobody reads more, and a hostile one could cause millions."""
 
 
 class Position(NamedTuple):
@@ -20,24 +20,23 @@ class Position(NamedTuple):
 
 
 class Findings:
-    """Diagnostics of one document, without repetitions, at most `MOST` of them."""
+    """Diagnostics of one document, without repetitions, at most `MOST` of each severity."""
 
     def __init__(self, file: str, source: str = "") -> None:
         self.file = file
         self.source = source
         self._found: dict[tuple[int, int, str, str], Diagnostic] = {}
-        self._errors = 0
+        self._kept: dict[Severity, int] = {"error": 0, "warning": 0}
         self._dropped = 0
 
     @property
     def failed(self) -> bool:
         """Whether an error was found."""
-        return self._errors > 0
+        return self._kept["error"] > 0
 
-    @property
-    def full(self) -> bool:
-        """Whether further findings are only counted, so that looking for hints is in vain."""
-        return len(self._found) >= MOST
+    def room(self, severity: Severity = "error") -> bool:
+        """Whether another finding would be listed; if not, looking for a hint is in vain."""
+        return self._kept[severity] < MOST
 
     def error(
         self, at: Place, code: str, message: str, hint: str = "", *, key: bool = False, offset: int | None = None
@@ -66,13 +65,13 @@ class Findings:
         pointer: str = "",
     ) -> None:
         """A finding at a position of the source."""
-        self._errors += severity == "error"
         identity = (position.line, position.column, code, message)
         if identity in self._found:
             return
-        if self.full:
+        if not self.room(severity):
             self._dropped += 1
             return
+        self._kept[severity] += 1
         self._found[identity] = Diagnostic(
             self.file, position.line, position.column, code, message, hint, severity, pointer
         )
@@ -83,7 +82,10 @@ class Findings:
         if self._dropped and found:
             last = found[-1]
             message = f"{self._dropped} more findings are not listed"
-            found.append(replace(last, code="more-findings", message=message, hint="correct those above first"))
+            hint = "correct those above first"
+            found.append(
+                replace(last, code="more-findings", message=message, hint=hint, severity="warning", pointer="")
+            )
         return tuple(found)
 
     def _position(self, at: Place, key: bool, offset: int | None) -> Position:

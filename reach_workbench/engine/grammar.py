@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from reach_workbench.engine.diagnostics import Severity
 from reach_workbench.engine.findings import Findings
 from reach_workbench.engine.grammar_formats import is_expression
 from reach_workbench.engine.grammar_shapes import (
@@ -139,10 +140,8 @@ class _Walker:
         """The sort is all there is to check."""
 
     def table(self, place: Place, shape: Table) -> None:
-        for count, (_, member) in enumerate(place.members()):
+        for _, member in place.members():
             self.walk(member, shape.values)
-            if self.findings.full and count:
-                return
         if shape.least and not place.node.value:
             self.findings.error(place, "too-few", f"{_name(place)} needs at least {shape.least} property")
 
@@ -183,19 +182,23 @@ class _Walker:
             field = shape.fields.get(name)
             if field is not None:
                 self.walk(member, field)
-            elif shape.others != "allow" and not self.findings.full:
-                message = f"{shape.says} has no property {name!r}"
-                hint = guess(name, shape.fields)
-                if shape.others == "warn":
-                    self.findings.warning(member, "unknown-property", message, hint, key=True)
-                else:
-                    self.findings.error_at_member(place, name, "unknown-property", message, hint)
+            elif shape.others != "allow":
+                self._unknown(place, shape, name, member)
         members = _members(place.node)
         for name in shape.required:
             if name not in members:
                 self._missing(place, shape, name)
         for rule in shape.rules:
             self._rule(place, shape, rule, members)
+
+    def _unknown(self, place: Place, shape: Record, name: str, member: Place) -> None:
+        severity: Severity = "warning" if shape.others == "warn" else "error"
+        message = f"{shape.says} has no property {name!r}"
+        hint = guess(name, shape.fields) if self.findings.room(severity) else ""
+        if severity == "warning":
+            self.findings.warning(member, "unknown-property", message, hint, key=True)
+        else:
+            self.findings.error_at_member(place, name, "unknown-property", message, hint)
 
     def _missing(self, place: Place, shape: Record, *names: str, code: str = "missing-property") -> None:
         wanted = " or ".join(map(repr, names))

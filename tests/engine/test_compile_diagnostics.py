@@ -512,6 +512,15 @@ def test_a_flood_of_findings_is_cut_off_and_counted() -> None:
     assert "400" in found[-1].message
 
 
+def test_no_flood_of_warnings_hides_an_error() -> None:
+    warned = "".join(
+        f"- a{each}: {{try: [], catch: {{errors: {{with: {{status: 1, x: 1}}}}}}}}\n" for each in range(300)
+    )
+    found = diagnostics(HEAD + "do:\n" + warned + "- b: {set: {x: 1}, foo: 1}\n")
+    assert [(each.line, each.code) for each in found if each.severity == "error"] == [(303, "unknown-property")]
+    assert len(found) == 102
+
+
 @pytest.mark.parametrize("text", ["[]", "hello", "42", "do: []", "{}", "document: {}\ndo: []"])
 def test_what_is_no_workflow_is_refused(text: str) -> None:
     compilation = compile_document(text, "case.yaml")
