@@ -8,10 +8,10 @@ import shutil
 import signal
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from reach_workbench.effects.arguments import choice, flag, mapping, word, wrong
 from reach_workbench.effects.deadline import deadline
@@ -101,7 +101,7 @@ async def detach(launch: Launch, scratch: Path | None = None) -> None:
     await asyncio.shield(process.wait())
 
 
-async def insist(work: Coroutine[Any, Any, object]) -> None:
+async def insist(work: Awaitable[object]) -> None:
     """Waits until `work` is done even if the caller is cancelled (again) meanwhile; its failure is nobody's concern."""
     task = asyncio.ensure_future(work)
     while not task.done():
@@ -184,6 +184,21 @@ def program(name: str, variables: dict[str, str]) -> str | None:
 
 
 async def _start(launch: Launch, output: int) -> Process:
+    """Starts the process. A cancellation that comes meanwhile is heeded once there is something to end.
+
+    Left to itself, asyncio would kill the first process only, and wait for pipes that others hold.
+    """
+    starting = asyncio.ensure_future(_spawn(launch, output))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await insist(starting)
+        if starting.exception() is None:
+            await insist(_end(starting.result()))
+        raise
+
+
+async def _spawn(launch: Launch, output: int) -> Process:
     given = _stdin(launch.stdin)
     try:
         return await asyncio.create_subprocess_exec(

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -170,6 +171,21 @@ async def test_cancelling_lets_the_group_tidy_up_first(perform: Perform, tmp_pat
         await task
     assert (tmp_path / "tidied").read_text() == "done\n"
     assert not alive(process)
+
+
+async def test_cancelling_at_any_moment_leaves_nothing(perform: Perform, tmp_path: Path) -> None:
+    for pause in range(30):
+        task = asyncio.ensure_future(perform("shell.run", shell("(echo $$ >> pids; sleep 30) & wait")))
+        for _ in range(pause):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 10)
+    pids = tmp_path / "pids"
+    groups = {int(line) for line in pids.read_text().split()} if pids.exists() else set()
+    for group in groups:
+        members = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+        assert not [line for line in members.splitlines() if line.split()[0] == str(group) and "Z" not in line]
 
 
 async def test_cancelling_kills_what_will_not_end_even_if_cancelled_twice(perform: Perform, tmp_path: Path) -> None:
