@@ -102,7 +102,7 @@ def combined(first: Cost, second: Cost, most: float, work: float) -> Cost:
 
 
 def with_argument(name: str, dot: float, argument: Cost) -> Cost:
-    """A call of `name` with one argument, on an input of length `dot`. Raises Unbounded for a word that is not known."""
+    """A call of `name` with one argument, on an input of length `dot`. Raises Unbounded for an unknown word."""
     most, each = argument.most, dot + argument.most
     if name in _OF_ONE:
         factor, work = _OF_ONE[name]

@@ -119,7 +119,7 @@ SHAPES = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(sources, st.sampled_from(SHAPES), st.sampled_from(SHAPES))
 def test_a_bounded_expression_ends_soon_and_gives_little(source, data, x):
     size = bounds.limit(source)

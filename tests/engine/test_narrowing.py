@@ -113,7 +113,7 @@ def outcome(expression, data, variables):
         return fault.problem()
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(sources, values, values)
 @example("{a: .b | .a, b: .a}", {"a": 1, "b": {"a": 2}}, None)
 @example("$x as $x | $x.a", {}, {"a": 1})

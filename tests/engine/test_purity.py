@@ -99,7 +99,7 @@ pieces = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=4_000, deadline=None)
+@settings(max_examples=2_000, deadline=None)
 @given(st.lists(pieces, min_size=1, max_size=14), st.sampled_from(["", " "]))
 def test_jq_finds_no_impure_call_in_a_text_that_passes(parts, between):
     """jq itself is the judge: it reports a word it does not know only where that word is called."""
