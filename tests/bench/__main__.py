@@ -126,23 +126,19 @@ def spread(found: list[float], digits: int = 2) -> str:
 
 def report(go: Go) -> bool:
     """Print the table and the verdicts; whether all that must hold does."""
-    print(
-        f"\n{'one after another and all at once':36} {'seq steps/s':>12} {'50 at once':>12} {'bytes/step':>11} {'cold s':>8}"
-    )
+    rows = [(peer, peer, "a_seq", "a_conc", "") for peer in ("burr", "langgraph", "dbos")]
+    rows.append(("Reach Workbench, a list of tasks", "reach", "seq", "conc", "cold"))
+    rows.append(("Reach Workbench, a loop", "reach", "seq_for", "conc_for", "cold"))
+    print(f"\n{'':36} {'seq steps/s':>12} {'50 at once':>12} {'bytes/step':>12} {'cold s':>8}")
     print(f"{'SQLite itself, one row a commit':36} {_number(go.median('sqlite_raw', 'g_full', 'rows_s'))}")
-    for peer in ("burr", "langgraph", "dbos"):
-        print(
-            f"{peer:36} {_number(go.median(peer, 'a_seq', 'seq_steps_s'))} "
-            f"{_number(go.median(peer, 'a_conc', 'conc_steps_s'))} {_number(go.median(peer, 'a_seq', 'bytes_step'), 11)}"
-        )
-    for title, seq, conc in (
-        ("Reach Workbench, a list of tasks", "seq", "conc"),
-        ("Reach Workbench, a loop", "seq_for", "conc_for"),
-    ):
-        print(
-            f"{title:36} {_number(go.median('reach', seq, 'seq_steps_s'))} "
-            f"{_number(go.median('reach', conc, 'conc_steps_s'))} {_number(go.median('reach', seq, 'bytes_step'), 11)} {go.median('reach', 'cold', 'cold_s'):8.2f}"
-        )
+    for title, who, seq, conc, cold in rows:
+        figures = [
+            go.median(who, seq, "seq_steps_s"),
+            go.median(who, conc, "conc_steps_s"),
+            go.median(who, seq, "bytes_step"),
+        ]
+        start = f"{go.median(who, cold, 'cold_s'):8.2f}" if cold else ""
+        print(f"{title:36} {' '.join(map(_number, figures))} {start}")
     jobs = {test: go.median("reach", test, "jobs_s") for test in ("jobs", "jobs_alone")}
     huey = go.median("queue", "huey_direct", "jobs_s")
     print(f"jobs/s: ours {jobs['jobs']:,.0f} by 50 at once, {jobs['jobs_alone']:,.0f} one by one; huey {huey:,.0f}")
@@ -196,8 +192,8 @@ def _median(found: list[float]) -> float:
     return statistics.median(found) if found else float("nan")
 
 
-def _number(figure: float, width: int = 12) -> str:
-    return f"{figure:{width},.0f}" if not isnan(figure) else f"{'-':>{width}}"
+def _number(figure: float) -> str:
+    return f"{'-':>12}" if isnan(figure) else f"{figure:12,.0f}"
 
 
 def main() -> int:
