@@ -19,6 +19,9 @@ from reach_workbench.engine.values import Json
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 """What YAML does not allow in a text as it is (YAML 1.2.2, section 5.1)."""
 
+_LONGEST_KEY: Final = 1024
+"""Characters of a key as written, without `?` before it (YAML 1.2.2, section 7.4.2)."""
+
 _CORE_TAG: Final = "tag:yaml.org,2002:"
 
 
@@ -155,6 +158,8 @@ class _Reader:
         code = "yaml-syntax"
         if mark is not None and text[mark.index : mark.index + 1] == "\t":
             code, problem, hint = "yaml-tab", "a tab can't indent", "indent with spaces"
+        elif mark is not None and mark.column > _LONGEST_KEY and text[mark.index : mark.index + 1] == ":":
+            problem, hint = "the key is too long", f"a key in YAML has at most {_LONGEST_KEY} characters"
         elif "mapping values are not allowed" in problem:
             hint = "a text with ': ' in it needs quotes"
         elif "escape character" in problem:

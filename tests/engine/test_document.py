@@ -71,6 +71,8 @@ def test_the_core_schema_and_nothing_else_is_understood(text: str, value: Any) -
         ('a: "\\q"', 1, 6, "yaml-syntax"),
         ('a: "\\UFFFFFFFF"', 1, 1, "yaml-syntax"),
         ("a: @b", 1, 4, "yaml-syntax"),
+        ("a: 1\n" + "k" * 1025 + ": 2", 2, 1026, "yaml-syntax"),
+        ('{"' + "k" * 1025 + '": 2}', 1, 1029, "yaml-syntax"),
         ("a:\n\tb: 1", 2, 1, "yaml-tab"),
         ("a: 1\nb: x\0y", 2, 5, "control-character"),
         ("a: \x1b[31m", 1, 4, "control-character"),
@@ -141,6 +143,10 @@ def test_each_limit_names_its_setting_and_holds_quickly(text: str, setting: str)
     assert f"limits.{setting}" in diagnostics[0].hint
 
 
+def test_a_key_that_is_too_long_is_called_that() -> None:
+    assert "the key is too long" in read("k" * 1100 + ": 1")[1][0].message
+
+
 def test_limits_can_be_raised_and_lowered() -> None:
     assert read("[[[1]]]", document_depth=3)[1] == ()
     assert read("[[[1]]]", document_depth=2)[1] != ()
@@ -193,7 +199,7 @@ def test_no_text_raises(text: str) -> None:
         | st.integers(-(2**63), 2**64 - 1)
         | st.floats(allow_nan=False, allow_infinity=False)
         | st.text(),
-        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=80), inner, max_size=4),
         max_leaves=12,
     )
 )
