@@ -12,7 +12,7 @@ from typing import Final
 from reach_workbench.engine.jq_tokens import Token
 from reach_workbench.engine.paths import quoted
 
-MAX_TOKENS: Final = 2_000
+MAX_TOKENS: Final = 1_500
 """Words of one expression; jq takes quadratic time to compile a long one."""
 
 _CLOCK: Final = "hand the moment in as data: $task.startedAt and $workflow.startedAt are recorded with the run"
