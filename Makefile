@@ -32,8 +32,9 @@ check: $(VENV)/.ready-to-test ## Style, types and import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-docs: $(VENV)/.ready ## Write docs/cli.md from the commands
+docs: $(VENV)/.ready ## Write docs/cli.md from the commands, and what the pages' consoles show
 	@$(BIN)/python docs/write_cli.py
+	@$(BIN)/python docs/transcripts.py
 
 lock: $(VENV)/.made ## Pin the newest allowed versions in requirements*.txt
 	@$(BIN)/python -m venv $(VENV)/lock
