@@ -23,7 +23,7 @@ class Surroundings:
     """What an adapter may know besides the command.
 
     `base` is the folder of the workflow's file: relative paths and URIs start there.
-    `secrets` maps a secret's name to its value, for `reveal` (see `effects.secrets`).
+    `secrets` maps a secret's name to its value, for `reveal` (see `engine.secrets`).
     `catalog` is the folder of the node's default catalog.
     """
 

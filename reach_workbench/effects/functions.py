@@ -45,8 +45,9 @@ class Functions:
         It is called with one positional argument, the call's `with` value, and, if its signature
         accepts the keyword, with `command_id`, the key by which it can tell a repeated call. What it
         returns must be a JSON value. A plain function runs in the event loop, so it must be quick;
-        `blocking` gives it a thread; a coroutine function is awaited. `idempotent` says that a call
-        may be repeated after a crash. Raises UsageError when it does not take one argument.
+        `blocking` gives it a thread, which nothing can interrupt; a coroutine function is awaited.
+        `idempotent` says that a call may be repeated after a crash. Raises UsageError when it does
+        not take one argument.
         """
         try:
             signature = inspect.signature(callable)

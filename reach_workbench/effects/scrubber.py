@@ -58,8 +58,16 @@ class Scrubber:
         return self._safe.data(written)
 
     def value(self, written: Json) -> Json:
-        """A JSON value with every string in it, keys included, scrubbed; the value itself if nothing is secret."""
-        return self._value(written) if self._shown else written
+        """A JSON value with every string in it, keys included, scrubbed; the value itself if nothing is secret.
+
+        Raises Fault `runtime` for a value nested too deeply to be searched.
+        """
+        if not self._shown:
+            return written
+        try:
+            return self._value(written)
+        except RecursionError:
+            raise Fault("runtime", "the output is nested too deeply to be searched for secrets", code="limit") from None
 
     def fault(self, fault: Fault) -> Fault:
         """The same fault with nothing secret in its words."""

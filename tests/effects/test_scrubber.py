@@ -6,6 +6,7 @@ import base64
 from urllib.parse import quote, quote_plus
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,14 @@ def test_numbers_keys_and_what_is_no_secret() -> None:
     value = {"123456": 123456, "b": True, "c": None, "d": [12345, 1.5]}
     scrubbed = {"⟦secret:pin⟧": "⟦secret:pin⟧", "b": True, "c": None, "d": [12345, 1.5]}
     assert scrubber.value(value) == scrubbed
+
+
+def test_a_value_too_deep_to_search_is_refused() -> None:
+    value: list[object] = []
+    for _ in range(5_000):
+        value = [value]
+    with pytest.raises(Fault, match="too deeply"):
+        Scrubber({"s": "secret"}).value(value)
 
 
 def test_derived_values_and_faults() -> None:
