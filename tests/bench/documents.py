@@ -42,3 +42,21 @@ def pure_loop(tasks: int) -> str:
         {"look": {"switch": [{"even": {"when": "${ .n % 2 == 0 }", "then": "continue"}}, {"odd": {"then": "exit"}}]}},
     ]
     return _text("pure", [{"loop": {"for": {"each": "i", "in": f"${{ [range({turns})] }}"}, "do": turn}}])
+
+
+def million_events(events: int) -> str:
+    """A pure run of about `events` events: two loops, one inside the other, five events a turn of the inner one."""
+    inner = 200
+    outer = max(events // (inner * 5 + 5), 1)
+    turn = [
+        {"count": {"set": {"row": "${ $row }", "n": "${ $i }", "seen": True}}},
+        {"look": {"switch": [{"even": {"when": "${ .n % 2 == 0 }", "then": "continue"}}, {"odd": {"then": "exit"}}]}},
+    ]
+    loop = {"for": {"each": "i", "in": f"${{ [range({inner})] }}"}, "do": turn}
+    rows = {"for": {"each": "row", "in": f"${{ [range({outer})] }}"}, "do": [{"columns": loop}]}
+    return _text("million", [{"rows": rows}])
+
+
+def flat_events(events: int) -> str:
+    """The same in one loop: its list of items is part of every state."""
+    return pure_loop(events * 2 // 5)
