@@ -8,8 +8,8 @@ from typing import Final
 from reach_workbench.engine import program as p
 from reach_workbench.engine.catching import attempt, attempt_timeout, raised, timed_out
 from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.fetched import function_task
 from reach_workbench.engine.finishing import cancel_within, fail, fail_with, finish, finish_workflow
-from reach_workbench.engine.functions import function_task
 from reach_workbench.engine.listening import consumed, delivered
 from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.scope import ExtensionScope, Looking, Scope

@@ -16,6 +16,7 @@ from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import FACTS, VERSION, Event, Fact
 from reach_workbench.engine.expressions import evaluate
 from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.scope import Scope
 from reach_workbench.engine.state import ROOT, Frame, State, apply, overrun_fault
 from reach_workbench.engine.templates import ArrayTemplate, Constant, Expression, ObjectTemplate, Template, Text
@@ -25,15 +26,16 @@ from reach_workbench.errors import Bug
 _VALUE_BYTES: Final = 16 * 1024 * 1024
 """The limit of a run that recorded none (`limits.value_bytes`)."""
 
-_SMALL: Final = 4096
-"""Events up to this size are within any sensible limit."""
+_SMALL: Final = 2048
+"""Events up to this size are within any sensible limit, and hold nothing that a snapshot had better point to."""
 
 
 class Recorder:
     """See the module. It changes the state it is given."""
 
-    def __init__(self, state: State, evaluator: Evaluator) -> None:
+    def __init__(self, state: State, evaluator: Evaluator, origins: Origins | None = None) -> None:
         self.state = state
+        self.origins = origins or Origins()
         self._guarded = _Guarded(state, evaluator)
         self._events: list[Event] = []
         self._digests: list[bytes] = []
@@ -89,12 +91,14 @@ class Recorder:
             text = canonical([VERSION, seq, type_, state.at, task, frame, data])
         except (TypeError, ValueError, RecursionError) as wrong:
             raise Fault("runtime", f"JSON can't carry this value: {wrong}", code="not-json") from None
-        if len(text) > _SMALL and len(text) > (most := self.limit("value_bytes", _VALUE_BYTES)):
-            raise Fault(
-                "runtime",
-                f"a value of {len(text):,} bytes is more than the setting limits.value_bytes ({most:,}) allows",
-                code="limit",
-            )
+        if len(text) > _SMALL:
+            if len(text) > (most := self.limit("value_bytes", _VALUE_BYTES)):
+                raise Fault(
+                    "runtime",
+                    f"a value of {len(text):,} bytes is more than the setting limits.value_bytes ({most:,}) allows",
+                    code="limit",
+                )
+            self.origins.note(event)
         apply(state, event)
         state.digest = hashlib.sha256(state.digest + text).digest()
         self._events.append(event)

@@ -1,37 +1,52 @@
 """A state as JSON and back, so that seeking and recovery need not start at the first event.
 
 A value that occurs several times (most do: a task's input is often the output before it) is
-written once. Snapshots are derived data: when `FORMAT` changes, older ones are ignored.
+written once, and a large one that an event carries not at all (see `origins`). Snapshots are
+derived data: when `FORMAT` changes, older ones are ignored.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Final
 
 import orjson
 
+from reach_workbench.engine.events import Event
+from reach_workbench.engine.origins import Origin, Origins, walk
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.state import ROOT, Frame, State, Timer, child_task
 from reach_workbench.engine.values import Json
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+
+Fetch = Callable[[int], Event]
+"""Gives a recorded event of the run by its number."""
 
 _VALUES: Final = ("raw", "input", "value", "result", "items", "variables", "consumed", "correlations", "authorization")
 _PLAIN: Final = ("position", "index", "branch", "attempt", "first_at", "started_at", "part", "command", "then")
 
 
-def to_json(state: State) -> Json:
-    """The state as a JSON value; `from_json` makes an equal state of it."""
+def to_json(state: State, origins: Origins | None = None) -> Json:
+    """The state as a JSON value; `from_json` makes an equal state of it.
+
+    What `origins` knows is left to the events; it then forgets what the state no longer holds.
+    """
     values: list[Json] = []
+    recorded: list[Json] = []
     seen: dict[int, int] = {}
 
     def place(value: Json) -> int:
-        if isinstance(value, (dict, list)):
+        if isinstance(value, (dict, list, str)):
             known = seen.get(id(value))
             if known is not None:
                 return known
             seen[id(value)] = len(values)
+            origin = origins.find(value) if origins is not None else None
+            if origin is not None:
+                recorded.append([len(values), origin.seq, origin.path])
+                value = None
         values.append(value)
         return len(values) - 1
 
@@ -55,7 +70,7 @@ def to_json(state: State) -> Json:
             "until_matched": sorted(frame.until_matched),
         }
         frames.append(written)
-    return {
+    written_state = {
         "format": FORMAT,
         "run": state.run,
         "seq": state.seq,
@@ -78,28 +93,45 @@ def to_json(state: State) -> Json:
         "pure": state.pure,
         "frames": frames,
         "values": values,
+        "recorded": recorded,
     }
+    if origins is not None:
+        origins.keep(set(seen))
+    return written_state
 
 
-def to_text(state: State) -> bytes:
+def to_text(state: State, origins: Origins | None = None) -> bytes:
     """The state as JSON text; one with an integer beyond 64 bits begins with a space."""
-    written = to_json(state)
+    written = to_json(state, origins)
     try:
         return orjson.dumps(written)
     except TypeError:
         return b" " + json.dumps(written, separators=(",", ":")).encode()
 
 
-def from_text(program: Program, text: bytes) -> State | None:
+def from_text(
+    program: Program, text: bytes, fetch: Fetch | None = None, origins: Origins | None = None
+) -> State | None:
     """The state that `to_text` wrote for a run of `program`; None if it is of another format."""
-    return from_json(program, json.loads(text) if text[:1] == b" " else orjson.loads(text))
+    return from_json(program, json.loads(text) if text[:1] == b" " else orjson.loads(text), fetch, origins)
 
 
-def from_json(program: Program, written: Json) -> State | None:
-    """The state that `to_json` wrote for a run of `program`; None if it is of another format."""
+def from_json(
+    program: Program, written: Json, fetch: Fetch | None = None, origins: Origins | None = None
+) -> State | None:
+    """The state that `to_json` wrote for a run of `program`; None if it is of another format.
+
+    `fetch` finds the values that were left to the events, and is needed if there are any;
+    `origins` learns where they are.
+    """
     if written.get("format") != FORMAT:
         return None
     values = written["values"]
+    for number, seq, path in written["recorded"]:
+        assert fetch is not None
+        values[number] = walk(fetch(seq).data, path)
+        if origins is not None:
+            origins.add(Origin(values[number], seq, tuple(path)))
     state = State(program)
     state.run, state.seq, state.at = written["run"], written["seq"], written["at"]
     state.digest = bytes.fromhex(written["digest"])

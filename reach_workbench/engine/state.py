@@ -20,7 +20,7 @@ from typing import Final, Literal, NamedTuple
 from reach_workbench.engine import program as p
 from reach_workbench.engine.events import GENESIS, Event
 from reach_workbench.engine.faults import Fault
-from reach_workbench.engine.functions import function_task
+from reach_workbench.engine.fetched import function_task
 from reach_workbench.engine.values import Json, same
 from reach_workbench.errors import Bug, HistoryUnknown
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from reach_workbench.engine import program as p
 from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.fetched import compile_fetched
 from reach_workbench.engine.finishing import complete, fail, fail_with, finish, reference_of
-from reach_workbench.engine.functions import compile_fetched
 from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.state import Frame, Todo
 from reach_workbench.engine.times import iso8601

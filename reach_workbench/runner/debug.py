@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reach_workbench.engine import program as p
-from reach_workbench.engine.functions import function_task
+from reach_workbench.engine.fetched import function_task
 from reach_workbench.engine.state import Frame, State, Todo, block_of
 
 Mode = Literal["into", "over", "out", "until"]

@@ -23,6 +23,7 @@ from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.listening import offer
 from reach_workbench.engine.machine import Advance, Machine
+from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.recorder import command_of
 from reach_workbench.engine.snapshot import to_text
 from reach_workbench.engine.state import Frame, State
@@ -104,6 +105,7 @@ class Driver:
         debug: Debug | None = None,
         token: str | None = None,
         stored_status: str = "pending",
+        origins: Origins | None = None,
     ) -> None:
         self.key = key
         self.run = run
@@ -111,7 +113,7 @@ class Driver:
         self.token = token
         self.status = stored_status
         self._evaluator = _Patient(runner.evaluator)
-        self.machine = Machine(state, self._evaluator)
+        self.machine = Machine(state, self._evaluator, origins)
         self.base = base
         self.child = False
         self.slots: asyncio.Semaphore | None = None
@@ -333,7 +335,7 @@ class Driver:
         for emission in emissions:
             unit.put_cloudevent(emission.event, at=state.at, run=self.run)
         if state.seq - self._snapshot_seq >= self._runner.settings.runner.snapshot_events:
-            unit.put_snapshot(self.key, state.seq, to_text(state))
+            unit.put_snapshot(self.key, state.seq, to_text(state, self.machine.origins))
             self._snapshot_seq = state.seq
         status = self._status(result.paused)
         if status != self.status or status in ("held", "waiting"):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from reach_workbench.engine.events import Event
+from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.snapshot import from_text
 from reach_workbench.engine.state import State, apply
-from reach_workbench.errors import CompileError
+from reach_workbench.errors import CompileError, NotFound
 from reach_workbench.settings import Limits
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
@@ -57,10 +59,11 @@ def program_of(store: Store, digest: str) -> Program:
     return compiled(record.source, record.file or "workflow.yaml")
 
 
-def load_state(store: Store, run: RunRecord, at: int | None = None) -> State:
+def load_state(store: Store, run: RunRecord, at: int | None = None, origins: Origins | None = None) -> State:
     """The state of a run after event `at` (the last one by default).
 
-    A forked run's state before its fork is its ancestor's, with the ancestor's program.
+    A forked run's state before its fork is its ancestor's, with the ancestor's program. `origins`
+    learns where the large values of the state were recorded.
     """
     last = run.seq if at is None else at
     owner = run
@@ -70,17 +73,29 @@ def load_state(store: Store, run: RunRecord, at: int | None = None) -> State:
     state: State | None = None
     snapshot = store.read.snapshot(owner.key, last)
     if snapshot is not None and (owner.forked_at is None or snapshot.seq > owner.forked_at):
-        state = from_text(program, snapshot.state)
+        state = from_text(program, snapshot.state, partial(recorded_event, store, owner.key), origins)
     if state is None:
         if owner.forked_from is not None and owner.forked_at is not None:
-            state = rebase(load_state(store, store.read.run_by_key(owner.forked_from), owner.forked_at), program)
+            ancestor = store.read.run_by_key(owner.forked_from)
+            state = rebase(load_state(store, ancestor, owner.forked_at, origins), program)
         else:
             state = State(program)
     for chunk in store.read.chunks(owner.key, state.seq, last):
         for event in chunk.events:
             apply(state, event)
+            if origins is not None:
+                origins.note(event)
     state.digest = store.read.digest_at(owner.key, last)
     return state
+
+
+@lru_cache(maxsize=16)
+def recorded_event(store: Store, key: int, seq: int) -> Event:
+    """One recorded event of a run. The last few are kept: snapshots of a run tend to point to the same ones."""
+    for chunk in store.read.chunks(key, seq - 1, seq):
+        for event in chunk.events:
+            return event
+    raise NotFound(f"the run has no event {seq}")
 
 
 def rebase(state: State, program: Program) -> State:

@@ -15,16 +15,17 @@ from reach_workbench.effects.effect import Surroundings
 from reach_workbench.engine.commands import Command, Emission
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import Event, Fact
+from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.secrets import shape
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import Bug, NotFound, ReachError, StoreError
+from reach_workbench.errors import Bug, ReachError, StoreError
 from reach_workbench.jobs.backoff import delay
 from reach_workbench.jobs.queue import Queue
 from reach_workbench.runner.debug import Debug
 from reach_workbench.runner.driver import Driver
-from reach_workbench.runner.loading import base_of, load_state
+from reach_workbench.runner.loading import base_of, load_state, recorded_event
 from reach_workbench.runner.subworkflows import child_id, find_program, outcome_of
 from reach_workbench.settings import Settings
 from reach_workbench.storage.records import RunRecord
@@ -200,10 +201,18 @@ class Runner:
             if fact is not None:
                 driver.tell(fact)
             return driver
-        state = load_state(self.store, record)
+        origins = Origins()
+        state = load_state(self.store, record, origins=origins)
         given = dict(secrets or self._secrets.get(record.id, {}))
         driver = Driver(
-            self, record.key, record.id, state, base=base_of(record), secrets=given, stored_status=record.status
+            self,
+            record.key,
+            record.id,
+            state,
+            base=base_of(record),
+            secrets=given,
+            stored_status=record.status,
+            origins=origins,
         )
         self._secrets[record.id] = given
         points = frozenset(record.breakpoints) if breakpoints is None else breakpoints
@@ -360,11 +369,7 @@ class Runner:
 
     def event(self, key: int, seq: int) -> Event:
         """One recorded event of a run."""
-        for chunk in self.store.read.chunks(key, seq - 1, seq):
-            for event in chunk.events:
-                if event.seq == seq:
-                    return event
-        raise NotFound(f"the run has no event {seq}")
+        return recorded_event(self.store, key, seq)
 
     async def run_workflow(self, parent: Driver, command: Command) -> Json:
         """Perform `workflow.run`: exactly one child for each command, whatever happened before."""
