@@ -28,6 +28,9 @@ LARGEST: Final = 1.7976931348623157e308
 MAX_DEPTH: Final = 250
 """How deeply a value may be nested to go into jq or to come out of it; `canonical` takes a document around it."""
 
+MAX_MESSAGE: Final = 600
+"""Characters of jq's own words that an error keeps."""
+
 _INTEGRAL_FLOATS: Final = (b".0,", b".0]", b".0}", b"e16", b"e17", b"e18", b"e19", b"e20")
 """Marks of a float that canonical JSON writes as an integer, the way orjson writes it. May occur in text too."""
 
@@ -113,9 +116,14 @@ def run_text(source: str, names: tuple[str, ...], text: str) -> str:
     except UnicodeEncodeError:
         raise Fault("expression", "the data holds half a surrogate pair, which is no text") from None
     except ValueError as wrong:
-        raise Fault("expression", str(wrong)) from None
+        raise Fault("expression", _brief(str(wrong))) from None
     assert isinstance(result, str)
     return result
+
+
+def _brief(message: str) -> str:
+    """jq quotes the whole text that `fromjson` can't read: its ends are enough for an error that is recorded."""
+    return message if len(message) <= MAX_MESSAGE else f"{message[: MAX_MESSAGE // 2]} … {message[-MAX_MESSAGE // 2 :]}"
 
 
 def index_error(wrong: NoStep) -> Fault:

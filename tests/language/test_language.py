@@ -7,7 +7,8 @@ and `publish` (CloudEvents sent once it listens) are what it is given. What must
 `output` · `error` (those members of the problem) · `refused` (it does not compile, and a
 diagnostic mentions the word) · `seen` (event types, in this order) · `counts` (of event types)
 · `waits` (milliseconds from a task's start until its timer) · `delays`, `delays_between` (of a
-task's retries) · `hides` (a text that no event holds). `needs` names a program without which
+task's retries) · `hides` (a text that no event holds) ·
+`shorter` (than how many characters the error's detail is). `needs` names a program without which
 the case is skipped.
 """
 
@@ -77,6 +78,7 @@ async def test_case(case: dict[str, Any], node: Node, tmp_path: Path, service: s
         assert (ended.status, ended.output) == ("faulted", None)
         assert ended.error is not None
         assert {name: ended.error.get(name) for name in case["error"]} == case["error"]
+        assert len(ended.error.get("detail", "")) < case.get("shorter", 10_000)
     else:
         assert (ended.status, ended.error) == ("completed", None)
         assert "output" not in case or ended.output == case["output"]
