@@ -21,7 +21,7 @@ def function_task(caller: p.Task, resources: dict[str, Json], uri: str) -> p.Tas
     return compile_fetched(resources[uri]["text"], body.name, caller.reference)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
 def compile_fetched(text: str, name: str, reference: str) -> p.Task:
     """The task that a fetched `function.yaml` defines; its references start with the caller's."""
     from reach_workbench.engine.compile import compile_function

@@ -16,6 +16,10 @@ from reach_workbench.engine.transform import duration_of, load, passes_on, put
 from reach_workbench.engine.values import Json
 
 
+_TASK_DEPTH: Final = 500
+"""The limit of a run that recorded none (`limits.task_depth`)."""
+
+
 def execute(recorder: Recorder, frame: Frame, todo: Todo) -> None:
     """Do what the task is there for; a fault on the way is the task's own."""
     assert frame.task is not None
@@ -129,6 +133,11 @@ def _function(recorder: Recorder, frame: Frame, task: p.Task, body: p.CallFuncti
     scope = task_scope(recorder.state, frame)
     data: dict[str, Json] = {}
     if body.resource is not None:
+        # Only what is fetched can call itself; the compiler bounds all else.
+        most = recorder.limit("task_depth", _TASK_DEPTH)
+        if sum(1 for _ in recorder.state.ancestors(frame)) > most:
+            detail = f"more than {most:,} tasks run inside each other; the limit is the setting limits.task_depth"
+            raise Fault("runtime", detail, code="limit", title="Limit reached")
         fetched = load(recorder, frame, body.resource, frame.input, scope, task.reference)
         if fetched is None:
             return

@@ -133,7 +133,12 @@ class Runner:
     def _recorded_limits(self) -> dict[str, Json]:
         """The limits that decide what a run records; replaying it must meet the same ones."""
         limits = self.settings.limits
-        return {"value_bytes": limits.value_bytes, "pure_tasks": limits.pure_tasks, "events": limits.events}
+        return {
+            "value_bytes": limits.value_bytes,
+            "pure_tasks": limits.pure_tasks,
+            "events": limits.events,
+            "task_depth": limits.task_depth,
+        }
 
     async def fork(
         self,

@@ -33,7 +33,7 @@ from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node import EventView, StartRun
 from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.loading import program_of
-from reach_workbench.settings import Settings
+from reach_workbench.settings import Limits, Settings
 
 Json = Any
 T = TypeVar("T")
@@ -43,6 +43,9 @@ PATIENCE: Final = 20.0
 
 SAMPLES: Final = 12
 """Events of a run after which its state is written, read back and asked what comes next."""
+
+LIMITS: Final = Limits(expression_seconds=1.0, pure_tasks=5_000)
+"""What an endless thing may cost: as little as the tests can do with."""
 
 HEADER: Final = "document: { dsl: '1.0.3', namespace: tests, name: %s, version: 1.0.0 }\n"
 
@@ -98,7 +101,7 @@ def name_of(reference: str | None) -> str:
 def whole(document: str, name: str = "case") -> str:
     """The document, with a header put before one that has none."""
     text = textwrap.dedent(document)
-    return text if text.lstrip().startswith("document:") else HEADER % name + text
+    return text if text.lstrip().startswith(("document:", '{"document"')) else HEADER % name + text
 
 
 class Live:
@@ -196,7 +199,7 @@ class Bench:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._loop.set_default_executor(ThreadPoolExecutor(4))
         self._thread.start()
-        self.node = self.do(LocalNode.open(Settings(home=home), clock=self.clock))
+        self.node = self.do(LocalNode.open(Settings(home=home, limits=LIMITS), clock=self.clock))
         self.folder = home
 
     def close(self) -> None:
