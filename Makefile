@@ -12,7 +12,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check lock docs clean
+.PHONY: help run test setup check bench docs lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -31,6 +31,9 @@ check: $(VENV)/.ready-to-test ## Style, types and import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/.ready-to-test ## Measure Reach beside SQLite itself and its peers, in one go
+	@$(BIN)/python -m tests.bench
 
 docs: $(VENV)/.ready ## Write docs/cli.md from the commands, and what the pages' consoles show
 	@$(BIN)/python docs/write_cli.py
