@@ -12,10 +12,10 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench docs lock clean
+.PHONY: help run test setup check bench cold seek crash docs lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.ready ## Set up, then run the demo (or FILE=path/to/workflow.yaml)
 	@$(BIN)/reach run $(FILE)
@@ -34,6 +34,15 @@ check: $(VENV)/.ready-to-test ## Style, types and import contracts
 
 bench: $(VENV)/.ready-to-test ## Measure Reach beside SQLite itself and its peers, in one go
 	@$(BIN)/python -m tests.bench
+
+cold: $(VENV)/.ready-to-test ## Measure how long `reach run` takes from start to exit
+	@$(BIN)/python -m tests.bench.cold
+
+seek: $(VENV)/.ready-to-test ## Measure seeking in a run of a million events
+	@$(BIN)/python -m tests.bench.seek
+
+crash: $(VENV)/.ready-to-test ## Kill a working process 2,000 times and count what was lost or repeated
+	@$(BIN)/python -m tests.crash
 
 docs: $(VENV)/.ready ## Write docs/cli.md from the commands, and what the pages' consoles show
 	@$(BIN)/python docs/write_cli.py
