@@ -85,9 +85,7 @@ class Result:
 
     def of(self, type_: str, name: str | None = None) -> list[EventView]:
         """The events of a type, of the task with that name."""
-        return [
-            event for event in self.events if event.type == type_ and (name is None or name_of(event.task) == name)
-        ]
+        return [event for event in self.events if event.type == type_ and (name is None or name_of(event.task) == name)]
 
     def delays(self, name: str) -> list[int]:
         """Milliseconds between each retry of a try task and the moment it was granted."""
@@ -233,12 +231,10 @@ class Bench:
         events: Iterable[Json] = (),
         secrets: Mapping[str, Json] | None = None,
         files: Mapping[str, str] | None = None,
-        idempotent: bool = False,
+        blocking: bool = False,
     ) -> Result:
         """Run a workflow to its end. `files` are put beside it; `functions` maps `name:version` to a callable."""
-        live = self.start(
-            document, input=input, functions=functions, secrets=secrets, files=files, idempotent=idempotent
-        )
+        live = self.start(document, input=input, functions=functions, secrets=secrets, files=files, blocking=blocking)
         return live.publish(*events).finish()
 
     def start(
@@ -249,7 +245,7 @@ class Bench:
         functions: Mapping[str, Callable[..., Json]] | None = None,
         secrets: Mapping[str, Json] | None = None,
         files: Mapping[str, str] | None = None,
-        idempotent: bool = False,
+        blocking: bool = False,
         hold: bool = False,
     ) -> Live:
         """Start a workflow and leave it running."""
@@ -258,7 +254,7 @@ class Bench:
             (self.folder / name).write_text(text, "utf-8")
         for title, function in (functions or {}).items():
             name, _, version = title.partition(":")
-            self.node.runner.adapters.functions.register(name, version, function, idempotent=idempotent)
+            self.node.runner.adapters.functions.register(name, version, function, blocking=blocking)
         request = StartRun(
             whole(document), self.folder / "workflow.yaml", input=input, secrets=secrets or {}, hold=hold
         )

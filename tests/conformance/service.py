@@ -111,7 +111,9 @@ class Service:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, wrong: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stopping.set()
         self._server.shutdown()
         self._thread.join()

@@ -250,7 +250,9 @@ def test_the_exported_context_is_validated(bench: Bench) -> None:
 
 
 def test_an_export_schema_alone_validates_the_context_as_it_is(bench: Bench) -> None:
-    refused = bench.run("do: [ { a: { set: { x: 1 }, export: { schema: { document: { type: string } } } } } ]", input={})
+    refused = bench.run(
+        "do: [ { a: { set: { x: 1 }, export: { schema: { document: { type: string } } } } } ]", input={}
+    )
     assert refused.error is not None
     assert refused.error["type"] == STANDARD + "validation"
 
@@ -259,7 +261,9 @@ def test_an_export_schema_alone_validates_the_context_as_it_is(bench: Bench) -> 
 
 
 def test_the_context_starts_as_the_transformed_workflow_input(bench: Bench) -> None:
-    result = bench.run("input: { from: .a }\ndo: [ { look: { set: { context: '${ $context }' } } } ]", input={"a": {"b": 1}})
+    result = bench.run(
+        "input: { from: .a }\ndo: [ { look: { set: { context: '${ $context }' } } } ]", input={"a": {"b": 1}}
+    )
     assert result.output == {"context": {"b": 1}}
 
 

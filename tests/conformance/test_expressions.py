@@ -171,7 +171,8 @@ def test_text_holds_expressions_among_other_text(bench: Bench) -> None:
 
 def test_expressions_stand_at_any_depth(bench: Bench) -> None:
     result = bench.run(
-        "do: [ { a: { set: { list: [ '${ .n }', { deep: [ [ '${ .n + 1 }' ] ] } ], plain: [ 1, .n ] } } } ]", input={"n": 1}
+        "do: [ { a: { set: { list: [ '${ .n }', { deep: [ [ '${ .n + 1 }' ] ] } ], plain: [ 1, .n ] } } } ]",
+        input={"n": 1},
     )
     assert result.output == {"list": [1, {"deep": [[2]]}], "plain": [1, ".n"]}
 
@@ -189,7 +190,10 @@ def test_where_only_an_expression_can_stand_the_braces_may_be_left_out(bench: Be
 
 
 def test_strict_mode_takes_text_without_braces_as_text(bench: Bench) -> None:
-    assert bench.run("do: [ { a: { set: { text: .n, sum: 1 + 1 } } } ]", input={"n": 1}).output == {"text": ".n", "sum": "1 + 1"}
+    assert bench.run("do: [ { a: { set: { text: .n, sum: 1 + 1 } } } ]", input={"n": 1}).output == {
+        "text": ".n",
+        "sum": "1 + 1",
+    }
 
 
 def test_loose_mode_tries_every_text_as_an_expression(bench: Bench) -> None:
@@ -256,7 +260,9 @@ def test_wherever_it_fails_the_error_is_the_tasks_and_can_be_caught(bench: Bench
     assert plain.error is not None, plain.output
     assert (plain.error["type"], plain.error["instance"]) == (STANDARD + "expression", instance)
     assert plain.of("task.faulted", "a")
-    caught = bench.run(f"do: [ {{ t: {{ try: [ {task} ], catch: {{ do: [ {{ c: {{ set: '${{ $error.status }}' }} }} ] }} }} }} ]")
+    caught = bench.run(
+        f"do: [ {{ t: {{ try: [ {task} ], catch: {{ do: [ {{ c: {{ set: '${{ $error.status }}' }} }} ] }} }} }} ]"
+    )
     assert caught.output == 400
 
 
@@ -265,7 +271,9 @@ def test_an_error_in_the_workflow_output_faults_the_workflow(bench: Bench) -> No
     assert (result.status, result.types[-1]) == ("faulted", "workflow.faulted")
 
 
-@pytest.mark.parametrize("word", ["now", "env", "$ENV", "input", "debug", "localtime", "halt", "input_filename", "$__loc__"])
+@pytest.mark.parametrize(
+    "word", ["now", "env", "$ENV", "input", "debug", "localtime", "halt", "input_filename", "$__loc__"]
+)
 def test_what_reads_the_machine_is_refused(bench: Bench, word: str) -> None:
     assert bench.diagnostics(f"do: [ {{ a: {{ set: '${{ {word} }}' }} }} ]")
 

@@ -35,7 +35,9 @@ def test_then_names_the_task_that_comes_next(bench: Bench) -> None:
 
 
 def test_a_composite_task_runs_its_tasks_in_sequence(bench: Bench) -> None:
-    result = bench.run(f"do: [ {{ all: {{ do: [ {{ r: {{ {RED} }} }}, {{ g: {{ {GREEN} }} }}, {{ b: {{ {BLUE} }} }} ] }} }} ]")
+    result = bench.run(
+        f"do: [ {{ all: {{ do: [ {{ r: {{ {RED} }} }}, {{ g: {{ {GREEN} }} }}, {{ b: {{ {BLUE} }} }} ] }} }} ]"
+    )
     assert result.output == {"colors": ["red", "green", "blue"]}
 
 
@@ -161,7 +163,9 @@ def test_an_endless_loop_of_pure_tasks_reaches_a_limit(bench: Bench) -> None:
 # ---------------------------------------------------------------- names and depth
 
 
-@pytest.mark.parametrize("name", ["a/b", "til~de", "~1", "ünï – 空", "with space", "0", "do", "é" * 40, "a.b[0]", '"q"', "${x}"])
+@pytest.mark.parametrize(
+    "name", ["a/b", "til~de", "~1", "ünï – 空", "with space", "0", "do", "é" * 40, "a.b[0]", '"q"', "${x}"]
+)
 def test_any_name_can_be_gone_to_and_referred_to(bench: Bench, name: str) -> None:
     document = {
         "document": {"dsl": "1.0.3", "namespace": "tests", "name": "names", "version": "1.0.0"},
@@ -207,7 +211,8 @@ def test_tasks_nest_as_deep_as_a_document_may(bench: Bench) -> None:
 def test_tasks_nest_two_hundred_deep_through_functions(bench: Bench) -> None:
     depth = 200
     files = {
-        f"f{n}.yaml": f"do: [ {{ next: {{ call: ./f{n + 1}.yaml, with: {{ n: '${{ .n + 1 }}' }} }} }} ]" for n in range(depth)
+        f"f{n}.yaml": f"do: [ {{ next: {{ call: ./f{n + 1}.yaml, with: {{ n: '${{ .n + 1 }}' }} }} }} ]"
+        for n in range(depth)
     }
     files[f"f{depth}.yaml"] = "set: '${ . }'"
     result = bench.run("do: [ { a: { call: ./f0.yaml, with: { n: 0 } } } ]", files=files)
@@ -215,7 +220,9 @@ def test_tasks_nest_two_hundred_deep_through_functions(bench: Bench) -> None:
 
 
 def test_a_function_that_calls_itself_without_end_costs_its_run_an_error(bench: Bench) -> None:
-    result = bench.run("do: [ { a: { call: ./again.yaml } } ]", files={"again.yaml": "do: [ { again: { call: ./again.yaml } } ]"})
+    result = bench.run(
+        "do: [ { a: { call: ./again.yaml } } ]", files={"again.yaml": "do: [ { again: { call: ./again.yaml } } ]"}
+    )
     assert result.status == "faulted"
     assert result.error is not None
     assert result.error["code"] == "limit"

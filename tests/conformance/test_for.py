@@ -64,7 +64,8 @@ def test_while_ends_the_loop_when_it_no_longer_holds(bench: Bench) -> None:
 
 def test_while_that_never_holds_passes_the_input_on(bench: Bench) -> None:
     result = bench.run(
-        "do: [ { l: { for: { in: '${ [1] }' }, while: '${ false }', do: [ { a: { set: { n: 1 } } } ] } } ]", input={"k": 1}
+        "do: [ { l: { for: { in: '${ [1] }' }, while: '${ false }', do: [ { a: { set: { n: 1 } } } ] } } ]",
+        input={"k": 1},
     )
     assert (result.output, result.order) == ({"k": 1}, ["l"])
 

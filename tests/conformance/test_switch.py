@@ -131,5 +131,7 @@ def test_two_defaults_are_refused(bench: Bench) -> None:
 
 
 def test_a_case_leads_to_no_task_of_another_block(bench: Bench) -> None:
-    found = bench.diagnostics("do: [ { o: { do: [ { s: { switch: [ { a: { then: t } } ] } } ] } }, { t: { set: { n: 1 } } } ]")
+    found = bench.diagnostics(
+        "do: [ { o: { do: [ { s: { switch: [ { a: { then: t } } ] } } ] } }, { t: { set: { n: 1 } } } ]"
+    )
     assert any("no task 't' in this block" in each for each in found)
