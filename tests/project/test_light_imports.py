@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,26 @@ def test_what_every_command_loads_stays_light(module: str) -> None:
 
 def test_a_heavy_import_would_be_seen() -> None:
     assert "sqlalchemy" in loaded_after("sqlalchemy") & HEAVY
+
+
+def test_a_run_of_a_simple_workflow_loads_nothing_heavy(tmp_path: Path) -> None:
+    """Neither on a home that is used again nor on a new one: its schema is written without the migrations' library."""
+    workflow = tmp_path / "simple.yaml"
+    workflow.write_text(
+        "document: { dsl: '1.0.3', namespace: tests, name: simple, version: '1.0.0' }\n"
+        "do: [ { make: { set: { n: '${ 1 + 1 }' } } }, { shout: { run: { shell: { command: printf hi } } } } ]\n",
+        "utf-8",
+    )
+    command = [sys.executable, "-X", "importtime", str(Path(sys.executable).with_name("reach"))]
+    for _ in range(2):
+        done = subprocess.run(
+            [*command, "--home", str(tmp_path / "home"), "run", str(workflow), "--quiet"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+        loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+        assert {"reach_workbench", "orjson"} <= loaded
+        assert loaded & HEAVY == set()
