@@ -21,9 +21,9 @@ def offer(recorder: Recorder, event: dict[str, Json], at: int) -> list[Fact]:
     """The facts to hand to the run, one for each of its tasks that waits for this CloudEvent.
 
     Nothing is recorded by asking. A filter that fails to evaluate does not match; one that hits a
-    limit costs its own task an error. Raises Deferred.
+    limit costs its own task an error. An event too large to be recorded fits nobody. Raises Deferred.
     """
-    facts = []
+    facts: list[Fact] = []
     for number in recorder.state.listeners:
         frame = recorder.state.frames[number]
         try:
@@ -32,7 +32,7 @@ def offer(recorder: Recorder, event: dict[str, Json], at: int) -> list[Fact]:
             told = {"listener": number, "limit": hit.limit, "detail": hit.detail}
             facts.append(Fact("expression.overran", at, told))
             continue
-        if found is not None:
+        if found is not None and recorder.can_record(event):
             facts.append(Fact("event.consumed", at, {"listener": number, "event": event, **found}))
     return facts
 

@@ -105,6 +105,13 @@ class Recorder:
         self._digests.append(state.digest)
         return seq
 
+    def can_record(self, value: Json) -> bool:
+        """Whether a fact may hold the value: JSON can carry it, and it is not too large."""
+        try:
+            return len(canonical(value)) + _SMALL < self.limit("value_bytes", _VALUE_BYTES)
+        except (TypeError, ValueError, RecursionError):
+            return False
+
     def issue(self, frame: Frame, reference: str, kind: str, arguments: Json, idempotent: bool | None = None) -> None:
         """Ask something of the world on behalf of `frame`."""
         data: dict[str, Json] = {"kind": kind, "arguments": arguments}

@@ -278,6 +278,12 @@ class Bench:
             forget()
         return Live(self, view.id, drivers[view.id])
 
+    def attach(self, run: str) -> Live:
+        """A run that is already being driven."""
+        driver = self.node.runner.driver(run)
+        assert driver is not None
+        return Live(self, run, driver)
+
     def diagnostics(self, document: str) -> list[str]:
         """What the compiler says against a document that it refuses."""
         try:
