@@ -230,7 +230,26 @@ class Runner:
             driver.token = self._lease(unit, record.id, self.clock.now())
         if breakpoints is not None:
             unit.update_run(record.key, breakpoints=sorted(breakpoints))
+        if record.status in GOING_ON and state.listeners:
+            for event in self._missed(record, state):
+                driver.offer(event, self.clock.now())
         return await self._launch(driver, None, unit, told=fact)
+
+    def _missed(self, record: RunRecord, state: State) -> list[dict[str, Json]]:
+        """What runs have emitted since this one began to listen, and it has not consumed.
+
+        A crash may have come between the commit that emitted an event and the one that consumed it.
+        """
+        listening = [state.frames[number] for number in state.listeners]
+        consumed = [
+            event.data["event"]
+            for chunk in self.store.read.chunks(record.key, min(frame.id for frame in listening))
+            for event in chunk.events
+            if event.type == "event.consumed" and event.data is not None
+        ]
+        known = {(event["source"], event["id"]) for event in consumed}
+        emitted = self.store.read.emitted(min(frame.started_at for frame in listening))
+        return [event for event in emitted if (event["source"], event["id"]) not in known]
 
     async def recover(self) -> list[str]:
         """Go on with every run that an earlier process left in the middle; returns their ids.

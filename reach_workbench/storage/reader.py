@@ -176,6 +176,10 @@ class Reader(Histories):
             for key, tenant, id, source, type, payload, at, run in rows
         )
 
+    def emitted(self, since: int) -> tuple[dict[str, Json], ...]:
+        """The CloudEvents that runs have emitted from that time on, in their order."""
+        return tuple(self._json(row[0]) for row in self._rows(sql.CLOUDEVENTS_EMITTED, since=since))
+
     def nodes(self) -> tuple[NodeRecord, ...]:
         return tuple(
             NodeRecord(id, tenant, type, _texts(capabilities), status, at, latency, load)

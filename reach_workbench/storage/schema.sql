@@ -22,5 +22,6 @@ CREATE TABLE requests ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, tenant_id
 CREATE INDEX requests_open ON requests (id) WHERE answered_at IS NULL;
 CREATE TABLE cloudevents ( "key" INTEGER NOT NULL, tenant_id BIGINT NOT NULL, id TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL, payload BLOB NOT NULL, received_at BIGINT NOT NULL, run_id TEXT, PRIMARY KEY ("key") );
 CREATE INDEX cloudevents_id ON cloudevents (source, id);
+CREATE INDEX cloudevents_received ON cloudevents (received_at);
 INSERT INTO tenants VALUES (1, 'local', 0);
 INSERT INTO alembic_version VALUES ('001');

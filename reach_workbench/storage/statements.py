@@ -224,6 +224,9 @@ CLOUDEVENTS: Final = """
 SELECT key, tenant_id, id, source, type, payload, received_at, run_id FROM cloudevents
 WHERE key > :after ORDER BY key LIMIT :limit
 """
+CLOUDEVENTS_EMITTED: Final = """
+SELECT payload FROM cloudevents WHERE received_at >= :since AND run_id IS NOT NULL ORDER BY key
+"""
 TENANT_INSERT: Final = "INSERT INTO tenants (id, name, created_at) VALUES (:id, :name, :at)"
 TENANTS: Final = "SELECT id, name, created_at FROM tenants ORDER BY id"
 

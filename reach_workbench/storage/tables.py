@@ -221,7 +221,7 @@ class CloudEvent(_Table, table=True):
     """CloudEvents that runs emitted (`run_id`) or that came from outside, in the order they came."""
 
     __tablename__: ClassVar[str] = "cloudevents"
-    __table_args__ = (Index("cloudevents_id", "source", "id"),)
+    __table_args__ = (Index("cloudevents_id", "source", "id"), Index("cloudevents_received", "received_at"))
     key: int | None = _key()
     tenant_id: int = _number()
     id: str = _text()

@@ -159,3 +159,4 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text),
     )
     op.create_index("cloudevents_id", "cloudevents", ["source", "id"])
+    op.create_index("cloudevents_received", "cloudevents", ["received_at"])
