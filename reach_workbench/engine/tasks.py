@@ -126,6 +126,9 @@ def _call(recorder: Recorder, frame: Frame, task: p.Task, body: p.Call) -> None:
 def _run(recorder: Recorder, frame: Frame, task: p.Task, body: p.Run) -> None:
     process = recorder.evaluate(body.arguments, frame.input, task_scope(recorder.state, frame))
     arguments = {"process": process, "await": body.wait, "return": body.result}
+    if body.command == "container.run":  # for the name that the reference recommends
+        program = recorder.state.program
+        arguments["workflow"] = {"namespace": program.namespace, "name": program.name}
     recorder.issue(frame, task.reference, body.command, arguments, task.idempotent)
 
 

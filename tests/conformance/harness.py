@@ -278,6 +278,10 @@ class Bench:
             forget()
         return Live(self, view.id, drivers[view.id])
 
+    def pause(self, seconds: float) -> None:
+        """Let the world go on for a moment of real time."""
+        self.do(asyncio.sleep(seconds))
+
     def attach(self, run: str) -> Live:
         """A run that is already being driven."""
         driver = self.node.runner.driver(run)

@@ -54,7 +54,9 @@ def test_an_event_that_fits_two_filters_of_all_counts_for_one(bench: Bench) -> N
 
 
 def test_a_task_after_the_listener_gets_the_events(bench: Bench) -> None:
-    result = bench.run(listening(f"one: {A}") + "\n- next: { set: { got: '${ .[0].n }' } }", events=[event("a", {"n": 1})])
+    result = bench.run(
+        listening(f"one: {A}") + "\n- next: { set: { got: '${ .[0].n }' } }", events=[event("a", {"n": 1})]
+    )
     assert result.output == {"got": 1}
 
 
@@ -66,8 +68,12 @@ def test_events_before_anybody_listens_are_not_kept(bench: Bench) -> None:
     assert live.refused == [event("a", "early")]
 
 
-@pytest.mark.parametrize(("strategy", "output"), [(f"one: {A}", [1]), (f"any: [ {A} ]", [1]), (f"all: [ {A}, {B} ]", [1, 3])])
-def test_events_that_arrive_all_at_once_are_taken_one_after_the_other(bench: Bench, strategy: str, output: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "output"), [(f"one: {A}", [1]), (f"any: [ {A} ]", [1]), (f"all: [ {A}, {B} ]", [1, 3])]
+)
+def test_events_that_arrive_all_at_once_are_taken_one_after_the_other(
+    bench: Bench, strategy: str, output: list[int]
+) -> None:
     live = bench.start(listening(strategy)).burst(event("a", 1), event("a", 2), event("b", 3))
     result = live.finish()
     assert result.output == output
@@ -101,7 +107,8 @@ def test_the_condition_sees_the_context_and_the_input(bench: Bench) -> None:
 
 def test_until_another_event_comes_which_is_no_part_of_the_output(bench: Bench) -> None:
     result = bench.run(
-        listening(f"any: [ {A} ], until: {{ one: {B} }}"), events=[event("a", 1), event("a", 2), event("b", "stop"), event("a", 3)]
+        listening(f"any: [ {A} ], until: {{ one: {B} }}"),
+        events=[event("a", 1), event("a", 2), event("b", "stop"), event("a", 3)],
     )
     assert (result.output, result.refused) == ([1, 2], [event("a", 3)])
 
@@ -148,7 +155,9 @@ def test_an_event_without_data_is_null(bench: Bench) -> None:
 
 
 def test_binary_data_is_read_as_its_base64_text(bench: Bench) -> None:
-    assert bench.run(listening("any: []"), events=[{"type": "com.example.binary", "data_base64": "aGk="}]).output == ["aGk="]
+    assert bench.run(listening("any: []"), events=[{"type": "com.example.binary", "data_base64": "aGk="}]).output == [
+        "aGk="
+    ]
 
 
 # ---------------------------------------------------------------- filters
@@ -197,7 +206,9 @@ def test_a_filter_sees_the_variables_around_the_task(bench: Bench) -> None:
               for: { in: '${ ["a", "b"] }' }
               do: [ { hear: { listen: { to: { one: { with: { subject: '${ $item }' } } } } } } ]
     """
-    result = bench.run(document, events=[event("x", 0, subject="b"), event("x", 1, subject="a"), event("x", 2, subject="b")])
+    result = bench.run(
+        document, events=[event("x", 0, subject="b"), event("x", 1, subject="a"), event("x", 2, subject="b")]
+    )
     assert (result.output, len(result.refused)) == ([2], 1)
 
 
@@ -243,8 +254,12 @@ def test_an_event_without_the_correlated_value_does_not_fit(bench: Bench) -> Non
 
 @pytest.mark.parametrize("expect", ["order-7", "'${ .order }'", "'${ $context.order }'"])
 def test_an_expected_value_may_be_a_constant_or_an_expression(bench: Bench, expect: str) -> None:
-    document = listening(f"one: {{ with: {{ type: com.example.a }}, correlate: {{ id: {{ from: .data.id, expect: {expect} }} }} }}")
-    result = bench.run(document, input={"order": "order-7"}, events=[event("a", {"id": "order-8"}), event("a", {"id": "order-7"})])
+    document = listening(
+        f"one: {{ with: {{ type: com.example.a }}, correlate: {{ id: {{ from: .data.id, expect: {expect} }} }} }}"
+    )
+    result = bench.run(
+        document, input={"order": "order-7"}, events=[event("a", {"id": "order-8"}), event("a", {"id": "order-7"})]
+    )
     assert (result.output, len(result.refused)) == ([{"id": "order-7"}], 1)
 
 
@@ -253,7 +268,8 @@ def test_several_correlations_must_all_hold(bench: Bench) -> None:
         f"any: [ {{ with: {{ type: com.example.a }}, correlate: {{ x: {{ from: .data.x }}, y: {{ from: .data.y }} }} }} ], until: length == 2"
     )
     result = bench.run(
-        document, events=[event("a", {"x": 1, "y": 1}), event("a", {"x": 1, "y": 2}), event("a", {"x": 1, "y": 1, "n": 2})]
+        document,
+        events=[event("a", {"x": 1, "y": 1}), event("a", {"x": 1, "y": 2}), event("a", {"x": 1, "y": 1, "n": 2})],
     )
     assert (len(result.output), len(result.refused)) == (2, 1)
 
@@ -289,12 +305,17 @@ def test_each_event_is_processed_by_the_tasks_of_foreach(bench: Bench) -> None:
         """,
         events=[event("a", {"n": 1}), event("a", {"n": 2}), event("a", {"n": 3})],
     )
-    assert result.output == [{"n": 2, "place": 0, "dot": 1}, {"n": 4, "place": 1, "dot": 2}, {"n": 6, "place": 2, "dot": 3}]
+    assert result.output == [
+        {"n": 2, "place": 0, "dot": 1},
+        {"n": 4, "place": 1, "dot": 2},
+        {"n": 6, "place": 2, "dot": 3},
+    ]
 
 
 def test_the_variables_of_foreach_are_item_and_index_by_default(bench: Bench) -> None:
     result = bench.run(
-        listening(f"one: {A}") + "\n    foreach: { do: [ { a: { set: '${ [$item, $index] }' } } ] }", events=[event("a", 7)]
+        listening(f"one: {A}") + "\n    foreach: { do: [ { a: { set: '${ [$item, $index] }' } } ] }",
+        events=[event("a", 7)],
     )
     assert result.output == [[7, 0]]
 
@@ -357,7 +378,9 @@ def test_events_queue_first_in_first_out_while_one_is_processed(bench: Bench) ->
     live.publish(event("x", 2), event("x", 3), event("x", 4))
     result = live.finish()
     assert result.output == [10, 20, 30, 40]
-    order = [each.type for each in result.events if each.type in ("event.consumed", "event.delivered", "event.accepted")]
+    order = [
+        each.type for each in result.events if each.type in ("event.consumed", "event.delivered", "event.accepted")
+    ]
     assert order[:5] == ["event.consumed", "event.delivered", "event.consumed", "event.consumed", "event.consumed"]
     assert order.count("event.accepted") == 4
 
@@ -375,7 +398,10 @@ def test_an_event_that_ends_listening_waits_for_those_before_it(bench: Bench) ->
 
 
 def test_all_with_foreach_processes_each_event(bench: Bench) -> None:
-    document = listening(f"all: [ {A}, {B} ]") + "\n    foreach: { do: [ { w: { wait: PT10S } }, { a: { set: '${ $item + 1 }' } } ] }"
+    document = (
+        listening(f"all: [ {A}, {B} ]")
+        + "\n    foreach: { do: [ { w: { wait: PT10S } }, { a: { set: '${ $item + 1 }' } } ] }"
+    )
     live = bench.start(document).publish(event("b", 1), event("b", 5), event("a", 2))
     result = live.finish()
     assert (result.output, result.refused) == ([2, 3], [event("b", 5)])
