@@ -139,7 +139,7 @@ class _Parser(argparse.ArgumentParser):
                 default=[] if option.many else None,
                 choices=option.choices or None,
                 required=option.required,
-                type=int if option.number else str,
+                type=_number if option.number else str,
             )
 
     def error(self, message: str) -> NoReturn:
@@ -154,6 +154,12 @@ class _Parser(argparse.ArgumentParser):
         known = [name for option in self.command.all_options for name in option.names]
         found = similar(word, known)
         return f"did you mean {found}?" if found else None
+
+
+def _number(word: str) -> int:
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number")
+    return int(word)
 
 
 def similar(word: str, known: Sequence[str]) -> str | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reach_workbench.cli.history import EventFile
 from reach_workbench.cli.outcome import exit_code, show_result
 from reach_workbench.cli.pending import waits
-from reach_workbench.cli.session import Session, interruptible, unless_interrupted
+from reach_workbench.cli.session import Session, give_up, interruptible, unless_interrupted
 from reach_workbench.cli.source import Source
 from reach_workbench.cli.standing import stand
 from reach_workbench.cli.watching import Watcher
@@ -47,8 +48,7 @@ class Follower:
                     view = await self._suspend()
         finally:
             if telling is not None:
-                telling.cancel()
-                await asyncio.gather(telling, return_exceptions=True)
+                await give_up(telling)
         if telling is not None:
             if not telling.cancelled() and (wrong := telling.exception()) is not None:
                 raise wrong
@@ -73,9 +73,10 @@ class Follower:
         if self._watcher is not None and event.seq > self._after:
             await self._watcher.take(event)
 
-    async def _waiting(self) -> list[str]:
+    async def _waiting(self, task: str) -> list[str]:
         state = await self._node.state(self._run)
-        return [line for line in waits(state, self._session.line, {}) if "performs effect" not in line]
+        pending = tuple(each for each in state.pending if each.kind == "event" and each.task == task)
+        return list(waits(replace(state, pending=pending), self._session.line, {}))
 
     async def _suspend(self) -> RunView:
         self._session.terminal.say("suspending, once what is under way has ended (Ctrl-C again leaves at once)")

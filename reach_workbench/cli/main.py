@@ -59,7 +59,7 @@ def _dispatch(terminal: Terminal, words: list[str], home: list[Path]) -> int:
     if not words:
         return _overview(terminal)
     command = catalogue.find(words.pop(0))
-    if command.common and any(word in ("-h", "--help") for word in _before_dashes(words)):
+    if any(word in ("-h", "--help") for word in (_before_dashes(words) if command.common else words[:1])):
         from reach_workbench.cli.manual import page
 
         terminal.show(page(command))

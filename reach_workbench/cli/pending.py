@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from reach_workbench.cli.terminal import brief
 from reach_workbench.engine.values import Json
 from reach_workbench.protocol.node import EventView, PendingView, StateView
+
+_TIMERS: Final = {
+    "wait": "waits until",
+    "retry": "tries again at",
+    "timeout": "times out at",
+    "attempt": "gives this attempt up at",
+}
 
 Line = Callable[..., str]
 """Makes a command line that reaches the home in use; see `session.Session.line`."""
@@ -27,8 +35,7 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView]) -> Iterato
 
 def _timer(pending: PendingView) -> str:
     detail = pending.detail or {}
-    purpose = {"wait": "waits", "retry": "tries again", "timeout": "times out", "attempt": "gives up this attempt"}
-    return f"{pending.task} {purpose.get(str(detail.get('purpose')), 'goes on')} at {detail.get('due')}"
+    return f"{pending.task} {_TIMERS.get(str(detail.get('purpose')), 'goes on at')} {detail.get('due')}"
 
 
 def _event(pending: PendingView, line: Line) -> Iterator[str]:

@@ -17,6 +17,8 @@ from reach_workbench.errors import BadInput, LimitExceeded, NotFound, UsageError
 from reach_workbench.settings import Limits
 
 SECRET_VARIABLE: Final = "REACH_SECRET_"
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKET: Final = re.compile(r"[\[\]{}]")
 _PLACE: Final = re.compile(r"(.*): line (\d+) column (\d+) \(char \d+\)")
 
 
@@ -160,8 +162,8 @@ def _parse(text: str, what: str, place: str, depth: int, *, hint: str | None) ->
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as wrong:
-        if "recursion limit" in str(wrong).lower():
-            raise _too_deep(what, place, depth) from None
+        if _nesting(text) > depth:
+            raise _too_deep(what, place, depth) from None  # the parser has a limit of its own
         found = _PLACE.fullmatch(str(wrong))
         reason, where = (found[1], f"{place}:{found[2]}:{found[3]}") if found else (str(wrong), place)
         raise BadInput(f"{what} is not JSON: {reason}", where=where, hint=hint) from None
@@ -191,6 +193,15 @@ def _deeper(value: Json, depth: int) -> bool:
         if not level:
             return False
     return True
+
+
+def _nesting(text: str) -> int:
+    """How deep a text's brackets nest, those inside JSON strings left out."""
+    level = deepest = 0
+    for found in _BRACKET.finditer(_STRING.sub("", text)):
+        level += 1 if found[0] in "[{" else -1
+        deepest = max(deepest, level)
+    return deepest
 
 
 def _meant_a_file(given: str) -> str:

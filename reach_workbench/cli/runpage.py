@@ -89,7 +89,7 @@ def show_page(terminal: Terminal, view: RunView, line: str | None, waits: Sequen
     if view.breakpoints:
         row("breaks at", ", ".join(view.breakpoints))
     for place, each in enumerate(waits):
-        row("waits for" if place == 0 else "", each)
+        row("pending" if place == 0 else "", each)
     if view.error is not None:
         row("error", brief(view.error, 2000))
     if view.status == "completed":

@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reach_workbench.cli.command import Given
 from reach_workbench.cli.terminal import Terminal
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_AGAIN = 0.05
+"""Seconds between two cancellations of the same task."""
 
 
 class Session:
@@ -102,8 +103,9 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[Interruption]:
     """Take SIGINT, SIGTERM and SIGHUP for the time of the block; needs a running event loop."""
     interruption = Interruption(last_words)
     loop = asyncio.get_running_loop()
-    # What a shell or nohup has us ignore stays ignored.
-    signals = [each for each in _ENDING if signal.getsignal(each) is not signal.SIG_IGN]
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it stays ignored
+        signals.append(signal.SIGHUP)
     for number in signals:
         loop.add_signal_handler(number, interruption)
     try:
@@ -121,9 +123,19 @@ async def unless_interrupted(work: Awaitable[Result], interruption: Interruption
         await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
         return task.result() if task.done() else None
     finally:
-        for each in (task, asked):
-            each.cancel()
-        await asyncio.gather(task, asked, return_exceptions=True)
+        await give_up(task)
+        await give_up(asked)
+
+
+async def give_up(task: asyncio.Future[Any]) -> None:
+    """Cancel a task and wait until it has ended; what it raised stays in it.
+
+    Asked again and again: up to Python 3.11 `asyncio.wait_for` loses a cancellation that comes
+    together with what it waits for (bpo-42130), as when a run's last commit wakes its followers.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_AGAIN)
 
 
 def _quoted(word: str) -> str:

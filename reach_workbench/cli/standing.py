@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reach_workbench.cli.pending import waits
 from reach_workbench.cli.session import Session
 from reach_workbench.cli.source import Source, show_line
-from reach_workbench.cli.terminal import Painted, brief
+from reach_workbench.cli.terminal import brief
 from reach_workbench.protocol.node import EventView, RunView, StateView
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ async def stand(session: Session, node: Node, view: RunView, source: Source | No
     terminal = session.terminal
     if view.status == "held":
         line = source.line(view.position) if source is not None else None
-        terminal.say(Painted("held", "cyan"), f" before {view.position}", f"  ({line})" if line is not None else "")
+        terminal.say("  before ", str(view.position), f"  ({line})" if line is not None else "")
         if line is not None:
             show_line(terminal, line)
         state = await node.state(view.id)

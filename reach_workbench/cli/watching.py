@@ -56,9 +56,9 @@ class _Notes:
 
 
 class Watcher:
-    """Turns events into lines. `explain` is asked what to say when the run waits for events or a decision."""
+    """Turns events into lines. `explain` is asked what to say of a task that waits for events."""
 
-    def __init__(self, terminal: Terminal, explain: Callable[[], Awaitable[list[str]]]) -> None:
+    def __init__(self, terminal: Terminal, explain: Callable[[str], Awaitable[list[str]]]) -> None:
         self._terminal = terminal
         self._explain = explain
         self._notes = _Notes()
@@ -86,8 +86,11 @@ class Watcher:
                 self._caught(event)
             case "timer.started":
                 self._waits(event)
-            case "event.awaited" | "command.in-doubt":
-                await self._stuck(event)
+            case "event.awaited":
+                await self._listens(event.task or "")
+            case "command.in-doubt":
+                number = (event.data or {}).get("command")
+                self._terminal.say(Painted("  ? ", "yellow"), f"{event.task}  effect {number} is in doubt")
             case "task.completed" | "task.faulted" | "task.cancelled":
                 self._ended(event)
             case "task.skipped":
@@ -132,13 +135,12 @@ class Watcher:
         if data.get("purpose") == "wait" and isinstance(due, int) and due - event.at >= _LONG_WAIT:
             self._line(event.frame, "…", "dim", event.task or "", f"waits {duration(due - event.at)}")
 
-    async def _stuck(self, event: EventView) -> None:
-        """Says what the run waits for, once for each task: a loop may come here again and again."""
-        task = event.task or ""
+    async def _listens(self, task: str) -> None:
+        """Says which events the task waits for, once: a loop may come here again and again."""
         if task in self._notes.told_waiting:
             return
         self._notes.told_waiting.add(task)
-        for line in await self._explain():
+        for line in await self._explain(task):
             self._terminal.say(Painted("  … ", "cyan"), line)
 
     def _ended(self, event: EventView) -> None:

@@ -57,6 +57,7 @@ def _step(terminal: Terminal, given: Given) -> int:
                 if ended:
                     show_result(terminal, view, source)
                 else:
+                    terminal.say(Painted(view.status, "cyan"), f": run {view.id}")
                     await stand(session, node, view, source)
             return 0 if view.status == "held" else exit_code(view)
 

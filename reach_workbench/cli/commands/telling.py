@@ -19,14 +19,13 @@ def _publish(terminal: Terminal, given: Given) -> int:
     async def work() -> int:
         async with session.asking() as node:
             published = await node.publish(event)
-            statuses = {run: (await node.run(run)).status for run in published.consumed_by}
             driven = not node.store.writable
         if terminal.json:
             terminal.print_json({"event": published.event, "consumed_by": list(published.consumed_by)})
             return 0
         terminal.say("published ", Painted(str(published.event["type"]), "bold"), f", id {published.event['id']}")
-        for run, status in statuses.items():
-            terminal.say(f"  consumed by run {run} ({status})")
+        for run in published.consumed_by:
+            terminal.say(f"  consumed by run {run}")
             if not driven:
                 terminal.say(f"    no process drives it; go on with: {session.line('resume', run)}")
         return 0
