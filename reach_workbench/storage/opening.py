@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -100,12 +102,13 @@ def connect_writer(file: Path, settings: Settings) -> sqlite3.Connection:
         connection = sqlite3.connect(
             file, timeout=settings.store.busy_seconds, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
-        if settings.store.max_pages:
-            connection.execute(f"PRAGMA max_page_count = {settings.store.max_pages}")
+        with _closing_on_failure(connection):
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
+            if settings.store.max_pages:
+                connection.execute(f"PRAGMA max_page_count = {settings.store.max_pages}")
     return connection
 
 
@@ -116,9 +119,20 @@ def connect_reader(file: Path, settings: Settings, *, frozen: bool = False) -> s
         connection = sqlite3.connect(
             address, uri=True, timeout=settings.store.busy_seconds, isolation_level=None, check_same_thread=False
         )
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
+        with _closing_on_failure(connection):
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
     connection.text_factory = _text
     return connection
+
+
+@contextmanager
+def _closing_on_failure(connection: sqlite3.Connection) -> Iterator[None]:
+    """Give up a connection that could not be set up."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _text(raw: bytes) -> str:

@@ -61,8 +61,13 @@ class Store:
             lock = Lock(home)
             try:
                 _ready(file, settings)
-                reader = Reader(opening.connect_reader(file, settings), file)
-                writer = Writer(opening.connect_writer(file, settings), file, time)
+                reading = opening.connect_reader(file, settings)
+                try:
+                    writer = Writer(opening.connect_writer(file, settings), file, time)
+                except BaseException:
+                    reading.close()
+                    raise
+                reader = Reader(reading, file)
             except BaseException:
                 lock.release()
                 raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,10 +34,10 @@ def described(connection: sqlite3.Connection) -> dict[str, object]:
 
 
 @pytest.fixture
-def migrated() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection)
-    return connection
+def migrated() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection)
+        yield connection
 
 
 def test_the_schema_file_is_what_the_migrations_lead_to(migrated: sqlite3.Connection) -> None:
@@ -45,6 +47,7 @@ def test_the_schema_file_is_what_the_migrations_lead_to(migrated: sqlite3.Connec
     assert described(made) == described(migrated)
     assert made.execute(statements.REVISION).fetchall() == migrated.execute(statements.REVISION).fetchall()
     assert made.execute("SELECT * FROM tenants").fetchall() == migrated.execute("SELECT * FROM tenants").fetchall()
+    made.close()
 
 
 def test_the_tables_are_what_the_migrations_lead_to(migrated: sqlite3.Connection, tmp_path: Path) -> None:
