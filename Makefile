@@ -12,7 +12,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek crash docs lock clean
+.PHONY: help run test setup check bench cold seek crash hostile docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ seek: $(VENV)/.ready-to-test ## Measure seeking in a run of a million events
 
 crash: $(VENV)/.ready-to-test ## Kill a working process 2,000 times and count what was lost or repeated
 	@$(BIN)/python -m tests.crash
+
+hostile: $(VENV)/.ready-to-test ## Run documents that mean harm, and time how each ends
+	@$(BIN)/python -m tests.hostile
 
 docs: $(VENV)/.ready ## Write docs/cli.md from the commands, and what the pages' consoles show
 	@$(BIN)/python docs/write_cli.py
