@@ -99,7 +99,7 @@ def _body(
 
 
 def _extensions(session: Session, kind: Kind) -> tuple[Extension, ...]:
-    wanted = {"all", {"do": "composite", "function": "call"}.get(kind, kind)}
+    wanted = {"all", {"do": "composite", "fork": "composite", "function": "call"}.get(kind, kind)}
     return tuple(extension for extends, extension in session.extensions if extends in wanted)
 
 

@@ -58,6 +58,7 @@ input of the task), `input` (the transformed one), `output` (its raw output) or 
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from reach_workbench.engine.canonical import canonical
@@ -154,5 +155,20 @@ def digest(before: bytes, event: Event) -> bytes:
 
     The JSON is the array [version, seq, type, at, task, frame, data].
     """
+    return hashlib.sha256(before + text_of(event)).digest()
+
+
+def text_of(event: Event) -> bytes:
+    """What the digest of an event covers: the canonical JSON of [version, seq, type, at, task, frame, data].
+
+    Raises TypeError or ValueError for what JSON can't carry.
+    """
     seq, type_, at, task, frame, data = event
-    return hashlib.sha256(before + canonical([VERSION, seq, type_, at, task, frame, data])).digest()
+    # The whole array at once would be the same; most of it is known beforehand, and most events have no data.
+    held = b"null]" if data is None else canonical([data])[1:]
+    return b"[%d,%d,%b,%d,%b,%d,%b" % (VERSION, seq, _quoted(type_), at, _quoted(task), frame, held)
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str | None) -> bytes:
+    return canonical(text)

@@ -26,9 +26,6 @@ _PURE_TASKS: Final = 100_000
 _EVENTS: Final = 10_000_000
 """The limits of a run that recorded none (`limits.pure_tasks`, `limits.events`)."""
 
-_FEW: Final = 10
-"""Below this many no limit is looked up: the hot path of every decision."""
-
 
 class Advance(NamedTuple):
     """What came of an `advance`.
@@ -75,6 +72,7 @@ class Machine(Recorder):
         state = self.state
         if fact is not None:
             self.record(fact)
+        most_pure, most_events = self.limit("pure_tasks", _PURE_TASKS), self.limit("events", _EVENTS)
         paused = False
         overrun: Overrun | None = None
         deferred = False
@@ -91,10 +89,10 @@ class Machine(Recorder):
             try:
                 if frame.id == ROOT and todo[0] in ("raise", "cancel"):
                     DECISIONS[todo[0]](self, frame, todo)  # the run is ending: no limit keeps it from that
-                elif state.pure > _FEW and state.pure > (most := self.limit("pure_tasks", _PURE_TASKS)):
-                    self._give_up("limits.pure_tasks", f"{most:,} tasks ran without waiting for anything")
-                elif state.seq > _FEW and state.seq > (most := self.limit("events", _EVENTS)):
-                    self._give_up("limits.events", f"the run has recorded {most:,} events")
+                elif state.pure > most_pure:
+                    self._give_up("limits.pure_tasks", f"{most_pure:,} tasks ran without waiting for anything")
+                elif state.seq > most_events:
+                    self._give_up("limits.events", f"the run has recorded {most_events:,} events")
                 else:
                     DECISIONS[todo[0]](self, frame, todo)
             except Overrun as hit:

@@ -12,9 +12,9 @@ from typing import Final
 
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.commands import Command, Emission, Timer
+from reach_workbench.engine.evaluate import evaluate
 from reach_workbench.engine.evaluator import Evaluator
-from reach_workbench.engine.events import FACTS, VERSION, Event, Fact
-from reach_workbench.engine.expressions import evaluate
+from reach_workbench.engine.events import FACTS, Event, Fact, text_of
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.scope import Scope
@@ -88,7 +88,7 @@ class Recorder:
         seq = state.seq + 1
         event = Event(seq, type_, state.at, task, frame, data)
         try:
-            text = canonical([VERSION, seq, type_, state.at, task, frame, data])
+            text = text_of(event)
         except (TypeError, ValueError, RecursionError) as wrong:
             raise Fault("runtime", f"JSON can't carry this value: {wrong}", code="not-json") from None
         if len(text) > _SMALL:

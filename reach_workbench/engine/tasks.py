@@ -15,7 +15,6 @@ from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.transform import duration_of, load, passes_on, put
 from reach_workbench.engine.values import Json
 
-
 _TASK_DEPTH: Final = 500
 """The limit of a run that recorded none (`limits.task_depth`)."""
 

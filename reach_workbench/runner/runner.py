@@ -15,6 +15,7 @@ from reach_workbench.effects.effect import Surroundings
 from reach_workbench.engine.commands import Command, Emission
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import Event, Fact
+from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.secrets import shape
@@ -401,6 +402,7 @@ class Runner:
         run = child_id(command.id)
         record = self.store.read.run(run) if self.store.read.has_run(run) else None
         if record is None:
+            self._bound_depth(parent.run)
             base = parent.base
             program, file = find_program(self.store, base, process)
             child = await self.start(
@@ -428,7 +430,19 @@ class Runner:
                         Fact("workflow.cancel-requested", self.clock.now(), {"reason": "its caller was cancelled"})
                     )
             raise
-        return outcome_of(self.store.read.run(run))
+        output = outcome_of(self.store.read.run(run))
+        return None if command.arguments["return"] == "none" else output
+
+    def _bound_depth(self, run: str | None) -> None:
+        """Workflows that run each other without end cost an error, not the machine."""
+        most = self.settings.limits.workflow_depth
+        depth = 0
+        while run is not None:
+            run = self.store.read.run(run).parent
+            depth += 1
+        if depth > most:
+            detail = f"more than {most} workflows run inside each other; the limit is the setting limits.workflow_depth"
+            raise Fault("runtime", detail, code="limit", title="Limit reached")
 
     # ------------------------------------------------------------ ending
 

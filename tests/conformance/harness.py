@@ -17,20 +17,20 @@ import json
 import textwrap
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from reach_workbench.clock import SystemClock
+from reach_workbench.engine.evaluate import InProcess
 from reach_workbench.engine.events import FACTS, Event, Fact
-from reach_workbench.engine.expressions import InProcess
 from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.snapshot import from_text, to_json, to_text
 from reach_workbench.engine.state import State, apply
 from reach_workbench.errors import CompileError, NobodyWaits
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import EventView, StartRun
+from reach_workbench.protocol.node import EventView, RunView, StartRun
 from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.loading import program_of
 from reach_workbench.settings import Limits, Settings
@@ -210,6 +210,10 @@ class Bench:
     def do(self, what: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result(PATIENCE * 2)
 
+    def begin(self, what: Coroutine[Any, Any, T]) -> Future[T]:
+        """Let something begin in the node; the future is its end."""
+        return asyncio.run_coroutine_threadsafe(what, self._loop)
+
     def clear(self) -> None:
         """Cancel what a test has left behind."""
 
@@ -281,6 +285,19 @@ class Bench:
     def pause(self, seconds: float) -> None:
         """Let the world go on for a moment of real time."""
         self.do(asyncio.sleep(seconds))
+
+    def children(self, run: str) -> list[RunView]:
+        """The runs that a run has started, in order."""
+        return [each for each in reversed(self.do(self.node.runs(limit=50))) if each.parent == run]
+
+    def child_of(self, run: str) -> Live:
+        """The run that a run starts, once it is there and waits."""
+        for _ in range(2000):
+            for each in self.children(run):
+                if self.node.runner.driver(each.id) is not None:
+                    return self.attach(each.id).settle()
+            self.pause(0.002)
+        raise AssertionError("no sub-workflow was started")
 
     def attach(self, run: str) -> Live:
         """A run that is already being driven."""

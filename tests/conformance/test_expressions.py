@@ -58,9 +58,7 @@ def test_argument_is_available(bench: Bench, place: str, argument: str) -> None:
     seen = result.output
     if place == "if":
         assert seen == {"ran": True}
-    elif argument == "context":
-        assert seen == {"in": 1}
-    elif argument == "input":
+    elif argument == "context" or argument == "input":
         assert seen == {"in": 1}
     elif argument == "output":
         assert seen == {"x": 1}

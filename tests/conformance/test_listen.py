@@ -265,7 +265,7 @@ def test_an_expected_value_may_be_a_constant_or_an_expression(bench: Bench, expe
 
 def test_several_correlations_must_all_hold(bench: Bench) -> None:
     document = listening(
-        f"any: [ {{ with: {{ type: com.example.a }}, correlate: {{ x: {{ from: .data.x }}, y: {{ from: .data.y }} }} }} ], until: length == 2"
+        "any: [ { with: { type: com.example.a }, correlate: { x: { from: .data.x }, y: { from: .data.y } } } ], until: length == 2"
     )
     result = bench.run(
         document,
