@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from reach_workbench.engine import program as p
 from reach_workbench.engine.evaluator import Overrun
@@ -12,7 +13,7 @@ from reach_workbench.engine.finishing import fail, reference_of
 from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.scope import Looking, Scope
 from reach_workbench.engine.state import Frame, Todo
-from reach_workbench.engine.templates import Constant
+from reach_workbench.engine.templates import Constant, Expression
 from reach_workbench.engine.transform import Checked, check, put
 from reach_workbench.engine.values import Json, same
 
@@ -35,6 +36,23 @@ def offer(recorder: Recorder, event: dict[str, Json], at: int) -> list[Fact]:
         if found is not None and recorder.can_record(event):
             facts.append(Fact("event.consumed", at, {"listener": number, "event": event, **found}))
     return facts
+
+
+def hears(state: State, types: Collection[str]) -> bool:
+    """Whether one of the run's tasks waits for events that may be of one of these types."""
+    for number in state.listeners:
+        strategy: p.Strategy | None = _listen(state.frames[number]).strategy
+        while strategy is not None:
+            if not strategy.filters or any(_may_be(each.attributes.get("type"), types) for each in strategy.filters):
+                return True
+            strategy = strategy.until
+    return False
+
+
+def _may_be(wanted: Template | None, types: Collection[str]) -> bool:
+    if not isinstance(wanted, Constant):
+        return True  # any type, or one that is computed
+    return any(_constant_fits(wanted.value, each) for each in types)
 
 
 def consumed(recorder: Recorder, frame: Frame, todo: Todo) -> None:
@@ -178,10 +196,32 @@ def _attribute_fits(recorder: Recorder, template: object, value: Json, scope: Sc
         if same(value, wanted):
             return True
         if isinstance(wanted, str) and isinstance(value, str):
-            try:
-                return re.fullmatch(wanted, value) is not None
-            except re.error:
-                return False
+            return _matches(recorder, wanted, value)
         return False
     result = recorder.evaluate(template, value, scope)  # type: ignore[arg-type]
     return result if isinstance(result, bool) else same(result, value)
+
+
+def _matches(recorder: Recorder, pattern: str, value: str) -> bool:
+    """Whether the pattern matches all of the value.
+
+    One that may be tried in very many ways (`(a+)+`, `(a|a)*`) goes where expressions that may loop go.
+    """
+    if len(_WAYS.findall(pattern)) <= 1 and len(value) <= _SHORT:
+        try:
+            return re.fullmatch(pattern, value) is not None
+        except (re.error, OverflowError, RecursionError):
+            return False
+    found = recorder.evaluate(_WHOLE_MATCH, [value, pattern], {})
+    return found is True
+
+
+_WAYS: Final = re.compile(r"[*+?{|]")
+_SHORT: Final = 1024
+_WHOLE_MATCH: Final = Expression(
+    source='.[1] as $pattern | .[0] | test("\\\\A(?:" + $pattern + ")\\\\z")',
+    variables=frozenset(),
+    secrets=frozenset(),
+    path=None,
+    bounded=False,
+)
