@@ -24,6 +24,7 @@ class Limits:
     document_bytes: int = 1024 * 1024  # the text of a workflow document
     document_depth: int = 200  # nesting of a document or of an input
     document_nodes: int = 100_000  # nodes of a document once YAML aliases are expanded
+    document_words: int = 200_000  # words of all jq expressions of a document that are more than paths
     pure_tasks: int = 100_000  # tasks in a row without waiting for the world
     events: int = 10_000_000  # events of one run
     task_depth: int = 500  # tasks inside each other, through functions too
@@ -50,6 +51,11 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifecycle:
+    sink: str = ""  # URL that lifecycle CloudEvents are posted to; empty for none
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one home. Immutable; `load` reads them, nothing else does."""
 
@@ -57,6 +63,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     runner: Runner = field(default_factory=Runner)
     store: Store = field(default_factory=Store)
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
 
 
 def load(home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -112,6 +119,10 @@ def _overlay(base: Any, written: Any, variables: Mapping[str, str], prefix: str,
 
 def _parse(current: Any, given: Any, name: str, where: str) -> Any:
     kind = type(current)
+    if kind is str:
+        if isinstance(given, str):
+            return given
+        raise BadInput(f"setting {name!r} must be text, not {given!r}", where=where)
     try:
         if isinstance(given, bool) or (not isinstance(given, str) and not isinstance(given, (int, float))):
             raise ValueError

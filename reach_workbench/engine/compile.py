@@ -8,7 +8,6 @@ flow) in the modules `engine.compile_*`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from reach_workbench.engine.canonical import canonical
@@ -20,6 +19,7 @@ from reach_workbench.engine.compile_tasks import compile_block, compile_task
 from reach_workbench.engine.compile_use import check_schedule, check_unused, compile_extensions
 from reach_workbench.engine.diagnostics import Diagnostic
 from reach_workbench.engine.document import DocumentLimits, read_document
+from reach_workbench.engine.expression_survey import FAULT, Survey, TooManyWords
 from reach_workbench.engine.findings import Findings, Position
 from reach_workbench.engine.grammar import check
 from reach_workbench.engine.grammar_tasks import TASK
@@ -53,21 +53,18 @@ def compile_document(
     file: str,
     *,
     limits: DocumentLimits = _LIMITS,
-    functions: Collection[str] | None = None,
 ) -> Compilation:
-    """Compile a workflow in YAML 1.2 or JSON; `file` names it in the diagnostics.
-
-    `functions` are the `name:version` of the Python functions registered with the node: with
-    them, a call of any other one (`NAME:VERSION@python`) is an error; without, it is not checked.
-    """
+    """Compile a workflow in YAML 1.2 or JSON; `file` names it in the diagnostics."""
     findings = Findings(file, text)
     program: Program | None = None
     try:
         node = read_document(text, findings, limits)
         if node is not None:
-            program = _program(Place(node), text, findings, functions)
+            program = _program(Place(node), text, findings, limits)
     except RecursionError:
         _too_deep(findings, limits)
+    except TooManyWords:
+        _too_many_words(findings, limits)
     return Compilation(None if findings.failed else program, findings.diagnostics())
 
 
@@ -92,19 +89,20 @@ def compile_function(
         if node is not None:
             place = Place(node)
             check(place, TASK, findings, loose=loose)
-            session = Session(findings, compile_block, compile_task, loose=loose)
+            session = _session(place, findings, limits, loose=loose)
             task = compile_task(session, place, reference, Ground(), name=name)
     except RecursionError:
         _too_deep(findings, limits)
+    except TooManyWords:
+        _too_many_words(findings, limits)
     return FunctionCompilation(None if findings.failed else task, findings.diagnostics())
 
 
-def _program(place: Place, text: str, findings: Findings, functions: Collection[str] | None) -> Program:
+def _program(place: Place, text: str, findings: Findings, limits: DocumentLimits) -> Program:
     loose = place.dig("evaluate", "mode")
     is_loose = loose is not None and loose.text == "loose"
     check(place, WORKFLOW_GRAMMAR, findings, loose=is_loose)
-    session = Session(findings, compile_block, compile_task, loose=is_loose)
-    session.registered = functions
+    session = _session(place, findings, limits, loose=is_loose)
     if (use := place.get("use")) is not None:
         session.use = use
     declared = session.use.get("secrets")
@@ -142,6 +140,12 @@ def _program(place: Place, text: str, findings: Findings, functions: Collection[
     )
 
 
+def _session(place: Place, findings: Findings, limits: DocumentLimits, *, loose: bool) -> Session:
+    survey = Survey(limits.document_words, in_vain=lambda: not findings.room())
+    survey.look_over(place.plain, loose=loose)
+    return Session(findings, compile_block, compile_task, survey, loose=loose)
+
+
 def _in_order(session: Session) -> dict[str, Task]:
     """The tasks that the workflow begins with before those that it uses."""
     found = {reference: task for reference, task in session.tasks.items() if task is not None}
@@ -155,3 +159,10 @@ def _digest(place: Place, findings: Findings) -> str:
 def _too_deep(findings: Findings, limits: DocumentLimits) -> None:
     message = f"the document nests too deep to compile (setting limits.document_depth = {limits.document_depth})"
     findings.add(Position(1, 1), "limit", message, "let tasks and functions nest less deep")
+
+
+def _too_many_words(findings: Findings, limits: DocumentLimits) -> None:
+    most = limits.document_words
+    message = f"the expressions of the document have more than {most} words (setting limits.document_words)"
+    hint = f"use fewer expressions, or raise the setting; one that jq refuses counts {FAULT} more than its words"
+    findings.add(Position(1, 1), "limit", message, hint)

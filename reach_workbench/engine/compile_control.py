@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from reach_workbench.engine.compile_data import duration
 from reach_workbench.engine.compile_flow import then
 from reach_workbench.engine.compile_scope import ARGUMENTS
 from reach_workbench.engine.compile_session import Names, Session, Site, fold
-from reach_workbench.engine.expressions import compile_expression
 from reach_workbench.engine.program import Case, Do, Duration, For, Fork, Raise, Set, Switch, Wait
-from reach_workbench.engine.templates import Constant, Template
+from reach_workbench.engine.templates import Constant, Expression, Template
 from reach_workbench.engine.tree import Place, pointer_step
+
+_NEVER: Final = Expression("false", frozenset(), frozenset(), None, bounded=True)
 
 
 def do(site: Site) -> Do:
@@ -100,7 +103,7 @@ def switch(site: Site) -> Switch:
         when = member.get("when")
         condition = session.condition(when, site.names)
         if when is not None and condition is None:
-            condition = compile_expression("false")  # it is wrong and has been reported, but no default
+            condition = _NEVER  # it is wrong and has been reported, but no default
         if name in names:
             message = f"the case {name!r} is defined twice in this switch"
             session.findings.error(member, "duplicate-case", message, "give it another name", key=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
+import orjson
+
+from reach_workbench.engine import bounds
 from reach_workbench.engine.compile_access import endpoint
 from reach_workbench.engine.compile_scope import Ground
 from reach_workbench.engine.compile_session import Names, Session, fold
-from reach_workbench.engine.expressions import compile_expression
 from reach_workbench.engine.grammar import guess
 from reach_workbench.engine.program import Call, CallFunction, Resource, Task
 from reach_workbench.engine.templates import Constant, Expression, ObjectTemplate, Template, Text, UriTemplate
@@ -34,7 +37,7 @@ def call_function(session: Session, place: Place, arguments: Place | None, groun
     function, version, catalog = found.group("name", "version", "catalog")
     described = session.declared("catalogs", catalog)
     if described is None and catalog == "python":
-        return _registered(session, place, f"{function}:{version}", given)
+        return _python(f"{function}:{version}", given)
     if described is None and catalog == "default":
         uri = f"catalog:default/{function}/{version}"
         return CallFunction(f"{function}:{version}@default", given, None, Resource(None, Constant({"uri": uri})))
@@ -70,13 +73,9 @@ def own_function(session: Session, name: str, definition: Place, *, extended: bo
     return session.functions[key]
 
 
-def _registered(session: Session, place: Place, function: str, given: Template | None) -> Call:
+def _python(function: str, given: Template | None) -> Call:
     """A Python function registered with the node. Whether it is there is no part of the program, so that a
     history compiles to the same one on a machine that has no such function."""
-    if session.registered is not None and function not in session.registered:
-        message = f"no Python function {function!r} is registered with this node"
-        hint = guess(function, session.registered) or "register it with the node"
-        session.findings.error(place, "unknown-function", message, hint)
     members: list[tuple[str, Template]] = [("function", Constant(function))]
     if given is not None:
         members.append(("arguments", given))
@@ -119,7 +118,9 @@ def _extended(uri: Template, path: str) -> Template:
     if isinstance(uri, UriTemplate):
         return UriTemplate((*uri.parts[:-1], _joined(uri.parts[-1], path)))
     if isinstance(uri, Expression):
-        return compile_expression(f'(({uri.source}) | tostring | rtrimstr("/")) + "{path}"')
+        written = orjson.dumps(path).decode()  # a backslash before `(` comes out as two: no interpolation
+        source = f'((\n{uri.source}\n) | tostring | rtrimstr("/")) + {written}'
+        return replace(uri, source=source, path=None, bounded=bounds.limit(source) > 0, loose=False)
     assert isinstance(uri, Text)
     last = uri.parts[-1]
     if isinstance(last, str):

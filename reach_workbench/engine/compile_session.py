@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple, Protocol
 
 from reach_workbench.engine.compile_scope import ARGUMENTS, Ground
-from reach_workbench.engine.expressions import (
-    ExpressionSyntaxError,
+from reach_workbench.engine.expression_survey import Survey
+from reach_workbench.engine.expression_texts import (
     Interpolation,
     compile_condition,
     compile_template,
     compile_uri_template,
 )
+from reach_workbench.engine.expressions import ExpressionSyntaxError
 from reach_workbench.engine.findings import Findings
 from reach_workbench.engine.grammar import guess
 from reach_workbench.engine.program import Block, Extension, Task
@@ -61,21 +62,22 @@ class Session:
     """The state of one compilation.
 
     `use` is the document's `use`, empty where a function stands alone; `secrets` the declared
-    ones, None if nobody knows. `registered` are the `name:version` of the node's functions, None
-    if nobody knows. `block` and `task` compile what is nested, whatever its kind. `tasks` keeps
-    the place of each reference from when its task is begun. `functions` holds those of the
-    document that are compiled, with and without extensions; `calling` those under way. `used`
-    are the components that were looked up.
+    ones, None if nobody knows. `block` and `task` compile what is nested, whatever its kind.
+    `tasks` keeps the place of each reference from when its task is begun. `functions` holds those
+    of the document that are compiled, with and without extensions; `calling` those under way.
+    `used` are the components that were looked up.
     """
 
-    def __init__(self, findings: Findings, block: BlockCompiler, task: TaskCompiler, *, loose: bool = False) -> None:
+    def __init__(
+        self, findings: Findings, block: BlockCompiler, task: TaskCompiler, survey: Survey, *, loose: bool = False
+    ) -> None:
         self.findings = findings
+        self._compiler = survey.compile
         self.block = block
         self.task = task
         self.loose = loose
         self.use = Place(plant({}))
         self.secrets: frozenset[str] | None = None
-        self.registered: Collection[str] | None = None
         self.tasks: dict[str, Task | None] = {}
         self.extensions: tuple[tuple[str, Extension], ...] = ()
         self.functions: dict[tuple[str, bool], Task] = {}
@@ -109,7 +111,7 @@ class Session:
         if place is None or not place.text:
             return None
         try:
-            expression = compile_condition(place.text, loose=self.loose)
+            expression = compile_condition(place.text, loose=self.loose, compiler=self._compiler)
         except ExpressionSyntaxError as wrong:
             self._refuse(place, wrong)
             return None
@@ -121,7 +123,7 @@ class Session:
         if place is None or place.text is None:
             return self.template(place, names) if place is not None else None
         try:
-            expression = compile_condition(place.text, loose=self.loose)
+            expression = compile_condition(place.text, loose=self.loose, compiler=self._compiler)
         except ExpressionSyntaxError as wrong:
             if "${" in place.text or self.loose:
                 return self.template(place, names)
@@ -133,7 +135,7 @@ class Session:
     def template(self, place: Place, names: Names, interpolate: Interpolation = "embedded") -> Template:
         """Any value with expressions in it."""
         try:
-            template = compile_template(place.plain, loose=self.loose, interpolate=interpolate)
+            template = compile_template(place.plain, loose=self.loose, interpolate=interpolate, compiler=self._compiler)
         except ExpressionSyntaxError as wrong:
             self._refuse(place, wrong)
             return self._rest(place, names, interpolate)
@@ -145,7 +147,7 @@ class Session:
         if place.text is None:
             return Constant("")
         try:
-            template = compile_uri_template(place.text, loose=self.loose)
+            template = compile_uri_template(place.text, loose=self.loose, compiler=self._compiler)
         except ExpressionSyntaxError as wrong:
             self._refuse(place, wrong)
             return Constant("")
@@ -179,6 +181,9 @@ class Session:
                 self.secret(at, name, _offset(at, rf'\$secrets\s*\.?\s*\[?\s*"?{re.escape(name)}\b'))
 
     def _unknown_variable(self, at: Place, name: str, names: Names) -> None:
+        if not self.findings.room():
+            self.findings.error(at, "unknown-variable", f"${name} is not defined here")
+            return
         if name in ARGUMENTS:
             message = f"${name} is not available here"
             hint = _ELSEWHERE.get(name) or "available here: " + ", ".join("$" + each for each in sorted(names))

@@ -28,12 +28,14 @@ _CORE_TAG: Final = "tag:yaml.org,2002:"
 class DocumentLimits(NamedTuple):
     """What a document may cost; each is a setting `limits.NAME`.
 
-    `document_bytes` limits the text as UTF-8, and the text once aliases are expanded.
+    `document_bytes` limits the text as UTF-8, and the text once aliases are expanded,
+    `document_words` the words of all its expressions that are more than paths.
     """
 
     document_bytes: int = 1024 * 1024
     document_depth: int = 200
     document_nodes: int = 100_000
+    document_words: int = 200_000
 
 
 class _Refused(Exception):

@@ -35,46 +35,20 @@ _INTEGRAL_FLOATS: Final = (b".0,", b".0]", b".0}", b"e16", b"e17", b"e18", b"e19
 """Marks of a float that canonical JSON writes as an integer, the way orjson writes it. May occur in text too."""
 
 _LONG_NUMBER: Final = re.compile(r"[0-9]{19}")
-_UNDEFINED: Final = re.compile(r"^jq: error: \$(\w+) is not defined", re.M)
 _NOTHING: Final = object()
-
-
-class Refused(Exception):
-    """libjq does not compile a text: `message` in jq's words, `offset` where (None: unknown)."""
-
-    def __init__(self, message: str, offset: int | None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.offset = offset
-
-
-def check(source: str, variables: Sequence[str]) -> None:
-    """Let libjq compile `source`, which ends with no comment. Raises Refused."""
-    try:
-        jq.compile(f"{_head(variables)}{source}\n)")
-    except ValueError as wrong:
-        raise _refused(str(wrong), source) from None
-
-
-def undefined_variables(source: str) -> frozenset[str]:
-    """The variables that `source` needs from outside; none when jq can't read it. `$secrets` comes as `secrets`."""
-    try:
-        jq.compile(f"{_head(())}{source}\n)")
-    except ValueError as wrong:
-        return frozenset(_UNDEFINED.findall(str(wrong)))
-    return frozenset()
 
 
 @lru_cache(maxsize=2048)  # some 15 KB each
 def _program(source: str, variables: tuple[str, ...]) -> Any:
     found = tokens(source)  # a comment at the end could swallow what follows
     end = found[-1].end if found else 0
-    return jq.compile(f"{_head(variables)}{source[:end]}\n) | tojson")
+    return jq.compile(f"{head(variables)}(\n{source[:end]}\n) | tojson")
 
 
-def _head(variables: Sequence[str]) -> str:
+def head(variables: Sequence[str]) -> str:
+    """The start of every program: its input is an array of what `.` is to be and of the variables' values."""
     names = "".join(f",${name}" for name in variables)
-    return f". as [$__in{names}] | $__in | (\n"
+    return f". as [$__in{names}] | $__in | "
 
 
 def evaluate(expression: Expression, data: Json, variables: Mapping[str, Json]) -> Json:
@@ -207,35 +181,3 @@ def _deeper(value: Json, levels: int) -> bool:
         if not level:
             return False
     return True
-
-
-_JARGON: Final = {
-    "IDENT": "a name",
-    "FIELD": "a property",
-    "BINDING": "a variable",
-    "LITERAL": "a number",
-    "FORMAT": "a format",
-    "QQSTRING_START": "text in quotes",
-    "QQSTRING_TEXT": "text in quotes",
-    "QQSTRING_END": "the end of a text in quotes",
-    "QQSTRING_INTERP_START": "`\\(`",
-    "QQSTRING_INTERP_END": "`)`",
-}
-_PLACE: Final = re.compile(r" at <top-level>, line (\d+)(?:, column (\d+))?:?\s*$")
-
-
-def _refused(text: str, source: str) -> Refused:
-    """Read libjq's message; the expression starts on line 2 of what was compiled."""
-    first = text.split("\n", 1)[0]
-    message = first.removeprefix("jq: error: ")
-    place = _PLACE.search(message)
-    if place is None:
-        return Refused(message, None)
-    message = re.sub(r"\b[A-Z_]{5,}\b", lambda found: _JARGON.get(found[0], found[0]), message[: place.start()])
-    line = int(place[1]) - 2
-    lines = source.encode().split(b"\n")
-    if not 0 <= line < len(lines):  # at the parenthesis put after the expression
-        return Refused(message.replace("unexpected ')'", "unexpected end of the expression"), len(source))
-    column = int(place[2] or 1) - 1
-    before = b"\n".join(lines[:line]) + (b"\n" if line else b"") + lines[line][:column]
-    return Refused(message, len(before.decode(errors="ignore")))

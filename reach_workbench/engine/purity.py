@@ -6,6 +6,7 @@ document is compiled. Here too: which variables and secrets an expression mentio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -14,6 +15,8 @@ from reach_workbench.engine.paths import quoted
 
 MAX_TOKENS: Final = 1_500
 """Words of one expression; jq takes quadratic time to compile a long one."""
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 _CLOCK: Final = "hand the moment in as data: $task.startedAt and $workflow.startedAt are recorded with the run"
 _ENVIRONMENT: Final = "hand the value in as input, or as a secret with `--secret`"
@@ -59,10 +62,10 @@ def refuse_impure(found: Sequence[Token], source: str) -> None:
     """Raise Impure if an expression uses, or defines anew, a word of the outside world."""
     if "\0" in source:
         raise Impure("the expression holds a NUL character", "remove it", source.index("\0"))
-    for place, letter in enumerate(source):
-        if "\ud800" <= letter <= "\udfff":
-            raise Impure("the expression holds half a surrogate pair", "write the character itself", place)
-    for token in _calls(found):
+    half = _HALF.search(source)
+    if half is not None:
+        raise Impure("the expression holds half a surrogate pair", "write the character itself", half.start())
+    for token in calls(found):
         if token.text in _REFUSED:
             raise Impure(f"`{token.text}` is not available in a workflow", _REFUSED[token.text], token.start)
     for token in found:
@@ -71,7 +74,7 @@ def refuse_impure(found: Sequence[Token], source: str) -> None:
             raise Impure(f"`${token.text}` is not available in a workflow", hint, token.start)
 
 
-def _calls(found: Sequence[Token]) -> Iterator[Token]:
+def calls(found: Sequence[Token]) -> Iterator[Token]:
     """The names that are words of the language or calls, not keys of objects or patterns."""
     nesting: list[str] = []
     for place, token in enumerate(found):

@@ -27,7 +27,8 @@ import orjson
 from reach_workbench import __version__
 from reach_workbench.engine import libjq
 from reach_workbench.engine.canonical import canonical
-from reach_workbench.engine.expressions import ExpressionSyntaxError, InProcess, compile_expression, evaluate
+from reach_workbench.engine.evaluate import InProcess, evaluate
+from reach_workbench.engine.expressions import ExpressionSyntaxError, compile_expression
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.jq_tokens import UnreadableText
 from reach_workbench.engine.values import Json

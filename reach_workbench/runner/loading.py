@@ -33,11 +33,12 @@ def compile_text(source: str, file: str, limits: Limits) -> Compilation:
             document_bytes=limits.document_bytes,
             document_depth=limits.document_depth,
             document_nodes=limits.document_nodes,
+            document_words=limits.document_words,
         ),
     )
 
 
-_STORED: Final = Limits(document_bytes=1 << 30, document_nodes=1 << 30)
+_STORED: Final = Limits(document_bytes=1 << 30, document_nodes=1 << 30, document_words=1 << 30)
 """A stored document was within the limits when it was stored."""
 
 

@@ -21,8 +21,8 @@ from typing import Any, Final
 from reach_workbench.clock import SystemClock
 from reach_workbench.effects.functions import Functions
 from reach_workbench.engine.compile import compile_document
+from reach_workbench.engine.evaluate import InProcess
 from reach_workbench.engine.events import Fact
-from reach_workbench.engine.expressions import InProcess
 from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.state import State
 from reach_workbench.jobs.queue import NewJob, Queue

@@ -15,9 +15,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from reach_workbench.engine.compile import compile_document
+from reach_workbench.engine.evaluate import InProcess
 from reach_workbench.engine.evaluator import Overrun
 from reach_workbench.engine.events import Event, Fact
-from reach_workbench.engine.expressions import InProcess
 from reach_workbench.engine.listening import offer
 from reach_workbench.engine.machine import Advance, Machine
 from reach_workbench.engine.program import Program

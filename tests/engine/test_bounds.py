@@ -140,7 +140,7 @@ def test_a_bounded_expression_ends_soon_and_gives_little(source, data, x):
 
 
 def test_a_bounded_expression_on_much_data_is_left_to_the_evaluator():
-    from reach_workbench.engine.expressions import evaluate
+    from reach_workbench.engine.evaluate import evaluate
 
     asked = []
 

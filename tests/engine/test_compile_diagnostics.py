@@ -544,16 +544,6 @@ def test_functions_that_fan_out_cost_no_more_than_they_are() -> None:
     assert len(compilation.program.tasks) == 1 + 40 * 3 + 1
 
 
-def test_python_functions_are_checked_when_they_are_known() -> None:
-    text = HEAD + "do:\n- a: {call: 'greet:1.0.0@python'}"
-    assert compile_document(text, "case.yaml").program is not None
-    assert compile_document(text, "case.yaml", functions=["greet:1.0.0"]).program is not None
-    refused = compile_document(text, "case.yaml", functions=["greet:1.0.1"])
-    assert [(each.code, each.hint) for each in refused.diagnostics] == [
-        ("unknown-function", "did you mean 'greet:1.0.1'?")
-    ]
-
-
 def test_a_fetched_function_is_refused_with_places_in_its_own_text() -> None:
     compilation = compile_function("set:\n  x: ${ $item }\nthen: next\n", "f", "/do/0/f")
     assert compilation.task is None

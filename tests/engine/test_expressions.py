@@ -5,16 +5,9 @@ from __future__ import annotations
 import pytest
 
 from reach_workbench.engine.canonical import canonical
-from reach_workbench.engine.expressions import (
-    ExpressionSyntaxError,
-    InProcess,
-    compile_condition,
-    compile_expression,
-    compile_template,
-    compile_uri_template,
-    evaluate,
-    holds,
-)
+from reach_workbench.engine.evaluate import InProcess, evaluate, holds
+from reach_workbench.engine.expression_texts import compile_condition, compile_template, compile_uri_template
+from reach_workbench.engine.expressions import ExpressionSyntaxError, compile_expression
 from reach_workbench.engine.faults import STANDARD_TYPES, Fault
 from reach_workbench.engine.templates import Constant, Expression, Text, UriTemplate
 

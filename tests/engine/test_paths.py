@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from reach_workbench.engine import libjq
 from reach_workbench.engine.canonical import canonical
-from reach_workbench.engine.expressions import InProcess, compile_expression, evaluate
+from reach_workbench.engine.evaluate import InProcess, evaluate
+from reach_workbench.engine.expressions import compile_expression
 from reach_workbench.engine.faults import Fault
 
 names = st.sampled_from(["a", "b", "_c9", "a b", "é", "", "0", 'q"', "back\\slash", "new\nline", "if", "now", "😀"])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reach_workbench.engine.expressions import ExpressionSyntaxError, InProcess, compile_expression, evaluate
+from reach_workbench.engine.evaluate import InProcess, evaluate
+from reach_workbench.engine.expressions import ExpressionSyntaxError, compile_expression
 
 WORDS = [
     "now", "env", "input", "inputs", "debug", "stderr", "input_filename", "input_line_number", "localtime",

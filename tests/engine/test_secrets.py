@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reach_workbench.engine.canonical import canonical
-from reach_workbench.engine.expressions import InProcess, compile_template, evaluate
+from reach_workbench.engine.evaluate import InProcess, evaluate
+from reach_workbench.engine.expression_texts import compile_template
 from reach_workbench.engine.secrets import PLACEHOLDER, reveal, shape
 
 keys = st.text(st.sampled_from("ab/~01⟧⟦:é \n"), max_size=5)

@@ -13,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from reach_workbench.engine.evaluate import InProcess, evaluate
 from reach_workbench.engine.evaluator import Overrun
-from reach_workbench.engine.expressions import InProcess, compile_expression, compile_template, evaluate
+from reach_workbench.engine.expression_texts import compile_template
+from reach_workbench.engine.expressions import compile_expression
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engineclient import ChildEvaluator
 from reach_workbench.errors import EngineLost
