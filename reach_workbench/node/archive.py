@@ -8,6 +8,7 @@ it holds for.
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -44,6 +45,15 @@ class Segment(NamedTuple):
     program: Program
     last: int
     file: str
+
+
+class AlteredEvent(ArchiveError):
+    """A line of the events that is no event any more; `seq` is the event's number."""
+
+    def __init__(self, message: str, *, where: str, hint: str, run: str, seq: int) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.run = run
+        self.seq = seq
 
 
 class Archive(NamedTuple):
@@ -114,7 +124,7 @@ def write(store: Store, record: RunRecord, file: Path) -> None:
                 for chunk in store.read.chunks(record.key):
                     for event in chunk.events:
                         value = digest(value, event)
-                        lines.write(orjson.dumps([*event, value.hex()]) + b"\n")
+                        lines.write(_line([*event, value.hex()]) + b"\n")
         part.replace(file)
     except OSError as wrong:
         part.unlink(missing_ok=True)
@@ -147,10 +157,10 @@ def load(file: Path) -> Archive:
                     )
                 segments.append(Segment(each["run"], program, int(each["last"]), each["file"]))
             events, digests = [], []
-            for line in _member(bundle, names, _EVENTS).splitlines():
-                *parts, value = orjson.loads(line)
-                events.append(Event(*parts))
-                digests.append(bytes.fromhex(value))
+            for number, line in enumerate(_member(bundle, names, _EVENTS).splitlines(), 1):
+                event, value = _event(line, number, manifest["run"], file)
+                events.append(event)
+                digests.append(value)
             return Archive(manifest["run"], segments, events, digests, manifest)
     except CompileError as wrong:
         raise ArchiveError(f"the archive's workflow does not compile: {wrong.message}", where=str(file)) from None
@@ -182,6 +192,41 @@ def load(file: Path) -> Archive:
         raise ArchiveError(f"the archive is damaged: {wrong}", where=str(file)) from None
 
 
+def _line(values: Json) -> bytes:
+    """A line of the events: orjson's JSON, or plain JSON in ASCII for what orjson can't carry."""
+    try:
+        return orjson.dumps(values)
+    except TypeError:  # an integer beyond 64 bits, or half a surrogate pair
+        return json.dumps(values, separators=(",", ":")).encode("ascii")
+
+
+def _event(line: bytes, number: int, run: str, file: Path) -> tuple[Event, bytes]:
+    """The event of a line with its digest; raises AlteredEvent unless the line is just what `write` made of them."""
+    try:
+        values = orjson.loads(line)
+        if orjson.dumps(values) != line:
+            values = json.loads(line)
+            if _line(values) != line:
+                raise ValueError("it is not written as an event is")
+        seq, kind, at, task, frame, data, value = values
+        if [type(each) for each in (seq, kind, at, frame, value)] != [int, str, int, int, str]:
+            raise ValueError("its parts are of the wrong types")
+        if seq != number or not isinstance(task, str | None) or not isinstance(data, dict | None):
+            raise ValueError("its parts are not an event's")
+        mark = bytes.fromhex(value)
+        if mark.hex() != value:
+            raise ValueError("its digest is not written as a digest is")
+        return Event(seq, kind, at, task, frame, data), mark
+    except (ValueError, TypeError, RecursionError) as wrong:
+        raise AlteredEvent(
+            f"event {number} can't be read: {wrong}",
+            where=f"{file}, event {number}",
+            hint="it was damaged or tampered with; ask for another copy",
+            run=run,
+            seq=number,
+        ) from None
+
+
 def _member(bundle: zipfile.ZipFile, names: set[str], name: str) -> bytes:
     if name not in names:
         raise ArchiveError(f"the archive has no {name}", where=bundle.filename, hint="it was damaged or tampered with")
@@ -192,7 +237,19 @@ def _member(bundle: zipfile.ZipFile, names: set[str], name: str) -> bytes:
 
 def verify(file: Path, evaluator: Evaluator, clock: Clock, progress: Progress | None = None) -> Verification:
     """Prove an archive by itself. A file that is no archive raises; one whose content is wrong gives a verdict."""
-    loaded = load(file)
+    try:
+        loaded = load(file)
+    except AlteredEvent as wrong:
+        return Verification(
+            run=wrong.run,
+            ok=False,
+            events=wrong.seq - 1,
+            digest="",
+            seconds=0.0,
+            problem="damaged",
+            seq=wrong.seq,
+            message=wrong.message,
+        )
     total = int(loaded.manifest["events"])
     recorded = [Recorded(event, mark) for event, mark in zip(loaded.events, loaded.digests, strict=True)]
     programs = [(segment.last, segment.program) for segment in loaded.segments]

@@ -16,24 +16,27 @@ FUNCTION: Final = "act:1.0.0@python"
 """A function whose outcome the world invents (see `world`)."""
 
 _SCALARS: Final[tuple[Json, ...]] = (
-    None, True, False, 0, 1, -7, 2**53, -(2**63), 0.1, -0.5, 1e21, 1.5e-9, "", "plain", "ünï", "😀", "a\tb\"c\\", "\u2028",
+    None, True, False, 0, 1, -7, 2**53, -(2**63), 0.1, -0.5, 1e21, 1.5e-9,
+    "", "plain", "ünï", "😀", "a\tb\"c\\", "\u2028",
 )  # fmt: skip
 
 _ANYWHERE: Final = (
     ".", "$context", "type", "tostring", "[.]", "{a: .}", "(.a? // 0)", ".b?", "$task.name", "$task.input",
-    "$workflow.id", "$workflow.input", "$workflow.startedAt.epoch.milliseconds", "$task.startedAt.iso8601", "$runtime.name",
-    "[1, 2.5, 1e3]", "{z: 1, a: {c: 2, b: 3}}", ". as $x | {x: $x}", "tojson | length", "$context.n?",
-    "[range(3)]", "[.. | numbers] | length", "to_entries? // []", '"text \\(type)"', "keys? // 0", "{(\"k\" + type): 1}",
+    "$workflow.id", "$workflow.input", "$workflow.startedAt.epoch.milliseconds", "$task.startedAt.iso8601",
+    "$runtime.name", "[1, 2.5, 1e3]", "{z: 1, a: {c: 2, b: 3}}", ". as $x | {x: $x}", "tojson | length",
+    "$context.n?", "[range(3)]", "[.. | numbers] | length", "to_entries? // []", '"text \\(type)"', "keys? // 0",
+    "{(\"k\" + type): 1}",
 )  # fmt: skip
 
 _OF_WORKFLOW: Final = (".", "{a: .}", "[., 1]", "type", "$workflow.id", "$runtime.name", "(.a? // {n: 1})", ".a.b.c")
 """Expressions for the workflow's own input and output, where there is no task."""
 
-_FAILING: Final = (".a.b.c", "error(\"made\")", "1 / (length - length)", ".[0]", ". + {}", "tonumber")
+_FAILING: Final = (".a.b.c", 'error("made")', "1 / (length - length)", ".[0]", ". + {}", "tonumber")
 """Expressions that fail on some data or all: faults are outcomes too."""
 
 _CONDITIONS: Final = (
-    "true", "false", ".a? == 1", "type == \"object\"", "(length? // 0) > 1", "$context != null", "(.n? // 0) < 3", ". == $context",
+    "true", "false", ".a? == 1", "type == \"object\"", "(length? // 0) > 1", "$context != null",
+    "(.n? // 0) < 3", ". == $context",
 )  # fmt: skip
 
 _ERRORS: Final = ("validation", "timeout", "runtime", "communication", "expression", "authentication")
@@ -53,14 +56,19 @@ class Generator:
         """A document with its optional parts."""
         draw = self._random
         whole: dict[str, Json] = {
-            "document": {"dsl": draw.choice(("1.0.0", "1.0.1", "1.0.3")), "namespace": "made", "name": "case", "version": "0.1.0"}
+            "document": {
+                "dsl": draw.choice(("1.0.0", "1.0.1", "1.0.3")),
+                "namespace": "made",
+                "name": "case",
+                "version": "0.1.0",
+            }
         }
         if self._chance(0.3):
             whole["input"] = {"from": self._expression(of_task=False)}
         if self._chance(0.3):
             whole["output"] = {"as": self._expression(of_task=False)}
-        if self._chance(0.15):
-            whole["timeout"] = {"after": self._duration(50, 4000)}
+        if self._chance(0.1):
+            whole["timeout"] = {"after": self._duration(200, 9000)}
         use: dict[str, Json] = {}
         if self._chance(0.35):
             use["functions"] = {"helper": self._task("set", 1)}
@@ -99,7 +107,7 @@ class Generator:
             return draw.choice(_OF_WORKFLOW)
         if self._variables and self._chance(0.25):
             return "$" + draw.choice(self._variables)
-        if self._chance(0.15 if self._trying else 0.02):
+        if self._chance(0.15 if self._trying else 0.006):
             return draw.choice(_FAILING)
         first = draw.choice(_ANYWHERE)
         return f"{first} | {draw.choice(_ANYWHERE)}" if self._chance(0.15) and " as " not in first else first
@@ -147,14 +155,18 @@ class Generator:
             body["if"] = self._condition()
         if self._chance(0.12):
             body["input"] = {"from": self._random.choice((self._expression(), {"a": self._expression(), "n": 1}))}
-        elif self._chance(0.04):
-            body["input"] = {"schema": {"format": "json", "document": {"type": self._random.choice(("object", "array", "null"))}}}
+        elif self._chance(0.015):
+            body["input"] = {
+                "schema": {"format": "json", "document": {"type": self._random.choice(("object", "array", "null"))}}
+            }
         if self._chance(0.15):
             body["output"] = {"as": self._random.choice((self._expression(), {"out": self._expression()}))}
-        elif self._chance(0.04):
+        elif self._chance(0.015):
             body["output"] = {"schema": {"format": "json", "document": {"not": {"type": "string"}}}}
         if self._chance(0.15):
-            body["export"] = {"as": self._random.choice((self._expression(), {"n": 1, "last": "${ . }"}, "${ $output }"))}
+            body["export"] = {
+                "as": self._random.choice((self._expression(), {"n": 1, "last": "${ . }"}, "${ $output }"))
+            }
         if self._chance(0.08):
             body["timeout"] = {"after": self._duration(1, 900)}
         return body
@@ -183,7 +195,11 @@ class Generator:
     def _set(self, depth: int) -> dict[str, Json]:
         if self._chance(0.2):
             return {"set": self._expression()}
-        return {"set": {key: self._random.choice((self.value(), self._expression())) for key in self._random.sample("abnxyz", 2)}}
+        return {
+            "set": {
+                key: self._random.choice((self.value(), self._expression())) for key in self._random.sample("abnxyz", 2)
+            }
+        }
 
     def _do(self, depth: int) -> dict[str, Json]:
         return {"do": self._block(depth)}
@@ -191,7 +207,16 @@ class Generator:
     def _for(self, depth: int) -> dict[str, Json]:
         draw = self._random
         loop: dict[str, Json] = {
-            "in": draw.choice(("${ [1, 2, 3] }", "${ [range(4)] }", "${ [., .] }", "${ [] }", "${ .a? // [null] }", [1, "two", {"three": 3}]))
+            "in": draw.choice(
+                (
+                    "${ [1, 2, 3] }",
+                    "${ [range(4)] }",
+                    "${ [., .] }",
+                    "${ [] }",
+                    "${ .a? // [null] }",
+                    [1, "two", {"three": 3}],
+                )
+            )
         }
         each, at = "item", "index"
         if self._chance(0.5):
@@ -219,7 +244,8 @@ class Generator:
 
     def _switch(self, depth: int) -> dict[str, Json]:
         cases: Tasks = [
-            {self._name("case"): {"when": self._condition(), "then": "continue"}} for _ in range(self._random.randint(1, 3))
+            {self._name("case"): {"when": self._condition(), "then": "continue"}}
+            for _ in range(self._random.randint(1, 3))
         ]
         if self._chance(0.6):
             cases.append({self._name("case"): {"then": "continue"}})
@@ -275,7 +301,7 @@ class Generator:
                     "type": f"https://open-workflow-specification.org/spec/1.0.0/errors/{kind}",
                     "status": self._random.choice((400, 401, 408, 500)),
                     "title": "Made",
-                    "detail": self._random.choice(("made up", "${ \"from \" + type }")),
+                    "detail": self._random.choice(("made up", '${ "from " + type }')),
                 }
             }
         }
@@ -329,7 +355,11 @@ class Generator:
 
     def _call(self, depth: int) -> dict[str, Json]:
         if self._functions and self._chance(0.3):
-            return {"call": "helper", "with": {"a": self._expression(), "n": 2}} if self._chance(0.7) else {"call": "helper"}
+            return (
+                {"call": "helper", "with": {"a": self._expression(), "n": 2}}
+                if self._chance(0.7)
+                else {"call": "helper"}
+            )
         body: dict[str, Json] = {"call": FUNCTION}
         if self._chance(0.8):
             body["with"] = {"given": self._expression(), "k": self._random.randint(0, 9)}

@@ -171,7 +171,7 @@ class World:
         if odds < 0.06 and number not in self._doubted:
             self._doubted.add(number)
             return Fact("command.in-doubt", self._tick(), {"command": number})
-        if odds < 0.25:
+        if odds < 0.15:
             return Fact("command.faulted", self._tick(), {"command": number, "error": error})
         return Fact("command.completed", self._tick(), {"command": number, "output": value})
 
