@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -101,6 +101,8 @@ class World:
         self._doubted: set[int] = set()
         self.machine = Machine(State(self.program), InProcess() if lucky else Unlucky(seed))
 
+        self.watch: Callable[[State], None] | None = None
+
     def run(self) -> History:
         """Go on until the run has ended."""
         self._advance(created(self._seed, self.program, self._now))
@@ -125,6 +127,8 @@ class World:
         history.digests += result.digests
         if result.events:
             history.boundaries.append(state.seq)
+            if self.watch is not None:
+                self.watch(state)
 
     def _tick(self) -> int:
         self._now += self._random.choice((0, 0, 1, 3, 17))
