@@ -12,10 +12,10 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek crash hostile docs lock clean
+.PHONY: help run test setup check bench cold seek crash hostile determinism docs lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.ready ## Set up, then run the demo (or FILE=path/to/workflow.yaml)
 	@$(BIN)/reach run $(FILE)
@@ -46,6 +46,9 @@ crash: $(VENV)/.ready-to-test ## Kill a working process 2,000 times and count wh
 
 hostile: $(VENV)/.ready-to-test ## Run documents that mean harm, and time how each ends
 	@$(BIN)/python -m tests.hostile
+
+determinism: $(VENV)/.ready-to-test ## Run 1,000 generated workflows in two processes each and compare every digest
+	@$(BIN)/python -m tests.determinism
 
 docs: $(VENV)/.ready ## Write docs/cli.md from the commands, and what the pages' consoles show
 	@$(BIN)/python docs/write_cli.py

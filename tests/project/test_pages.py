@@ -41,9 +41,9 @@ def settings(part: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 def test_every_setting_is_described_with_its_default() -> None:
     described = re.findall(
-        r"^\| `([\w.]+)` \| ([\d.]+) \| .+ \|$", (ROOT / "docs/settings.md").read_text("utf-8"), re.M
+        r"^\| `([\w.]+)` \| ([\d.]+|none) \| .+ \|$", (ROOT / "docs/settings.md").read_text("utf-8"), re.M
     )
-    assert described == [(name, str(value)) for name, value in settings(Settings(home=Path()))]
+    assert described == [(name, str(value) or "none") for name, value in settings(Settings(home=Path()))]
 
 
 def kinds(of: type[errors.ReachError]) -> Iterator[type[errors.ReachError]]:
