@@ -51,7 +51,8 @@ def test_what_the_author_gives_takes_precedence(bench: Bench) -> None:
         "data": "plain",
         "traceparent": "00-abc",
     }
-    result = bench.run("do: [ { a: { emit: { event: { with: %s } } } } ]" % str(given).replace("'", '"'))
+    event = str(given).replace("'", '"')
+    result = bench.run(f"do: [ {{ a: {{ emit: {{ event: {{ with: {event} }} }} }} }} ]")
     assert result.output == {"specversion": "1.0", **given}
 
 

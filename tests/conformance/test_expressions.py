@@ -58,7 +58,7 @@ def test_argument_is_available(bench: Bench, place: str, argument: str) -> None:
     seen = result.output
     if place == "if":
         assert seen == {"ran": True}
-    elif argument == "context" or argument == "input":
+    elif argument in ("context", "input"):
         assert seen == {"in": 1}
     elif argument == "output":
         assert seen == {"x": 1}

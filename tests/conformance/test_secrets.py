@@ -54,7 +54,7 @@ def test_a_python_function_gets_the_value(bench: Bench) -> None:
     bench.run(
         "use: { secrets: [ key ] }\ndo: [ { a: { call: 'take:1.0.0@python', with: { key: '${ $secrets.key }' } } } ]",
         secrets={"key": VALUE},
-        functions={"take:1.0.0": lambda given: got.append(given)},
+        functions={"take:1.0.0": got.append},
     )
     assert got == [{"key": VALUE}]
 

@@ -159,7 +159,7 @@ def test_the_secrets_of_the_caller_are_the_called_workflows_too(bench: Bench, se
         f"use: {{ secrets: [ key ] }}\ndo: [ {{ a: {{ {run()} }} }} ]",
         files={"child.yaml": child},
         secrets={"key": "value-of-key"},
-        functions={"take:1.0.0": lambda given: got.append(given)},
+        functions={"take:1.0.0": got.append},
     )
     assert got == [{"key": "value-of-key"}]
 

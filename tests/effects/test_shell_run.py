@@ -220,7 +220,6 @@ async def test_no_zombie_is_left(perform: Perform) -> None:
     assert _zombies() == []
 
 
-
 async def test_a_process_that_is_not_awaited_goes_on_by_itself(perform: Perform, tmp_path: Path) -> None:
     command = "echo $$ > pid; cat > said; while [ ! -e stop ]; do sleep 0.02; done; echo 1 > stopped"
     started = time.monotonic()
