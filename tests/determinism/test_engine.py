@@ -37,6 +37,21 @@ def written(state: State) -> Any:
     return orjson.loads(orjson.dumps(to_json(state), option=orjson.OPT_NON_STR_KEYS))
 
 
+def meaning(state: State) -> Any:
+    """The state's values in full, wherever a snapshot says that they are shared."""
+    whole = written(state)
+    values = whole.pop("values")
+    for name in ("input", "context", "output"):
+        whole[name] = values[whole[name]]
+    for frame in whole["frames"]:
+        for name in ("raw", "input", "value", "result", "items", "variables", "consumed", "correlations"):
+            if name in frame:
+                frame[name] = values[frame[name]]
+        if "outputs" in frame:
+            frame["outputs"] = [[branch, values[place]] for branch, place in frame["outputs"]]
+    return whole
+
+
 def go_on(state: State, rest: list[Event]) -> State:
     """Take a run from `state` to its end by the facts among the events that followed."""
     machine = Machine(state, InProcess())
@@ -53,42 +68,14 @@ def go_on(state: State, rest: list[Event]) -> State:
 def test_the_workflows_show_every_type_of_event(histories: list[History]) -> None:
     """Else the tests below would prove less than they seem to."""
     seen = {event.type for history in histories for event in history.events}
-    wanted = set(
-        [
-            "workflow.started",
-            "workflow.completed",
-            "workflow.faulted",
-            "workflow.cancelled",
-            "workflow.suspended",
-            "workflow.resumed",
-            "task.started",
-            "task.skipped",
-            "task.completed",
-            "task.faulted",
-            "task.cancelled",
-            "task.retried",
-            "task.caught",
-            "loop.started",
-            "loop.iterated",
-            "timer.started",
-            "timer.fired",
-            "command.issued",
-            "command.completed",
-            "command.faulted",
-            "command.in-doubt",
-            "command.resolved",
-            "event.emitted",
-            "event.awaited",
-            "event.consumed",
-            "event.delivered",
-            "event.accepted",
-            "extension.entered",
-            "function.entered",
-            "task.evaluated",
-            "expression.overran",
-        ]
-    )
-    assert wanted <= seen
+    assert seen >= {
+        *("workflow.started", "workflow.completed", "workflow.faulted", "workflow.cancelled", "workflow.suspended"),
+        *("workflow.resumed", "task.started", "task.skipped", "task.completed", "task.faulted", "task.cancelled"),
+        *("task.retried", "task.caught", "loop.started", "loop.iterated", "timer.started", "timer.fired"),
+        *("command.issued", "command.completed", "command.faulted", "command.in-doubt", "command.resolved"),
+        *("event.emitted", "event.awaited", "event.consumed", "event.delivered", "event.accepted"),
+        *("extension.entered", "function.entered", "task.evaluated", "expression.overran"),
+    }
 
 
 def test_the_recorded_facts_give_the_same_run_again(histories: list[History]) -> None:
@@ -102,11 +89,11 @@ def test_folding_the_events_gives_the_state_of_the_live_run() -> None:
     for seed in SEEDS:
         world = World(seed, budget=5)
         lives: dict[int, Any] = {}
-        world.watch = lambda state, lives=lives: lives.__setitem__(state.seq, written(state))  # type: ignore[misc]
+        world.watch = lambda state, lives=lives: lives.__setitem__(state.seq, meaning(state))  # type: ignore[misc]
         history = world.run()
         for seq, live in lives.items():
             again = folded(history.program, history.events[:seq], history.digests[seq - 1])
-            assert written(again) == live, (seed, seq)
+            assert meaning(again) == live, (seed, seq)
 
 
 def test_folding_leaves_the_state_before_as_it_was(histories: list[History]) -> None:
@@ -133,7 +120,7 @@ def test_a_snapshot_is_as_good_as_the_events_before_it(histories: list[History])
             state = folded(history.program, history.events[:seq], history.digests[seq - 1])
             back = from_json(history.program, written(state))
             assert back is not None
-            assert written(back) == written(state), (history.seed, seq)
+            assert meaning(back) == meaning(state), (history.seed, seq)
             assert go_on(back, history.events[seq:]).digest == history.digests[-1], (history.seed, seq)
 
 
