@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from reach_workbench.engine import program as p
@@ -12,8 +13,8 @@ from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.finishing import fail, reference_of
 from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.scope import Looking, Scope
-from reach_workbench.engine.state import Frame, Todo
-from reach_workbench.engine.templates import Constant, Expression
+from reach_workbench.engine.state import Frame, State, Todo
+from reach_workbench.engine.templates import Constant, Expression, Template
 from reach_workbench.engine.transform import Checked, check, put
 from reach_workbench.engine.values import Json, same
 
@@ -52,7 +53,15 @@ def hears(state: State, types: Collection[str]) -> bool:
 def _may_be(wanted: Template | None, types: Collection[str]) -> bool:
     if not isinstance(wanted, Constant):
         return True  # any type, or one that is computed
-    return any(_constant_fits(wanted.value, each) for each in types)
+    if not isinstance(wanted.value, str):
+        return False
+    if wanted.value in types or len(_WAYS.findall(wanted.value)) > 1:
+        return True
+    try:
+        pattern = re.compile(wanted.value)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return any(pattern.fullmatch(each) for each in types)
 
 
 def consumed(recorder: Recorder, frame: Frame, todo: Todo) -> None:

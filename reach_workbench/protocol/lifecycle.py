@@ -6,12 +6,11 @@ somebody wants them, for a run that is going on as for one of last year.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, Protocol
 
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.node import EventView, RunView
 
 PREFIX: Final = "io.serverlessworkflow"
 """The specification kept this prefix of its event types when it was renamed."""
@@ -29,7 +28,48 @@ _TASK: Final = {
     "task.faulted": ("faulted", "faultedAt", "faulted"),
     "task.completed": ("completed", "completedAt", "completed"),
 }
+_MOMENTS: Final = {
+    "workflow": ("started", "suspended", "resumed", "correlation-started", "correlation-completed"),
+    "task": ("created", "started", "suspended", "resumed", "retried"),
+}
+_ENDINGS: Final = ("cancelled", "faulted", "completed", "status-changed")
+
+TYPES: Final = tuple(
+    f"{PREFIX}.{what}.{moment}.v1" for what, moments in _MOMENTS.items() for moment in (*moments, *_ENDINGS)
+)
+"""Every type of lifecycle event."""
+
 _ENDS: Final = frozenset({"task.cancelled", "task.faulted", "task.completed"})
+
+
+class Identified(Protocol):
+    """What names a run: its id and its workflow."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def namespace(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+
+class Recorded(Protocol):
+    """A recorded event, as the engine or a node shows it."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def at(self) -> int: ...
+    @property
+    def task(self) -> str | None: ...
+    @property
+    def frame(self) -> int: ...
+    @property
+    def data(self) -> dict[str, Json] | None: ...
 
 
 class Lifecycle:
@@ -37,23 +77,29 @@ class Lifecycle:
 
     A skipped task is neither created nor started. When a run is suspended or resumed, so are the
     tasks it is in. `source` is the workflow's identity, `subject` the run's id, `id` the number
-    of the recorded event and the moment's name.
+    of the recorded event and the moment's name. To begin in the middle of a history, give the
+    `tasks` the run is in (frame to reference) and what its listeners correlate (frame to keys).
     """
 
-    def __init__(self, run: RunView) -> None:
+    def __init__(
+        self,
+        run: Identified,
+        tasks: Mapping[int, str] | None = None,
+        correlating: Mapping[int, dict[str, Json]] | None = None,
+    ) -> None:
         self._run = run
         self._name = f"{run.name}-{run.id}.{run.namespace}"
-        self._tasks: dict[int, str] = {}
-        self._correlating: dict[int, dict[str, Json]] = {}
+        self._tasks = dict(tasks or {})
+        self._correlating = {frame: dict(keys) for frame, keys in (correlating or {}).items()}
 
-    def tell(self, event: EventView) -> Iterator[dict[str, Json]]:
+    def tell(self, event: Recorded) -> Iterator[dict[str, Json]]:
         """The CloudEvents that a recorded event stands for: none, one or several."""
         if event.task is None:
             yield from self._of_workflow(event)
         else:
             yield from self._of_task(event, event.task)
 
-    def _of_workflow(self, event: EventView) -> Iterator[dict[str, Json]]:
+    def _of_workflow(self, event: Recorded) -> Iterator[dict[str, Json]]:
         if event.type == "workflow.started":
             run = self._run
             definition = {"namespace": run.namespace, "name": run.name, "version": run.version}
@@ -69,7 +115,7 @@ class Lifecycle:
                     yield self._task(event, task, word, moment, f"-{frame}")
                     yield self._task_status(event, task, status, f"-{frame}")
 
-    def _of_task(self, event: EventView, task: str) -> Iterator[dict[str, Json]]:
+    def _of_task(self, event: Recorded, task: str) -> Iterator[dict[str, Json]]:
         if event.type == "task.started":
             self._tasks[event.seq] = task
             yield self._task(event, task, "created", "createdAt")
@@ -92,22 +138,22 @@ class Lifecycle:
             yield self._task(event, task, word, moment, **error)
             yield self._task_status(event, task, status)
 
-    def _workflow(self, event: EventView, word: str, moment: str, **more: Json) -> dict[str, Json]:
+    def _workflow(self, event: Recorded, word: str, moment: str, **more: Json) -> dict[str, Json]:
         return self._event(event, f"workflow.{word}", "", {"name": self._name, moment: iso8601(event.at), **more})
 
-    def _workflow_status(self, event: EventView, status: str) -> dict[str, Json]:
+    def _workflow_status(self, event: Recorded, status: str) -> dict[str, Json]:
         data = {"name": self._name, "updatedAt": iso8601(event.at), "status": status}
         return self._event(event, "workflow.status-changed", "", data)
 
-    def _task(self, event: EventView, task: str, word: str, moment: str, of: str = "", **more: Json) -> dict[str, Json]:
+    def _task(self, event: Recorded, task: str, word: str, moment: str, of: str = "", **more: Json) -> dict[str, Json]:
         data = {"workflow": self._name, "task": task, moment: iso8601(event.at), **more}
         return self._event(event, f"task.{word}", of, data)
 
-    def _task_status(self, event: EventView, task: str, status: str, of: str = "") -> dict[str, Json]:
+    def _task_status(self, event: Recorded, task: str, status: str, of: str = "") -> dict[str, Json]:
         data = {"workflow": self._name, "task": task, "updatedAt": iso8601(event.at), "status": status}
         return self._event(event, "task.status-changed", of, data)
 
-    def _event(self, event: EventView, name: str, of: str, data: dict[str, Json]) -> dict[str, Json]:
+    def _event(self, event: Recorded, name: str, of: str, data: dict[str, Json]) -> dict[str, Json]:
         run = self._run
         return {
             "specversion": "1.0",

@@ -33,7 +33,7 @@ from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node import EventView, RunView, StartRun
 from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.loading import program_of
-from reach_workbench.settings import Limits, Settings
+from reach_workbench.settings import Lifecycle, Limits, Settings
 
 Json = Any
 T = TypeVar("T")
@@ -44,7 +44,7 @@ PATIENCE: Final = 20.0
 SAMPLES: Final = 12
 """Events of a run after which its state is written, read back and asked what comes next."""
 
-LIMITS: Final = Limits(expression_seconds=1.0, pure_tasks=5_000)
+LIMITS: Final = Limits(expression_seconds=1.0, pure_tasks=5_000, value_bytes=1_000_000)
 """What an endless thing may cost: as little as the tests can do with."""
 
 HEADER: Final = "document: { dsl: '1.0.3', namespace: tests, name: %s, version: 1.0.0 }\n"
@@ -190,14 +190,15 @@ class Live:
 class Bench:
     """A node with a home of its own and an event loop in a thread, for any number of runs."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, sink: str = "") -> None:
         self.clock = SwiftClock()
         self.home = home
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._loop.set_default_executor(ThreadPoolExecutor(4))
         self._thread.start()
-        self.node = self.do(LocalNode.open(Settings(home=home, limits=LIMITS), clock=self.clock))
+        settings = Settings(home=home, limits=LIMITS, lifecycle=Lifecycle(sink=sink))
+        self.node = self.do(LocalNode.open(settings, clock=self.clock))
         self.folder = home
 
     def close(self) -> None:
@@ -215,12 +216,13 @@ class Bench:
         return asyncio.run_coroutine_threadsafe(what, self._loop)
 
     def clear(self) -> None:
-        """Cancel what a test has left behind."""
+        """Cancel what a test has left behind, and close its connections: nobody answers there any more."""
 
         async def cancel() -> None:
             for driver in self.node.runner.driven():
                 with contextlib.suppress(Exception):
                     await self.node.cancel(driver.run)
+            await self.node.runner.adapters.close()
 
         self.do(cancel())
 

@@ -231,6 +231,6 @@ def test_what_json_can_not_carry_is_a_runtime_error(bench: Bench, value: Any) ->
 def test_a_value_that_is_too_large_to_record_is_a_runtime_error(bench: Bench) -> None:
     result = bench.run(
         "do: [ { t: { try: [ { a: { call: 'large:1.0.0@python' } } ], catch: { do: [ { c: { set: '${ $error.code }' } } ] } } } ]",
-        functions={"large:1.0.0": lambda given: "x" * 17_000_000},
+        functions={"large:1.0.0": lambda given: "x" * 1_100_000},
     )
     assert result.output == "limit"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .harness import Bench, Live
+from .service import Answer, Asked, Service
 
 PREFIX = "io.serverlessworkflow."
 
@@ -74,8 +77,6 @@ def test_a_run_is_suspended_and_resumed_many_times(bench: Bench) -> None:
 
 
 def test_an_effect_that_ends_while_its_run_is_suspended_is_not_lost(bench: Bench) -> None:
-    import threading
-
     release = threading.Event()
     calls: list[int] = []
 
@@ -265,3 +266,69 @@ def test_a_listener_for_the_end_of_one_workflow(bench: Bench) -> None:
     bench.run(head % "other")
     wanted = bench.run(head % "wanted")
     assert live.finish().output == {"name": f"wanted-{wanted.id}.tests"}
+
+
+# ---------------------------------------------------------------- publication over HTTP
+
+
+ONE_TASK = "do: [ { a: { set: { n: 1 } } } ]"
+
+
+def test_lifecycle_events_are_posted_to_the_sink_of_the_settings(service: Service, tmp_path: Path) -> None:
+    """In structured mode of the HTTP binding of CloudEvents."""
+    service.answers["/sink"] = Answer(None, 202)
+    own = Bench(tmp_path / "home", sink=f"{service.url}/sink")
+    own.folder = tmp_path
+    try:
+        run = own.run(ONE_TASK)
+    finally:
+        own.close()
+    assert {asked.headers["content-type"] for asked in service.asked} == {"application/cloudevents+json; charset=UTF-8"}
+    posted = [asked.json() for asked in service.asked]
+    assert [each["type"].removeprefix(PREFIX) for each in posted] == [
+        "workflow.started.v1",
+        "workflow.status-changed.v1",
+        "task.created.v1",
+        "task.started.v1",
+        "task.status-changed.v1",
+        "task.completed.v1",
+        "task.status-changed.v1",
+        "workflow.completed.v1",
+        "workflow.status-changed.v1",
+    ]
+    assert {each["subject"] for each in posted} == {run.id}
+    assert all({"specversion", "id", "source", "type", "time", "data"} <= set(each) for each in posted)
+
+
+def test_a_sink_that_fails_at_times_still_gets_every_event(service: Service, tmp_path: Path) -> None:
+    taken: list[Any] = []
+
+    def sometimes(asked: Asked) -> Answer:
+        if len(service.asked) == 1:
+            return Answer(None, 503)
+        taken.append(asked.json()["type"])
+        return Answer(None, 202)
+
+    service.answers["/sink"] = sometimes
+    own = Bench(tmp_path / "home", sink=f"{service.url}/sink")
+    own.folder = tmp_path
+    try:
+        own.run(ONE_TASK)
+        for _ in range(500):
+            if len(taken) == 9:
+                break
+            own.pause(0.01)
+    finally:
+        own.close()
+    assert len(taken) == 9
+
+
+@pytest.mark.parametrize("sink", ["http://127.0.0.1:9/nobody", "no url at all"])
+def test_a_sink_that_is_not_there_harms_no_run(tmp_path: Path, sink: str) -> None:
+    own = Bench(tmp_path / "home", sink=sink)
+    own.folder = tmp_path
+    try:
+        assert own.run(ONE_TASK).status == "completed"
+        own.pause(0.1)
+    finally:
+        own.close()

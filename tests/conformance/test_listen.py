@@ -519,6 +519,6 @@ def test_a_listening_run_goes_on_after_the_node_was_closed(bench: Bench, tmp_pat
 
 
 def test_an_event_that_is_too_large_to_record_is_nobodys(bench: Bench) -> None:
-    live = bench.start(listening(f"one: {A}")).settle().publish(event("a", "x" * 17_000_000))
+    live = bench.start(listening(f"one: {A}")).settle().publish(event("a", "x" * 1_100_000))
     assert (len(live.refused), live.status) == (1, "waiting")
     assert live.publish(event("a", 1)).finish().output == [1]
