@@ -466,6 +466,8 @@ def _forked(state: State, event: Event) -> None:
     state.run = data["run"]
     state.created = {**state.created, "program": data["program"], **data.get("created", {})}
     state.pure = 0
+    if later := data.get("later"):
+        state.timers = {number: timer._replace(due=timer.due + later) for number, timer in state.timers.items()}
     for pointer, value in (data.get("edits") or {}).items():
         _edit(state, pointer, value)
 
@@ -774,8 +776,14 @@ def _event_awaited(state: State, event: Event) -> None:
     frame.consumed = []
     frame.outputs = {}
     frame.index = -1
-    state.listeners[frame.id] = None
-    _set_todo(state, frame, None)
+    body = frame.task.body if frame.task else None
+    assert isinstance(body, p.Listen)
+    if body.strategy.mode == "all" and not body.strategy.filters:
+        frame.value = []  # all of no events have come
+        _set_todo(state, frame, ("finish",))
+    else:
+        state.listeners[frame.id] = None
+        _set_todo(state, frame, None)
 
 
 def read_event(read: str, event: Json) -> Json:

@@ -41,7 +41,7 @@ T = TypeVar("T")
 PATIENCE: Final = 20.0
 """Seconds that a run may take of real time."""
 
-SAMPLES: Final = 12
+SAMPLES: Final = 30
 """Events of a run after which its state is written, read back and asked what comes next."""
 
 LIMITS: Final = Limits(expression_seconds=1.0, pure_tasks=5_000, value_bytes=1_000_000)

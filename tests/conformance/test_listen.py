@@ -53,6 +53,10 @@ def test_an_event_that_fits_two_filters_of_all_counts_for_one(bench: Bench) -> N
     assert result.output == [1, 2]
 
 
+def test_all_of_no_events_is_over_at_once(bench: Bench) -> None:
+    assert bench.run(listening("all: []")).output == []
+
+
 def test_a_task_after_the_listener_gets_the_events(bench: Bench) -> None:
     result = bench.run(
         listening(f"one: {A}") + "\n- next: { set: { got: '${ .[0].n }' } }", events=[event("a", {"n": 1})]

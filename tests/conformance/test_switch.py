@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from .harness import STANDARD, Bench
@@ -77,10 +79,11 @@ def test_a_case_may_end_or_leave_or_go_on(bench: Bench) -> None:
 
 def test_conditions_follow_jqs_truth(bench: Bench) -> None:
     document = "do: [ { s: { switch: [ { a: { when: .v, then: yes } } ], then: end } }, { yes: { set: '${ true }' } } ]"
-    for value in (0, "", [], {}, "false", True):
+    truths: list[Any] = [0, "", [], {}, "false", True]
+    for value in truths:
         assert bench.run(document, input={"v": value}).output is True
-    for value in (None, False):
-        assert bench.run(document, input={"v": value}).output == {"v": value}
+    for nothing in (None, False):
+        assert bench.run(document, input={"v": nothing}).output == {"v": nothing}
 
 
 def test_a_switch_passes_its_transformed_input_on(bench: Bench) -> None:

@@ -232,6 +232,11 @@ def test_an_empty_try_passes_its_input_on(bench: Bench) -> None:
     assert bench.run("do: [ { t: { try: [], catch: {} } } ]", input={"n": 1}).output == {"n": 1}
 
 
+def test_an_empty_handler_passes_the_input_on(bench: Bench) -> None:
+    result = bench.run(f"do: [ {{ t: {{ try: [ {BAD} ], catch: {{ do: [] }} }} }} ]", input={"why": "y"})
+    assert (result.status, result.output) == ("completed", {"why": "y"})
+
+
 def test_the_tries_own_output_schema_is_not_guarded_by_its_catch(bench: Bench) -> None:
     result = bench.run(
         "do: [ { t: { try: [ { a: { set: { n: 1 } } } ], catch: {}, output: { schema: { document: { type: string } } } } } ]"
