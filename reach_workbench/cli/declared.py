@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reach_workbench.cli.history import one_event
+
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node
 
@@ -18,6 +20,5 @@ def declared_in(text: str) -> tuple[str, ...]:
 
 async def given_to(node: Node, run: str) -> tuple[str, ...]:
     """The names of the secrets that a run was started with."""
-    async for event in node.events(run):
-        return tuple((event.data or {}).get("secrets", ()))
-    return ()
+    created = await one_event(node, run, 0)
+    return tuple((created.data or {}).get("secrets", ())) if created is not None else ()

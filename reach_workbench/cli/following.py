@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reach_workbench.cli.history import EventFile
 from reach_workbench.cli.outcome import exit_code, show_result
 from reach_workbench.cli.pending import waits
-from reach_workbench.cli.session import Session, give_up, interruptible, unless_interrupted
+from reach_workbench.cli.session import Interruption, Session, give_up, unless_interrupted
 from reach_workbench.cli.source import Source
 from reach_workbench.cli.standing import stand
 from reach_workbench.cli.watching import Watcher
@@ -25,9 +25,18 @@ class Follower:
     """One run that this process drives. `after` is the last event that is not news."""
 
     def __init__(
-        self, session: Session, node: Node, view: RunView, *, file: EventFile | None, quiet: bool, after: int = 0
+        self,
+        session: Session,
+        node: Node,
+        view: RunView,
+        interruption: Interruption,
+        *,
+        file: EventFile | None,
+        quiet: bool,
+        after: int = 0,
     ) -> None:
         self._session = session
+        self._interruption = interruption
         self._node = node
         self._run = view.id
         self._file = file
@@ -42,10 +51,10 @@ class Follower:
             self._watcher.enter(state.stack)
         telling = asyncio.ensure_future(self._tell(follow=True)) if self._tells else None
         try:
-            with interruptible(self._last_words) as interruption:
-                view = await unless_interrupted(self._node.wait(self._run), interruption)
-                if view is None:
-                    view = await self._suspend()
+            self._interruption.last_words = self._last_words
+            view = await unless_interrupted(self._node.wait(self._run), self._interruption)
+            if view is None:
+                view = await self._suspend()
         finally:
             if telling is not None:
                 await give_up(telling)
@@ -94,6 +103,7 @@ async def finish(
     node: Node,
     view: RunView,
     source: Source | None,
+    interruption: Interruption,
     *,
     file: EventFile | None,
     quiet: bool,
@@ -101,7 +111,7 @@ async def finish(
 ) -> int:
     """Follow a run and show how it ended, or where it stopped and how to go on; returns the exit code."""
     quiet = quiet or session.terminal.json
-    view = await Follower(session, node, view, file=file, quiet=quiet, after=after).follow()
+    view = await Follower(session, node, view, interruption, file=file, quiet=quiet, after=after).follow()
     show_result(session.terminal, view, source)
     if view.status not in ("completed", "faulted", "cancelled"):
         await stand(session, node, view, source)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from io import BufferedWriter
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -14,6 +15,9 @@ from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import UsageError
 from reach_workbench.protocol.node import EventView
+
+if TYPE_CHECKING:
+    from reach_workbench.protocol.node import Node
 
 _STYLES: Final[dict[str, Style]] = {"faulted": "red", "completed": "green", "cancelled": "yellow", "retried": "yellow"}
 
@@ -41,6 +45,18 @@ def event_line(event: EventView, *, most: int = 120) -> tuple[Part, ...]:
         f"  {event.task or ''}",
         Painted(data, "dim"),
     )
+
+
+async def one_event(node: Node, run: str, after: int) -> EventView | None:
+    """The event that follows `after`, if there is one.
+
+    What was begun is closed at once: a half-read history would keep the reader on an old
+    snapshot of the store, in which requests of other processes do not exist.
+    """
+    async with aclosing(node.events(run, after=after)) as events:  # type: ignore[type-var]
+        async for event in events:
+            return event
+    return None
 
 
 class EventFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from reach_workbench.cli.outcome import exit_code, result
+from reach_workbench.cli.outcome import UNFINISHED, exit_code, result
 from reach_workbench.cli.runpage import STYLES
 from reach_workbench.cli.session import Session, interruptible, unless_interrupted
 from reach_workbench.cli.standing import stand
@@ -24,26 +24,25 @@ _ENDED = ("completed", "faulted", "cancelled")
 async def resume_all(session: Session) -> int:
     """Go on with all suspended runs and all that were cut off; returns the worst exit code."""
     terminal = session.terminal
-    async with session.owning() as node:
-        suspended = [view.id for view in await node.runs(status="suspended", limit=_MOST)]
-        runs = await node.recover()
-        for run in reversed(suspended):
-            await node.resume(run)
-            runs.append(run)
-        if not runs and not terminal.json:
-            terminal.say("no run is suspended or was cut off")
-        with interruptible(
-            lambda: terminal.say(f"left; go on with: {session.line('resume', '--all')}")
-        ) as interruption:
-            pending = {asyncio.ensure_future(_ended(session, node, run)) for run in runs}
-            views: list[RunView] = []
-            if pending:
-                done = await unless_interrupted(asyncio.gather(*pending), interruption)
+    views: list[RunView] = []
+    with interruptible(session) as interruption:
+        interruption.last_words = lambda: terminal.say(f"left; go on with: {session.line('resume', '--all')}")
+        async with session.owning() as node:
+            suspended = [view.id for view in await node.runs(status="suspended", limit=_MOST)]
+            runs = await node.recover()
+            for run in reversed(suspended):
+                await node.resume(run)
+                runs.append(run)
+            if not runs and not terminal.json:
+                terminal.say("no run is suspended or was cut off")
+            if runs:
+                ending = asyncio.gather(*(_ended(session, node, run) for run in runs))
+                done = await unless_interrupted(ending, interruption)
                 views = done if done is not None else await _suspend(session, node, runs)
     if terminal.json:
         terminal.print_json({"runs": [result(view) for view in views]})
     codes = {exit_code(view) for view in views}
-    return next((code for code in (1, 4, 3) if code in codes), 0) if codes != {3} else 3
+    return next((code for code in (1, UNFINISHED) if code in codes), 0)
 
 
 async def _ended(session: Session, node: LocalNode, run: str) -> RunView:

@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reach_workbench.cli.command import Given
 from reach_workbench.cli.terminal import Terminal
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_AGAIN = 0.05
+_TRIES: Final = 5
+_BETWEEN: Final = 0.05
+"""How often, and with how many seconds between, the home is tried for: commands that only take a
+moment have it too, even a look at a new home, which is made first."""
+
+_AGAIN: Final = 0.05
 """Seconds between two cancellations of the same task."""
 
 
@@ -45,38 +50,46 @@ class Session:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[LocalNode]:
         """The node for looking only: another process may be writing meanwhile."""
-        from reach_workbench.node.local import LocalNode
-
-        node = await LocalNode.open(self.settings, write=False)
-        try:
+        async with _closing(await self._open(write=False)) as node:
             yield node
-        finally:
-            await node.close()
 
     @asynccontextmanager
     async def owning(self) -> AsyncIterator[LocalNode]:
         """The node that drives runs; raises HomeInUse when another process has the home."""
-        from reach_workbench.node.local import LocalNode
-
-        node = await LocalNode.open(self.settings, write=True)
-        try:
+        async with _closing(await self._own()) as node:
             yield node
-        finally:
-            await node.close()
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[LocalNode]:
         """The node for a request: of this process when the home is free, else it asks the owner."""
-        from reach_workbench.node.local import LocalNode
-
         try:
-            node = await LocalNode.open(self.settings, write=True)
+            node = await self._own()
         except HomeInUse:
-            node = await LocalNode.open(self.settings, write=False)
-        try:
+            node = await self._open(write=False)
+        async with _closing(node):
             yield node
-        finally:
-            await node.close()
+
+    async def _own(self) -> LocalNode:
+        """The home for this process; another command that has it for a moment is waited for."""
+        for _ in range(_TRIES):
+            try:
+                return await self._open(write=True)
+            except HomeInUse:
+                await asyncio.sleep(_BETWEEN)
+        return await self._open(write=True)
+
+    async def _open(self, *, write: bool) -> LocalNode:
+        from reach_workbench.node.local import LocalNode  # half of the time that a command takes to start
+
+        return await LocalNode.open(self.settings, write=write)
+
+
+@asynccontextmanager
+async def _closing(node: LocalNode) -> AsyncIterator[LocalNode]:
+    try:
+        yield node
+    finally:
+        await node.close()
 
 
 def go(work: Coroutine[Any, Any, Result]) -> Result:
@@ -89,19 +102,22 @@ class Interruption:
 
     def __init__(self, last_words: Callable[[], None]) -> None:
         self.asked = asyncio.Event()
-        self._last_words = last_words
+        self.last_words = last_words
 
     def __call__(self) -> None:
         if self.asked.is_set():
-            self._last_words()
+            self.last_words()
             os._exit(130)
         self.asked.set()
 
 
 @contextmanager
-def interruptible(last_words: Callable[[], None]) -> Iterator[Interruption]:
-    """Take SIGINT, SIGTERM and SIGHUP for the time of the block; needs a running event loop."""
-    interruption = Interruption(last_words)
+def interruptible(session: Session) -> Iterator[Interruption]:
+    """Take SIGINT, SIGTERM and SIGHUP for the time of the block; needs a running event loop.
+
+    It begins before a run is started: one that exists must not be left without being suspended.
+    """
+    interruption = Interruption(lambda: session.terminal.say("interrupted"))
     loop = asyncio.get_running_loop()
     signals = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it stays ignored

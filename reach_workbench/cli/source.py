@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from reach_workbench.cli.history import one_event
 from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.protocol.node import RunView
 
@@ -65,9 +66,9 @@ async def source_of(node: Node, view: RunView) -> Source | None:
         source = Source(file.read_text("utf-8-sig"), view.file)
     except (OSError, ValueError):
         return None
-    async for event in node.events(view.id, after=view.forked_at or 0):
-        return source if source.is_of(str((event.data or {}).get("program"))) else None
-    return None
+    created = await one_event(node, view.id, view.forked_at or 0)
+    data = created.data if created is not None else None
+    return source if source.is_of(str((data or {}).get("program"))) else None
 
 
 def show_line(terminal: Terminal, line: Line) -> None:

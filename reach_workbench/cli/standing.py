@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reach_workbench.cli.history import one_event
 from reach_workbench.cli.pending import waits
 from reach_workbench.cli.session import Session
 from reach_workbench.cli.source import Source, show_line
@@ -39,7 +40,7 @@ async def doubtful(node: Node, state: StateView) -> dict[int, EventView]:
     found: dict[int, EventView] = {}
     for pending in state.pending:
         if pending.kind == "in-doubt":
-            async for event in node.events(state.run, after=pending.number - 1):
-                found[pending.number] = event
-                break
+            issued = await one_event(node, state.run, pending.number - 1)
+            if issued is not None:
+                found[pending.number] = issued
     return found

@@ -14,7 +14,7 @@ from reach_workbench.cli.outcome import exit_code, result, show_result
 from reach_workbench.cli.reading import has_secret_variables, read_secrets
 from reach_workbench.cli.resuming import resume_all
 from reach_workbench.cli.runpage import run_object
-from reach_workbench.cli.session import Session, go
+from reach_workbench.cli.session import Session, go, interruptible
 from reach_workbench.cli.source import source_of
 from reach_workbench.cli.standing import stand
 from reach_workbench.cli.statepage import change_lines, change_object
@@ -72,16 +72,19 @@ def _resume(terminal: Terminal, given: Given) -> int:
         return go(resume_all(session))
 
     async def work(file: EventFile | None) -> int:
-        async with session.asking() as node:
-            before = await node.run(given.run)
-            breakpoints = tuple(given.break_) if given.break_ else None
-            view = await node.resume(before.id, breakpoints=breakpoints, secrets=await _secrets(node, given))
-            source = await source_of(node, view)
-            if not node.store.writable:
-                return await _elsewhere(session, view.id)
-            if not given.quiet and not terminal.json:
-                terminal.say(Painted("▸ ", "cyan"), view.workflow, Painted(f"  run {view.id}, goes on", "dim"))
-            return await finish(session, node, view, source, file=file, quiet=given.quiet, after=before.seq)
+        with interruptible(session) as interruption:
+            async with session.asking() as node:
+                before = await node.run(given.run)
+                breakpoints = tuple(given.break_) if given.break_ else None
+                view = await node.resume(before.id, breakpoints=breakpoints, secrets=await _secrets(node, given))
+                if not node.store.writable:
+                    return await _elsewhere(session, view.id)
+                if not given.quiet and not terminal.json:
+                    terminal.say(Painted("▸ ", "cyan"), view.workflow, Painted(f"  run {view.id}, goes on", "dim"))
+                source = await source_of(node, view)
+                return await finish(
+                    session, node, view, source, interruption, file=file, quiet=given.quiet, after=before.seq
+                )
 
     with ExitStack() as opened:
         return go(work(opened.enter_context(EventFile(given.events)) if given.events else None))

@@ -10,7 +10,7 @@ from reach_workbench.cli.declared import declared_in, given_to
 from reach_workbench.cli.following import finish
 from reach_workbench.cli.history import EventFile
 from reach_workbench.cli.reading import has_secret_variables, read_document, read_edits, read_json, read_secrets
-from reach_workbench.cli.session import Session, go
+from reach_workbench.cli.session import Session, go, interruptible
 from reach_workbench.cli.source import Source, source_of
 from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.protocol.node import RunView, StartRun
@@ -32,11 +32,12 @@ def _run(terminal: Terminal, given: Given) -> int:
     )
 
     async def work(file: EventFile | None) -> int:
-        async with session.owning() as node:
-            view = await node.start(request)
-            _announce(terminal, given, view)
-            source = Source(text, given.file)
-            return await finish(session, node, view, source, file=file, quiet=given.quiet, after=0)
+        with interruptible(session) as interruption:
+            async with session.owning() as node:
+                view = await node.start(request)
+                _announce(terminal, given, view)
+                source = Source(text, given.file)
+                return await finish(session, node, view, source, interruption, file=file, quiet=given.quiet, after=0)
 
     with ExitStack() as opened:
         return go(work(opened.enter_context(EventFile(given.events)) if given.events else None))
@@ -49,20 +50,23 @@ def _fork(terminal: Terminal, given: Given) -> int:
     edits = read_edits(given.set, limits)
 
     async def work(file: EventFile | None) -> int:
-        async with session.owning() as node:
-            secrets = read_secrets(given.secret, await given_to(node, given.run) if has_secret_variables() else ())
-            view = await node.fork(
-                given.run,
-                given.at,
-                edits=edits,
-                source=text,
-                file=Path(given.workflow) if given.workflow is not None else None,
-                secrets=secrets,
-                hold=given.hold,
-            )
-            _announce(terminal, given, view)
-            source = Source(text, given.workflow) if text is not None else await source_of(node, view)
-            return await finish(session, node, view, source, file=file, quiet=given.quiet, after=given.at)
+        with interruptible(session) as interruption:
+            async with session.owning() as node:
+                secrets = read_secrets(given.secret, await given_to(node, given.run) if has_secret_variables() else ())
+                view = await node.fork(
+                    given.run,
+                    given.at,
+                    edits=edits,
+                    source=text,
+                    file=Path(given.workflow) if given.workflow is not None else None,
+                    secrets=secrets,
+                    hold=given.hold,
+                )
+                _announce(terminal, given, view)
+                source = Source(text, given.workflow) if text is not None else await source_of(node, view)
+                return await finish(
+                    session, node, view, source, interruption, file=file, quiet=given.quiet, after=given.at
+                )
 
     with ExitStack() as opened:
         return go(work(opened.enter_context(EventFile(given.events)) if given.events else None))
