@@ -15,12 +15,16 @@ from typing import Final, Literal, NamedTuple, TextIO
 
 import orjson
 
+from reach_workbench.clock import Clock, SystemClock
 from reach_workbench.engine.values import Json
 
 Style = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
 
 _CODES: Final[dict[Style, str]] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_STILL: Final = 0.05
+"""Seconds for which a line stands before it is written over: a loop may have a million rounds."""
+
 _PLAIN: Final = str.maketrans({"✓": "+", "✗": "x", "↻": "~", "…": "...", "⊘": "/", "▸": ">", "·": "-", "–": "-"})
 
 
@@ -44,12 +48,15 @@ class Terminal:
         environment: Mapping[str, str] | None = None,
         *,
         json: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         variables = os.environ if environment is None else environment
         self._output = output if output is not None else sys.stdout
         self._errors = errors if errors is not None else sys.stderr
         self._colourful = not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
         self._transient = False
+        self._clock = clock or SystemClock()
+        self._hinted = -_STILL
         self.json = json
         self.closed = False
         """Whether nobody reads standard output any more."""
@@ -74,8 +81,10 @@ class Terminal:
 
     def hint_at(self, text: str) -> None:
         """Replace the last line that is being written over; does nothing when standard error is no terminal."""
-        if not self.live:
+        now = self._clock.elapsed()
+        if not self.live or now - self._hinted < _STILL:
             return
+        self._hinted = now
         width = max(20, _columns() - 1)
         shown = self._line(self._errors, [clean(text)[:width]])
         self._write(self._errors, f"\r\x1b[2K{shown}")

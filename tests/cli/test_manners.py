@@ -14,6 +14,7 @@ from reach_workbench import __version__
 from reach_workbench.cli import catalogue
 from reach_workbench.cli.main import main
 from reach_workbench.cli.terminal import Painted, Terminal
+from reach_workbench.clock import FixedClock
 from reach_workbench.node.local import LocalNode
 from tests.cli.conftest import HEAD, REACH, Reach
 
@@ -38,6 +39,17 @@ def test_colour_is_for_terminals_only_and_not_with_no_color() -> None:
         Terminal(stream, stream, variables).show(Painted("done", "green"))
         assert ("\x1b[" in stream.getvalue()) is coloured
         assert "done" in stream.getvalue()
+
+
+def test_a_line_that_is_written_over_stands_for_a_moment() -> None:
+    clock, stream = FixedClock(), Screen()
+    terminal = Terminal(stream, stream, {}, clock=clock)
+    for number in range(1000):
+        terminal.hint_at(f"round {number}")
+    clock.advance(100)
+    terminal.hint_at("round 1000")
+    assert stream.getvalue().count("round") == 2
+    assert stream.getvalue().endswith("round 1000")
 
 
 def test_data_can_not_act_on_the_terminal() -> None:
