@@ -55,8 +55,8 @@ class Recorder:
         state = self.state
         if fact.type not in FACTS:
             raise Bug(f"{fact.type!r} is no fact")
-        at = max(fact.at, state.at)  # a clock that was set back must not turn a history around
-        state.at = at
+        before = state.at
+        state.at = max(fact.at, before)  # a clock that was set back must not turn a history around
         data = dict(fact.data)
         frame, task = ROOT, None
         if "command" in data and data["command"] in state.commands:
@@ -77,6 +77,7 @@ class Recorder:
             elif fact.type == "command.resolved":
                 self._append(fact.type, task, frame, {**failed, "decision": "fail"})
             else:
+                state.at = before  # nothing was told
                 raise
 
     def emit(self, type_: str, task: str | None, frame: int, data: dict[str, Json] | None = None) -> int:

@@ -162,12 +162,12 @@ class Queue:
         return due
 
     async def take_back(self) -> None:
-        """Put every leased job back in the queue, whoever holds it.
+        """Put the jobs that others hold back in the queue.
 
-        For a node that has just started: it holds the home's lock, so every lease is a dead process's.
+        For a node that holds the home's lock: every lease but its own is a dead process's.
         """
         unit = self._store.unit()
-        unit.take_back_jobs()
+        unit.take_back_jobs(holder=f"{self._node}:", now=self._clock.now())
         await self._store.commit(unit)
 
     # -- dead letters and figures

@@ -32,9 +32,8 @@ def examine(settings: Settings, store: Store) -> tuple[Check, ...]:
 
 def _installation() -> Iterator[Check]:
     python = platform.python_version()
-    yield Check(
-        "python", sys.version_info >= (3, 11), f"Python {python}, reach {__version__}", "use Python 3.11 or newer"
-    )
+    recent = sys.version_info >= (3, 11)
+    yield Check("python", recent, f"Python {python}, reach {__version__}", "" if recent else "use Python 3.11 or newer")
     missing = []
     for name in _NEEDED:
         try:

@@ -13,8 +13,9 @@ from reach_workbench.effects.functions import Functions
 from reach_workbench.engine.diagnostics import Diagnostic
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import Fact, digest
+from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.program import Program
-from reach_workbench.engine.state import ENDED, State, data_frame, replaced
+from reach_workbench.engine.state import ENDED, State
 from reach_workbench.engine.values import Json
 from reach_workbench.engineclient import ChildEvaluator
 from reach_workbench.errors import (
@@ -24,14 +25,12 @@ from reach_workbench.errors import (
     NobodyWaits,
     NotFound,
     RunStateError,
-    UsageError,
 )
-from reach_workbench.jobs.queue import Queue
 from reach_workbench.node import archive
 from reach_workbench.node.doctor import examine
+from reach_workbench.node.lineage import check_edits, refuse_other_past, verify
 from reach_workbench.node.mailbox import Mailbox, ask
-from reach_workbench.node.proof import Recorded, prove
-from reach_workbench.node.publishing import complete_event, hand_over
+from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
 from reach_workbench.protocol.node import (
     Change,
@@ -47,10 +46,10 @@ from reach_workbench.protocol.node import (
     StepMode,
     Verification,
 )
-from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase
-from reach_workbench.runner.runner import Runner
+from reach_workbench.runner.runner import GOING_ON, Runner
 from reach_workbench.settings import Settings
+from reach_workbench.storage.home import holder
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
 
@@ -68,9 +67,7 @@ class LocalNode:
         self.store = store
         self.clock = clock
         self.evaluator = evaluator
-        adapters = Adapters(clock, functions)
-        queue = Queue(store, clock, "local", lease_seconds=settings.runner.lease_seconds)
-        self.runner = Runner(store, settings, clock, evaluator, adapters, queue)
+        self.runner = Runner(store, settings, clock, evaluator, Adapters(clock, functions))
         self._mailbox: Mailbox | None = (
             Mailbox(self, store, clock, settings.runner.poll_seconds) if store.writable else None
         )
@@ -95,14 +92,16 @@ class LocalNode:
 
     async def close(self) -> None:
         """Stop driving runs, which stay as they are, and free the home."""
-        if self._mailbox is not None:
-            await self._mailbox.stop()
-        await self.runner.stop()
-        await self.runner.adapters.close()
-        close = getattr(self.evaluator, "close", None)
-        if close is not None:
-            close()
-        self.store.close()
+        try:
+            if self._mailbox is not None:
+                await self._mailbox.stop()
+            await self.runner.stop()
+            await self.runner.adapters.close()
+        finally:
+            close = getattr(self.evaluator, "close", None)
+            if close is not None:
+                close()
+            self.store.close()
 
     # ------------------------------------------------------------ compiling and starting
 
@@ -136,39 +135,36 @@ class LocalNode:
             breakpoints=request.breakpoints,
             hold=request.hold,
         )
-        await self._committed(driver)
+        await self.runner.until_committed(driver)
         return self._view(self.store.read.run(run))
-
-    async def _committed(self, driver: Driver) -> None:
-        """Until the driver's first commit, or what prevented it."""
-        first = asyncio.ensure_future(driver.committed.wait())
-        task = self.runner.task(driver.run)
-        await asyncio.wait([first, *([task] if task is not None else [])], return_when=asyncio.FIRST_COMPLETED)
-        if not first.done():
-            first.cancel()
-            self.runner.raise_failure(driver.run)
 
     async def wait(self, run: str) -> RunView:
         record = self.store.read.run(run)
-        task = self.runner.task(record.id)
-        if task is not None:
-            stuck = asyncio.Event()
+        if not self.store.writable:
+            return await self._settled_elsewhere(record)
+        settled = asyncio.Event()
 
-            def look(name: str) -> None:
-                driver = self.runner.driver(name)
-                if driver is not None and driver.stuck:
-                    stuck.set()
+        def look(_: str) -> None:
+            if self.runner.settled(record.id):
+                settled.set()
 
-            forget = self.runner.subscribe(look, record.id)
+        forget = self.runner.subscribe(look, record.id)
+        try:
             look(record.id)
-            waiter = asyncio.ensure_future(stuck.wait())
-            try:
-                await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                waiter.cancel()
-                forget()
+            await settled.wait()
+        finally:
+            forget()
         self.runner.raise_failure(record.id)
         return self._view(self.store.read.run(record.id))
+
+    async def _settled_elsewhere(self, record: RunRecord) -> RunView:
+        """A run that the process drives which owns the home, if there is one."""
+        while True:
+            view = self._view(record)
+            if record.status not in GOING_ON or view.in_doubt or holder(self.settings.home) is None:
+                return view
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            record = self.store.read.run(record.id)
 
     async def recover(self) -> list[str]:
         """Go on with all runs that an earlier process left in the middle; returns their ids."""
@@ -178,7 +174,8 @@ class LocalNode:
 
     def _view(self, record: RunRecord) -> RunView:
         parent = self.store.read.run_by_key(record.forked_from).id if record.forked_from is not None else None
-        return run_view(record, parent)
+        children = () if record.status in ENDED else self.store.read.children(record.id)
+        return run_view(record, parent, [self._view(child) for child in children if child.status not in ENDED])
 
     async def runs(
         self, *, status: Status | None = None, limit: int = 50, before: str | None = None
@@ -190,7 +187,7 @@ class LocalNode:
 
     async def events(self, run: str, *, after: int = 0, follow: bool = False) -> AsyncIterator[EventView]:
         record = self.store.read.run(run)
-        position = min(after, record.seq)
+        position = min(max(after, 0), record.seq)
         value = self.store.read.digest_at(record.key, position)
         while True:
             for chunk in self.store.read.chunks(record.key, position):
@@ -248,9 +245,19 @@ class LocalNode:
         if not self.store.writable:
             return await self._asked("step", run, mode=mode, until=until)
         record = self._goable(run, "step")
+        driver = self.runner.driver(record.id)
+        if driver is not None and driver.status != "held":
+            raise RunStateError(
+                f"run {record.id} is {driver.status}: only a held run can take a step",
+                hint=f"`reach suspend {record.id}` stops it, `reach resume {record.id} --break REF` holds it at a task",
+            )
         if until is not None and until not in program_of(self.store, record.program).tasks:
             raise NotFound(f"the workflow has no task {until}", hint="`reach show` lists its tasks")
-        await self.runner.go_on(record, secrets=secrets, mode="until" if until is not None else mode, until=until)
+        fact = Fact("workflow.resumed", self.clock.now(), {}) if record.status == "suspended" else None
+        driver = await self.runner.go_on(
+            record, secrets=secrets, mode="until" if until is not None else mode, until=until, fact=fact
+        )
+        await self.runner.until_committed(driver)
         return await self.wait(record.id)
 
     def _goable(self, run: str, what: str) -> RunRecord:
@@ -271,26 +278,24 @@ class LocalNode:
         points = frozenset(breakpoints) if breakpoints is not None else None
         fact = Fact("workflow.resumed", self.clock.now(), {}) if record.status == "suspended" else None
         driver = await self.runner.go_on(record, secrets=secrets, breakpoints=points, fact=fact)
-        await self._committed(driver)
+        await self.runner.until_committed(driver)
         return self._view(self.store.read.run(record.id))
 
     async def suspend(self, run: str, reason: str | None = None) -> RunView:
         if not self.store.writable:
             return await self._asked("suspend", run, reason=reason)
         record = self._goable(run, "be suspended")
-        if record.status == "suspended":
-            return self._view(record)
-        return await self._told(record, "workflow.suspended", {"reason": reason} if reason else {})
+        if record.status != "suspended":
+            data: dict[str, Json] = {"reason": reason} if reason else {}
+            await self.runner.tell(record, Fact("workflow.suspended", self.clock.now(), data))
+        return await self.wait(record.id)
 
     async def cancel(self, run: str, reason: str | None = None) -> RunView:
         if not self.store.writable:
             return await self._asked("cancel", run, reason=reason)
         record = self._goable(run, "be cancelled")
-        return await self._told(record, "workflow.cancel-requested", {"reason": reason} if reason else {})
-
-    async def _told(self, record: RunRecord, type_: str, data: dict[str, Json]) -> RunView:
-        """Hand a fact to the run, driven here or not, and wait until it has taken it."""
-        await self.runner.go_on(record, fact=Fact(type_, self.clock.now(), data))
+        data: dict[str, Json] = {"reason": reason} if reason else {}
+        await self.runner.cancel(record, Fact("workflow.cancel-requested", self.clock.now(), data))
         return await self.wait(record.id)
 
     async def resolve(self, run: str, command: int, decision: Decision, *, value: Json = None) -> RunView:
@@ -306,28 +311,12 @@ class LocalNode:
         if decision == "result":
             data["output"] = value
         elif decision == "fail":
-            frame = state.frames[state.commands[command]]
-            from reach_workbench.engine.faults import Fault
-
+            task = state.frames[state.commands[command]].task
             fault = Fault("runtime", str(value or "a person decided that the effect failed"), code="resolved-as-failed")
-            data["error"] = fault.problem(frame.task.reference if frame.task else None)
-        driver = await self.runner.go_on(record, fact=Fact("command.resolved", self.clock.now(), data))
-        await self._taken(driver, state.seq)
+            data["error"] = fault.problem(task.reference if task else None)
+        if not await self.runner.tell(record, Fact("command.resolved", self.clock.now(), data)):
+            raise RunStateError(f"effect {command} of run {record.id} was decided meanwhile")
         return self._view(self.store.read.run(record.id))
-
-    async def _taken(self, driver: Driver, seq: int) -> None:
-        """Until the driver has recorded something after event `seq`, or has stopped."""
-        task = self.runner.task(driver.run)
-        changed = asyncio.Event()
-        forget = self.runner.subscribe(lambda _: changed.set(), driver.run)
-        try:
-            while driver.recorded <= seq and task is not None and not task.done():
-                waiter = asyncio.ensure_future(changed.wait())
-                await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
-                waiter.cancel()
-                changed.clear()
-        finally:
-            forget()
 
     # ------------------------------------------------------------ forking
 
@@ -354,9 +343,9 @@ class LocalNode:
         program = state.program
         if source is not None:
             program = self._program(source, file or Path("workflow.yaml"))
-            self._refuse_other_past(record, at, program)
+            await asyncio.to_thread(refuse_other_past, self.store, record, at, program, self.evaluator, self.clock)
             state = rebase(state, program)
-        _check_edits(state, edits or {})
+        check_edits(state, edits or {})
         number = new_run_id(self.clock)
         driver = await self.runner.fork(
             record,
@@ -369,57 +358,20 @@ class LocalNode:
             secrets=secrets or {},
             hold=hold,
         )
-        await self._committed(driver)
+        await self.runner.until_committed(driver)
         return self._view(self.store.read.run(number))
-
-    def _refuse_other_past(self, record: RunRecord, at: int, program: Program) -> None:
-        """The changed workflow must give the very same events up to the fork."""
-        past = prove(
-            record.id,
-            [(1 << 62, program)],
-            self._recorded(record, at),
-            at,
-            self.evaluator,
-            self.clock,
-        )
-        if not past.ok:
-            raise ForkRefused(
-                f"the past of run {record.id} does not fit the changed workflow: {past.message}",
-                where=f"event {past.seq}" + (f" at {past.task}" if past.task else ""),
-                hint="fork at an earlier event, or change only what comes after this one",
-            )
 
     # ------------------------------------------------------------ proving and carrying
 
-    def _recorded(self, record: RunRecord, until: int | None = None) -> list[Recorded] | _Recordings:
-        return _Recordings(self.store, record.key, record.seq if until is None else until)
-
-    def _programs(self, record: RunRecord) -> list[tuple[int, Program]]:
-        """The programs along the run's lineage, with the last event each holds for."""
-        found: list[tuple[int, Program]] = [(record.seq, program_of(self.store, record.program))]
-        while record.forked_from is not None and record.forked_at is not None:
-            at = record.forked_at
-            record = self.store.read.run_by_key(record.forked_from)
-            if at < found[0][0] or len(found) == 1:
-                found.insert(0, (at, program_of(self.store, record.program)))
-        return _ascending(found)
-
     async def verify(self, run: str, *, progress: Progress | None = None) -> Verification:
+        """In a thread: replaying a long history must not keep the runs of this node waiting."""
         if archive.is_archive(run):
-            return archive.verify(Path(run), self.evaluator, self.clock, progress)
+            return await asyncio.to_thread(archive.verify, Path(run), self.evaluator, self.clock, progress)
         record = self.store.read.run(run)
-        return prove(
-            record.id,
-            self._programs(record),
-            self._recorded(record),
-            record.seq,
-            self.evaluator,
-            self.clock,
-            progress,
-        )
+        return await asyncio.to_thread(verify, self.store, record, self.evaluator, self.clock, progress)
 
     async def export(self, run: str, file: Path) -> None:
-        archive.write(self.store, self.store.read.run(run), file)
+        await asyncio.to_thread(archive.write, self.store, self.store.read.run(run), file)
 
     async def import_(self, file: Path) -> RunView:
         self._owner("import a run")
@@ -434,9 +386,10 @@ class LocalNode:
             answer = await ask(self.store, self.settings, "publish", {"event": complete})
             published = Published(complete, tuple(answer["consumed_by"]))
         else:
-            taken = await self.runner.offer(complete)
-            taken += await hand_over(self.store, self.runner, complete, self.clock, self.evaluator)
-            published = Published(complete, tuple(taken))
+            unit = self.store.unit()
+            unit.put_cloudevent(complete, at=self.clock.now())
+            await self.store.commit(unit)
+            published = Published(complete, tuple(await self.runner.offer(complete)))
         if not published.consumed_by:
             raise NobodyWaits(
                 f"no run waits for an event like this (type {complete['type']}); it was logged and not kept for later",
@@ -476,43 +429,6 @@ class LocalNode:
         """Ask the process that owns the home to do it."""
         record = self.store.read.run(run)
         await ask(self.store, self.settings, kind, {"run": record.id, **arguments})
+        if kind in ("step", "suspend", "cancel"):
+            return await self.wait(record.id)
         return self._view(self.store.read.run(record.id))
-
-
-class _Recordings:
-    """A run's events with the digests as stored; may be gone through more than once."""
-
-    def __init__(self, store: Store, key: int, until: int) -> None:
-        self._store, self._key, self._until = store, key, until
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        for chunk in self._store.read.chunks(self._key, 0, self._until):
-            for event, mark in zip(chunk.events, chunk.digests, strict=True):
-                yield Recorded(event, mark)
-
-
-def _ascending(found: list[tuple[int, Program]]) -> list[tuple[int, Program]]:
-    """Segments with strictly growing ends: a fork before its ancestor's own fork hides that one."""
-    kept: list[tuple[int, Program]] = []
-    for end, program in reversed(found):
-        if not kept or end < kept[0][0]:
-            kept.insert(0, (end, program))
-    return kept
-
-
-def _check_edits(state: State, edits: Mapping[str, Json]) -> None:
-    for pointer, value in edits.items():
-        head, *steps = pointer.removeprefix("/").split("/")
-        steps = [step.replace("~1", "/").replace("~0", "~") for step in steps]
-        if not pointer.startswith("/") or head not in ("data", "context"):
-            raise UsageError(
-                f"{pointer!r} is nothing that can be edited",
-                hint="JSON pointers start with /data (what flows into the next task) or /context",
-            )
-        try:
-            replaced(state.context if head == "context" else data_frame(state).value, steps, value)
-        except (KeyError, ValueError) as missing:
-            raise ForkRefused(
-                f"{pointer} does not exist at this event: {missing}",
-                hint="`reach state RUN --at SEQ` shows the data there; the last step of the pointer may be new",
-            ) from None

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from reach_workbench import errors
 from reach_workbench.clock import Clock
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import HomeInUse, NobodyWaits, ReachError
+from reach_workbench.errors import HomeInUse, NobodyWaits, NotFound, ReachError, StoreError
 from reach_workbench.protocol.node import Node
 from reach_workbench.settings import Settings
+from reach_workbench.storage.home import holder
+from reach_workbench.storage.records import RequestRecord
 from reach_workbench.storage.store import Store
 
-_PATIENCE = 10.0
-"""Seconds to wait for the owner's answer."""
+_PATIENCE: Final = 10.0
+"""Seconds to wait for the owner to take a request up."""
 
-_LOOK = 0.05
+_FRESH: Final = 8_000
+"""Milliseconds after which the owner does not take a request up any more: who asked is about to give up."""
+
+_KEPT: Final = 24 * 3_600_000
+"""Milliseconds that answered requests are kept."""
+
+_PROMPT: Final = 5.0
+"""Seconds after which who asked is told that a slow request is being carried out."""
+
+_UNDER_WAY: Final[dict[str, Json]] = {"done": True}
+
+_LOOK: Final = 0.05
 
 
 async def ask(store: Store, settings: Settings, kind: str, payload: dict[str, Json]) -> dict[str, Json]:
-    """Ask the owner of the home, and wait for its answer; raises what it raised."""
+    """Ask the owner of the home, and wait for its answer; raises what it raised, or HomeInUse."""
     number = store.post_request(kind, payload)
     for _ in range(round(_PATIENCE / _LOOK)):
         request = store.read.request(number)
@@ -28,11 +42,17 @@ async def ask(store: Store, settings: Settings, kind: str, payload: dict[str, Js
             if "error" in answer:
                 raise _error(answer["error"])
             return answer
+        if holder(settings.home) is None:
+            raise HomeInUse(
+                "the process that owned this home ended before it answered",
+                where=str(settings.home),
+                hint="run the command again",
+            )
         await asyncio.sleep(_LOOK)
     raise HomeInUse(
         "the process that owns this home did not answer",
         where=str(settings.home),
-        hint="it may be busy or stopped; the request is kept and carried out when it goes on",
+        hint="it may be busy or stopped; `reach show RUN` tells whether it did what was asked, else ask again",
     )
 
 
@@ -45,7 +65,10 @@ def _error(written: dict[str, Json]) -> ReachError:
 
 
 class Mailbox:
-    """The owner's side: looks for requests now and then, and answers them in order."""
+    """The owner's side: looks for requests now and then, and answers them.
+
+    Requests about the same run are carried out one after the other; a slow one keeps no other waiting.
+    """
 
     def __init__(self, node: Node, store: Store, clock: Clock, seconds: float) -> None:
         self._node = node
@@ -53,53 +76,101 @@ class Mailbox:
         self._clock = clock
         self._seconds = seconds
         self._task: asyncio.Task[None] | None = None
+        self._answering: dict[int, asyncio.Task[None]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """Answer nothing any more; who waits learns that this process has ended."""
+        tasks = [*self._answering.values(), *([self._task] if self._task is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self) -> None:
         seen = -1
         while True:
-            version = self._store.foreign_version()
-            if version != seen:
-                seen = version
-                for request in self._store.read.requests():
-                    answer = await self._answer(request.kind, request.payload)
-                    unit = self._store.unit()
-                    unit.answer_request(request.id, answer, at=self._clock.now())
-                    await self._store.commit(unit)
+            try:
+                version = self._store.foreign_version()
+                if version != seen:
+                    for request in self._store.read.requests():
+                        self._take_up(request)
+                    seen = version
+            except StoreError:
+                seen = -1  # locked or out of order for now: look again
             await asyncio.sleep(self._seconds)
 
-    async def _answer(self, kind: str, payload: dict[str, Json]) -> dict[str, Json]:
-        node = self._node
+    def _take_up(self, request: RequestRecord) -> None:
+        if request.id not in self._answering:
+            task = asyncio.get_running_loop().create_task(self._see_to(request))
+            self._answering[request.id] = task
+            task.add_done_callback(lambda _: self._answering.pop(request.id, None))
+
+    async def _see_to(self, request: RequestRecord) -> None:
+        subject = str(request.payload.get("run", request.id))
+        turn = self._turns.setdefault(subject, asyncio.Lock())
         try:
-            if kind == "publish":
+            async with turn:
+                work = asyncio.ensure_future(self._answer(request))
                 try:
-                    published = await node.publish(payload["event"])
-                except NobodyWaits:
-                    return {"consumed_by": []}
-                return {"consumed_by": list(published.consumed_by)}
-            run = payload.pop("run")
-            if kind == "suspend":
-                await node.suspend(run, payload.get("reason"))
-            elif kind == "cancel":
-                await node.cancel(run, payload.get("reason"))
-            elif kind == "resume":
-                points = payload.get("breakpoints")
-                await node.resume(run, breakpoints=tuple(points) if points is not None else None)
-            elif kind == "step":
-                await node.step(run, payload.get("mode", "over"), until=payload.get("until"))
-            elif kind == "resolve":
-                await node.resolve(run, payload["command"], payload["decision"], value=payload.get("value"))
-            else:
-                return {"error": {"code": "usage", "message": f"this node does not know the request {kind!r}"}}
+                    if request.kind != "publish":
+                        await asyncio.wait([work], timeout=_PROMPT)
+                    await self._reply(request, await work if request.kind == "publish" or work.done() else _UNDER_WAY)
+                    await work
+                finally:
+                    work.cancel()
+        except (NotFound, StoreError):
+            return  # nobody hears the answer; what was done is done
+        finally:
+            if not turn.locked():
+                self._turns.pop(subject, None)
+
+    async def _reply(self, request: RequestRecord, answer: dict[str, Json]) -> None:
+        unit = self._store.unit()
+        now = self._clock.now()
+        unit.answer_request(request.id, answer, at=now)
+        unit.forget_requests(before=now - _KEPT)
+        await self._store.commit(unit)
+
+    async def _answer(self, request: RequestRecord) -> dict[str, Json]:
+        if self._clock.now() - request.created_at > _FRESH:
+            message = "this was asked of a process that did not answer, too long ago to be carried out now"
+            return {"error": {"code": "home-in-use", "message": message, "hint": "ask again"}}
+        try:
+            return await self._carry_out(request.kind, dict(request.payload))
+        except NobodyWaits:
+            return {"consumed_by": []}
         except ReachError as wrong:
             return {"error": wrong.as_dict()}
         except (KeyError, TypeError, ValueError) as wrong:
-            return {"error": {"code": "usage", "message": f"the request {kind!r} is malformed: {wrong!r}"}}
-        return {"done": True}
+            return _malformed(request.kind, repr(wrong))
+        except Exception as wrong:
+            message = f"carrying out the request {request.kind!r} failed: {wrong!r}"
+            return {"error": {"code": "bug", "message": message, "hint": "please report it"}}
+
+    async def _carry_out(self, kind: str, payload: dict[str, Json]) -> dict[str, Json]:
+        node = self._node
+        if kind == "publish":
+            published = await node.publish(payload["event"])
+            return {"consumed_by": list(published.consumed_by)}
+        run = payload["run"]
+        if kind == "suspend":
+            await node.suspend(run, payload.get("reason"))
+        elif kind == "cancel":
+            await node.cancel(run, payload.get("reason"))
+        elif kind == "resume":
+            points = payload.get("breakpoints")
+            await node.resume(run, breakpoints=tuple(points) if points is not None else None)
+        elif kind == "step":
+            await node.step(run, payload.get("mode", "over"), until=payload.get("until"))
+        elif kind == "resolve":
+            await node.resolve(run, payload["command"], payload["decision"], value=payload.get("value"))
+        else:
+            return _malformed(kind, "this node does not know it")
+        return _UNDER_WAY
+
+
+def _malformed(kind: str, why: str) -> dict[str, Json]:
+    return {"error": {"code": "usage", "message": f"the request {kind!r} is malformed: {why}"}}

@@ -1,19 +1,13 @@
-"""CloudEvents from outside."""
+"""CloudEvents from outside: what an event must be to be published."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from reach_workbench.clock import Clock, new_run_id
-from reach_workbench.engine.evaluator import Evaluator
-from reach_workbench.engine.listening import offer
-from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput
-from reach_workbench.runner.loading import load_state
-from reach_workbench.runner.runner import Runner
-from reach_workbench.storage.store import Store
 
 
 def complete_event(event: Mapping[str, Json], clock: Clock) -> dict[str, Json]:
@@ -36,28 +30,3 @@ def complete_event(event: Mapping[str, Json], clock: Clock) -> dict[str, Json]:
     if "data" in complete:
         complete.setdefault("datacontenttype", "application/json")
     return complete
-
-
-async def hand_over(
-    store: Store, runner: Runner, event: dict[str, Json], clock: Clock, evaluator: Evaluator
-) -> list[str]:
-    """Record the event, and that stored runs consumed it which wait for it and are not being driven.
-
-    They go on from there when they are resumed. Returns their ids.
-    """
-    taken: list[str] = []
-    unit = store.unit()
-    unit.put_cloudevent(event, at=clock.now())
-    for record in store.read.runs(status="waiting", limit=10_000):
-        if runner.driver(record.id) is not None or not (record.waiting or {}).get("listening"):
-            continue
-        machine = Machine(load_state(store, record), evaluator)
-        facts = offer(machine, event, clock.now())
-        for fact in facts:
-            advance = machine.advance(fact, pause=lambda *_: True)
-            unit.append_events(record.key, advance.events, advance.digests)
-        if facts:
-            unit.update_run(record.key, status="running", waiting=None)
-            taken.append(record.id)
-    await store.commit(unit)
-    return taken

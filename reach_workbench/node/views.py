@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reach_workbench.engine.events import Event
-from reach_workbench.engine.state import ROOT, Frame, State, data_frame
+from reach_workbench.engine.state import ENDED, ROOT, Frame, State, data_frame
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
 from reach_workbench.protocol.node import Change, EventView, FrameView, PendingView, RunView, StateView
@@ -16,7 +16,8 @@ from reach_workbench.storage.records import RunRecord
 _ABSENT: Final = object()
 
 
-def run_view(record: RunRecord, forked_from: str | None = None) -> RunView:
+def run_view(record: RunRecord, forked_from: str | None = None, children: Sequence[RunView] = ()) -> RunView:
+    """`children` are the views of its sub-workflows that have not ended: a run may wait for a person through them."""
     waiting = record.waiting or {}
     return RunView(
         id=record.id,
@@ -34,20 +35,33 @@ def run_view(record: RunRecord, forked_from: str | None = None) -> RunView:
         forked_from=forked_from,
         forked_at=record.forked_at,
         position=record.position,
-        waiting=waiting_words(waiting) if record.status == "waiting" else None,
+        waiting=_words(record, waiting, children),
         in_doubt=tuple(waiting.get("in_doubt", ())),
         breakpoints=record.breakpoints,
         file=record.file,
     )
 
 
-def waiting_words(waiting: dict[str, Json]) -> str:
-    """What a run waits for, in words."""
+def _words(record: RunRecord, waiting: dict[str, Json], children: Sequence[RunView]) -> str | None:
+    """What a run waits for, in words; None when it is at work, or has ended."""
+    if record.status in ENDED:
+        return None
     words = [f"a decision on effect {number}" for number in waiting.get("in_doubt", ())]
-    words += [f"an event at {reference}" for reference in waiting.get("listening", ())]
-    for due, purpose in waiting.get("timers", ())[:1]:
-        words.append(f"{'the timeout' if purpose in ('timeout', 'attempt') else 'the time'} at {iso8601(due)}")
-    return ", ".join(words) or "something"
+    for child in children:
+        if child.status == "suspended":
+            words.append(f"sub-workflow {child.id}, which is suspended")
+        elif child.status == "held":
+            words.append(f"sub-workflow {child.id}, which is held")
+        elif child.waiting is not None and (child.in_doubt or "sub-workflow" in child.waiting):
+            words.append(f"sub-workflow {child.id}, which waits for {child.waiting}")
+    if record.status == "suspended" and waiting.get("suspended"):
+        words.append(str(waiting["suspended"]))
+    if record.status == "waiting":
+        words += [f"an event at {reference}" for reference in waiting.get("listening", ())]
+        for due, purpose in waiting.get("timers", ())[:1]:
+            words.append(f"{'the timeout' if purpose in ('timeout', 'attempt') else 'the time'} at {iso8601(due)}")
+        return ", ".join(words) or "something"
+    return ", ".join(words) or None
 
 
 def event_view(event: Event, digest: bytes) -> EventView:

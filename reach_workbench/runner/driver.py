@@ -4,39 +4,58 @@ The loop is always the same: take the facts that have arrived, let the machine d
 what it recorded together with what follows from it (timers, emitted events, the run's row,
 the job), and only then perform the commands. The outcome of one command and the intent of the
 next share a commit.
+
+Deciding and performing need a place among the runs that go on at the same time (`slots`).
+Taking in what the world tells does not: a run can always be cancelled, suspended, and told of
+events and outcomes.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from reach_workbench.clock import Clock
-from reach_workbench.effects.adapters import Adapters
 from reach_workbench.effects.effect import Surroundings
 from reach_workbench.engine.commands import Command, Emission
 from reach_workbench.engine.evaluator import Deferred, Evaluator
 from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.listening import offer
-from reach_workbench.engine.machine import Advance, Machine
+from reach_workbench.engine.machine import Advance, Machine, Pause
 from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.recorder import command_of
 from reach_workbench.engine.snapshot import to_text
-from reach_workbench.engine.state import Frame, State
+from reach_workbench.engine.state import State
 from reach_workbench.engine.templates import Expression
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import ReachError
-from reach_workbench.runner.debug import Debug, continuing, next_entry
+from reach_workbench.errors import BadInput, ReachError, StoreBusy, StoreFull
+from reach_workbench.runner.alarm import Alarm
+from reach_workbench.runner.debug import Debug, Mode, continuing
+from reach_workbench.runner.performing import Performing
+from reach_workbench.runner.row import columns_of, status_of
+from reach_workbench.runner.slots import Place, Slots
 from reach_workbench.settings import Settings
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 from reach_workbench.telemetry.crashpoints import crash_point
 
 T = TypeVar("T")
+
+BUDGET: Final = 512
+"""Events decided before other runs get their turn."""
+
+NEVER: Final = 1 << 52
+"""When a job of a held or suspended run is due: only a person brings it back."""
+
+_GRACE: Final = 3.0
+"""Seconds that effects in flight are given when their run is suspended."""
+
+_AGAIN: Final = 0.25
+"""Seconds between two attempts to commit while the store is full or locked by another process."""
 
 
 class Host(Protocol):
@@ -46,32 +65,40 @@ class Host(Protocol):
     settings: Settings
     clock: Clock
     evaluator: Evaluator
-    adapters: Adapters
 
-    def surroundings(self, base: Path, secrets: dict[str, Json]) -> Surroundings: ...
+    def lease(self, unit: Unit, run: str) -> str: ...
 
     def blocks(self, command: Command) -> bool: ...
 
+    def repeatable(self, command: Command) -> bool: ...
+
     def event(self, key: int, seq: int) -> Event: ...
 
-    def announce(self, run: str) -> None: ...
+    def follow(self, driver: Driver, events: list[Event]) -> None: ...
 
     def deliver(self, emissions: list[Emission]) -> None: ...
 
-    async def run_workflow(self, parent: Driver, command: Command) -> Json: ...
+    def hinder(self, run: str, wrong: ReachError | None) -> None: ...
+
+    def stop_child(self, run: str, *, for_good: bool) -> None: ...
+
+    async def perform(self, driver: Driver, command: Command) -> Json: ...
+
+    async def aside(self, work: Callable[[], T]) -> T: ...
 
 
-BUDGET = 512
-"""Events decided before other runs get their turn."""
+class Answer:
+    """What becomes of a fact or an event that was handed in: `future` is done once that is durable.
 
-NEVER = 1 << 52
-"""When a job of a held or suspended run is due: only a person brings it back."""
+    It tells whether the run has taken it. `open` counts the facts that are still to be taken.
+    """
 
-_GRACE = 3.0
-"""Seconds that effects in flight are given when their run is suspended."""
+    __slots__ = ("future", "open", "taken")
 
-_LONG_SLEEP = 60.0
-"""Seconds a driver sleeps at most towards a timer: clocks may be set while it does."""
+    def __init__(self, open: int = 0) -> None:
+        self.future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.open = open
+        self.taken = False
 
 
 class _Patient:
@@ -90,7 +117,10 @@ class _Patient:
 class Driver:
     """Drives one run until it has ended, is held or suspended, or the node stops.
 
-    `done` is set when driving ends; `status` then is the run's status.
+    `status` is the run's status as last committed, `recorded` its last committed event;
+    `committed` is set by the first commit. `token` is the lease of its job. A driver that has
+    `finished` takes nothing in any more. `children` are the runs of the commands for which this
+    run waits, by the command's number.
     """
 
     def __init__(
@@ -101,35 +131,45 @@ class Driver:
         state: State,
         *,
         base: Path,
-        secrets: dict[str, Json],
+        surroundings: Surroundings,
+        parent: str | None = None,
         debug: Debug | None = None,
         token: str | None = None,
-        stored_status: str = "pending",
+        status: str = "pending",
+        unbegun: tuple[int, ...] = (),
         origins: Origins | None = None,
     ) -> None:
         self.key = key
         self.run = run
+        self.base = base
+        self.surroundings = surroundings
+        self.parent = parent
         self.debug = debug or Debug()
         self.token = token
-        self.status = stored_status
+        self.status = status
+        self.recorded = state.seq
+        self.committed = asyncio.Event()
+        self.finished = False
+        self.stopping = False
+        self.slots: Slots | None = None
+        self.place: Place | None = None
+        self.children: dict[int, str] = {}
         self._evaluator = _Patient(runner.evaluator)
         self.machine = Machine(state, self._evaluator, origins)
-        self.base = base
-        self.child = False
-        self.slots: asyncio.Semaphore | None = None
-        self.committed = asyncio.Event()
-        self.recorded = state.seq
+        self.performing = Performing(self._carry_out, self.tell, runner.clock)
         self._runner = runner
-        self._surroundings = runner.surroundings(base, secrets)
-        self._facts: deque[Fact] = deque()
-        self._offers: deque[tuple[dict[str, Json], int, asyncio.Future[bool]]] = deque()
-        self._answers: list[tuple[asyncio.Future[bool], bool]] = []
-        self._performing: dict[int, asyncio.Task[None]] = {}
+        self._alarm = Alarm(runner.clock)
+        self._told: deque[tuple[Fact, Answer | None]] = deque()
+        self._offers: deque[tuple[dict[str, Json], int, Answer]] = deque()
+        self._answers: list[Answer] = []
         self._wake = asyncio.Event()
-        self._alarm: asyncio.TimerHandle | None = None
-        self._stopping = False
+        self._redirected: tuple[frozenset[str] | None, Mode | None, str | None] | None = None
         self._repeats: list[int] = []
+        self._unbegun = set(unbegun)
         self._row: dict[str, Json] = {}
+        self._row_is_stale = bool(unbegun)
+        self._reason: str | None = None
+        self._parked = token is None and status in ("held", "suspended")
         self._snapshot_seq = state.seq
 
     @property
@@ -140,144 +180,268 @@ class Driver:
 
     def tell(self, fact: Fact) -> None:
         """Hand a fact to the run; it is recorded at the next turn if it still fits."""
-        self._facts.append(fact)
+        self._told.append((fact, None))
         self._wake.set()
+
+    def ask(self, fact: Fact) -> asyncio.Future[bool]:
+        """Hand a fact to the run; the future tells whether it was recorded, once that is durable."""
+        answer = Answer(1)
+        self._told.append((fact, answer))
+        self._wake.set()
+        return answer.future
 
     def offer(self, event: dict[str, Json], at: int) -> asyncio.Future[bool]:
         """Offer a CloudEvent. The future tells, once that is durable, whether one of the run's tasks took it."""
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        if self.state.listeners:
+        answer = Answer()
+        if self.state.listeners and not self.state.suspended:
             self._offers.append((event, at, answer))
             self._wake.set()
         else:
-            answer.set_result(False)
-        return answer
+            answer.future.set_result(False)
+        return answer.future
 
-    @property
-    def stopping(self) -> bool:
-        """Whether the node stops, so that what is cancelled is not the run's own doing."""
-        return self._stopping
+    def redirect(self, breakpoints: frozenset[str] | None, mode: Mode | None, until: str | None) -> None:
+        """Go on with these breakpoints and this step (see `runner.debug`), also from where the run is held."""
+        self._redirected = (breakpoints, mode, until)
+        self._wake.set()
 
     def stop(self) -> None:
-        """Leave the run as it is: nothing is recorded, and the next start goes on from there."""
-        self._stopping = True
+        """Leave the run as it is: the next start goes on from there."""
+        self.stopping = True
         self._wake.set()
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing the run does by itself brings it on; its children may.
+
+        A timeout that is still to come is no reason to keep people waiting for it.
+        """
+        state = self.state
+        if self._told or self._offers or state.ready or state.listeners:
+            return False
+        if self.performing.numbers - self.children.keys():
+            return False
+        return all(timer.purpose in ("timeout", "attempt") for timer in state.timers.values())
 
     # ------------------------------------------------------------ the loop
 
-    async def drive(self, first: Fact | None = None, unit: Unit | None = None) -> None:
-        """Drive the run. `first` is recorded in the same commit as the rest of `unit`."""
+    async def drive(self, first: Fact | None = None, unit: Unit | None = None, *, briefly: bool = False) -> None:
+        """Drive the run. `first` is recorded in the same commit as the rest of `unit`.
+
+        Briefly: only take in what was handed in, and decide nothing.
+        """
         try:
-            if first is None:
+            if first is not None:
+                self._begin(first, briefly)
+            elif not briefly:
                 self._recover()
+            if briefly:
+                await self._take_in(unit)
             else:
-                if first.type == "workflow.forked":
-                    # What the past asked for and had not got at the fork is asked for again, under new ids.
-                    self._repeats = [number for number in self.state.commands if number not in self.state.in_doubt]
-                self._facts.append(first)
-            await self._loop(unit)
+                await self._loop(unit)
+            await self.performing.give_up(self.performing.numbers)
+            await self._keep_what_is_known()
         finally:
-            if self._alarm is not None:
-                self._alarm.cancel()
-            await self._abandon(list(self._performing))
-            self._answers += [(answer, False) for _, _, answer in self._offers]
-            self._answer()
+            self.finished = True
+            await self.performing.give_up(self.performing.numbers)
+            self._dismiss()
+            self._give_back()
+
+    def _begin(self, first: Fact, briefly: bool) -> None:
+        if first.type == "workflow.forked":
+            # What the past asked for and had not got at the fork is asked for again, under new ids.
+            pending = [number for number in self.state.commands if number not in self.state.in_doubt]
+            if briefly or self.debug.hold_first:
+                self._unbegun.update(pending)
+            else:
+                self._repeats = pending
+        self._told.appendleft((first, None))
 
     async def _loop(self, unit: Unit | None) -> None:
-        while not self._stopping:
-            turn = await self._turn(unit)
+        while not self.stopping:
+            if not await self._has_place(unit):
+                unit = None
+                continue
+            self._apply_redirection()
+            turn = await self._turn(unit, decide=True)
             unit = None
-            if self.state.ended or self._stopping:
-                return
-            if turn == "more":
-                self._fire_timers()
-                await asyncio.sleep(0)
-                continue
-            if self._facts or self._offers:
-                continue
-            if turn == "held" and not self._performing:
-                return
-            if self.state.suspended:
-                await self._let_finish()
-                if not self._facts:
-                    return
-                continue
-            await self._sleep()
-            if self._stopping:
+            if self.state.ended or self.stopping:
                 return
             self._fire_timers()
+            if turn == "more":
+                await asyncio.sleep(0)
+                continue
+            if self._told or self._offers or self._redirected is not None:
+                continue
+            if self.state.suspended:
+                await self._let_finish()
+                if not self._told:
+                    return
+                continue
+            if turn == "held" and not self.performing:
+                return
+            await self._sleep()
+            self._fire_timers()
+
+    async def _has_place(self, unit: Unit | None) -> bool:
+        """Whether the run may decide; while it may not, take in what it is told, and wait."""
+        if self.slots is None:
+            return True
+        if self.place is None:
+            self.place = self.slots.ask()
+        if self.place.done():
+            return True
+        await self._take_in(unit)
+        if self.state.suspended or self._is_being_cancelled():
+            self._give_back()
+            self.slots = None  # it will perform nothing more
+            return False
+        self.place.add_done_callback(self._rouse)
+        while not (self.place.done() or self._told or self._offers or self.stopping):
+            self._wake.clear()
+            await self._wake.wait()
+        return False
+
+    def _is_being_cancelled(self) -> bool:
+        root = self.state.frames.get(0)
+        return root is not None and root.todo is not None and root.todo[0] == "cancel"
+
+    def _rouse(self, _: object) -> None:
+        self._wake.set()
+
+    def _give_back(self) -> None:
+        if self.place is not None and self.slots is not None:
+            self.slots.leave(self.place)
+        self.place = None
+
+    async def _take_in(self, unit: Unit | None) -> None:
+        """Record what the run was told, and decide nothing."""
+        if unit is not None or self._told or self._offers:
+            await self._turn(unit, decide=False)
+        while (self._told or self._offers) and not self.state.ended:
+            await self._turn(None, decide=False)
 
     async def _let_finish(self) -> None:
         """A suspended run gives its effects a moment to end; what is cut off then is in doubt, or repeated."""
-        if self._performing:
-            await asyncio.wait(list(self._performing.values()), timeout=_GRACE)
-        if not self._facts:
-            await self._abandon(list(self._performing))
+        for child in self.children.values():
+            self._runner.stop_child(child, for_good=False)
+        await self.performing.give_up(self.children)
+        await self.performing.finish(_GRACE)
+        if not self._told:
+            await self.performing.give_up(self.performing.numbers)
+        if self._told:  # it is to go on after all
+            self._recover()
+
+    async def _keep_what_is_known(self) -> None:
+        """The node stops: what effects gave meanwhile is recorded, and what was not begun is noted."""
+        if not self.stopping or not self.committed.is_set() or self.state.ended:
+            return
+        await self._take_in(None)
+        if self._unbegun and not self.state.ended:
+            unit = Unit()
+            self._update_row(unit, self.status)
+            if unit.statements:
+                await self._runner.store.commit(unit)
 
     async def _sleep(self) -> None:
         """Until something happens; a run that only waits leaves its place to another."""
         self._wake.clear()
-        if self._facts or self._offers:
+        if self._told or self._offers or self._redirected is not None or self.stopping:
             return
-        self._set_alarm()
-        if self._performing or self.slots is None:
+        if not self.performing:
+            self._give_back()
+        delay = self._alarm.delay(self.state)
+        timer = asyncio.get_running_loop().call_later(delay, self._wake.set) if delay is not None else None
+        try:
             await self._wake.wait()
-            return
-        slots, self.slots = self.slots, None
-        slots.release()
-        await self._wake.wait()
-        await slots.acquire()
-        self.slots = slots
+        finally:
+            if timer is not None:
+                timer.cancel()
 
-    async def _turn(self, unit: Unit | None) -> str:
+    async def _turn(self, unit: Unit | None, *, decide: bool) -> str:
         """Take the facts there are, decide, commit, perform. Returns idle, more or held."""
-        pause = None if self.debug.idle else self.debug
+        pause: Pause | None = _always
+        if decide:
+            pause = None if self.debug.idle else self.debug
         events: list[Event] = []
         digests: list[bytes] = []
         commands: list[Command] = []
         emissions: list[Emission] = []
         result: Advance | None = None
-        while self._facts or self._offers or result is None:
-            if self._offers and not self._facts:
+        while self._told or self._offers or result is None:
+            if self._offers and not self._told:
                 await self._weigh(*self._offers.popleft())
                 continue
-            fact = self._facts.popleft() if self._facts else None
-            if fact is not None and not self._fits(fact):
-                if not self._facts and result is None:
+            fact: Fact | None = None
+            answer: Answer | None = None
+            if self._told:
+                fact, answer = self._told.popleft()
+                if not self._fits(fact):
+                    self._settle(answer, taken=False)
+                    if self._told or result is not None:
+                        continue
                     fact = None
-                else:
-                    continue
-            result = await self._advance(fact, pause)
-            if fact is not None and fact.type == "command.resolved" and fact.data["decision"] == "repeat":
-                self._repeats.append(fact.data["command"])
+            before = self.state.seq
+            try:
+                result = await self._advance(fact, pause)
+            except Fault as fault:
+                if self.state.seq != before:
+                    raise
+                self._refuse(fact, answer, fault)
+                continue
+            if fact is not None:
+                self._took(fact)
+                self._settle(answer, taken=True)
             events += result.events
             digests += result.digests
             commands += result.commands
             emissions += result.emissions
             if result.overrun is not None:
                 overrun = result.overrun
-                self._facts.appendleft(
-                    Fact(
-                        "expression.overran",
-                        self._runner.clock.now(),
-                        {"limit": overrun.limit, "detail": overrun.detail},
-                    )
-                )
+                told = {"limit": overrun.limit, "detail": overrun.detail}
+                self._told.appendleft((Fact("expression.overran", self._runner.clock.now(), told), None))
             elif result.more or len(events) > BUDGET:
                 break
         assert result is not None
-        await self._commit(unit, events, digests, emissions, result)
+        perform = decide and not self.state.suspended and not self.stopping
+        if not perform:
+            self._unbegun.update(self._repeats, (command.number for command in commands))
+            self._repeats = []
+        elif self._unbegun and not self.debug.hold_first:
+            self._repeats += sorted(self._unbegun)
+            self._unbegun.clear()
+        held = result.paused if decide else self.status == "held"
+        await self._commit(
+            unit, events, digests, emissions, held=held, active=decide, begins=perform and bool(commands)
+        )
         await self._drop_cancelled()
-        await self._perform(commands)
-        while self._repeats:
-            self._repeat(self._repeats.pop())
+        if perform:
+            await self._perform(commands)
         if emissions:
             self._runner.deliver(emissions)
         if result.paused:
             return "held"
         return "more" if result.more else "idle"
 
-    async def _advance(self, fact: Fact | None, pause: Debug | None) -> Advance:
+    def _took(self, fact: Fact) -> None:
+        if fact.type == "command.resolved" and fact.data["decision"] == "repeat":
+            self._repeats.append(fact.data["command"])
+        elif fact.type == "workflow.suspended":
+            self._reason = fact.data.get("reason")
+
+    def _refuse(self, fact: Fact | None, answer: Answer | None, fault: Fault) -> None:
+        """The fact can't be recorded; the run is as it was."""
+        wrong = BadInput(f"this can't be recorded: {fault.detail}")
+        if answer is not None and answer.open == 1 and fact is not None and fact.type != "event.consumed":
+            answer.open = 0
+            if not answer.future.done():
+                answer.future.set_exception(wrong)
+            return
+        self._settle(answer, taken=False)
+        if not self.committed.is_set() and self.state.seq == self.recorded:
+            raise wrong  # it was to be the first fact of a new run
+
+    async def _advance(self, fact: Fact | None, pause: Pause | None) -> Advance:
         result = self.machine.advance(fact, budget=BUDGET, pause=pause)
         while result.deferred:
             decided = await self._aside(lambda: self.machine.advance(budget=1, pause=pause))
@@ -290,167 +454,172 @@ class Driver:
         """Do what needs an expression that may loop, in a thread: it waits for the evaluator's process."""
         self._evaluator.may_wait = True
         try:
-            return await asyncio.to_thread(work)
+            return await self._runner.aside(work)
         finally:
             self._evaluator.may_wait = False
 
-    async def _weigh(self, event: dict[str, Json], at: int, answer: asyncio.Future[bool]) -> None:
+    async def _weigh(self, event: dict[str, Json], at: int, answer: Answer) -> None:
         """Find out which of the run's tasks take an event: the facts follow the ones recorded so far."""
         try:
             facts = offer(self.machine, event, at)
         except Deferred:
             facts = await self._aside(lambda: offer(self.machine, event, at))
-        self._facts.extend(facts)
-        self._answers.append((answer, any(fact.type == "event.consumed" for fact in facts)))
+        answer.open = len(facts)
+        if not facts:
+            self._answers.append(answer)
+        self._told.extend((fact, answer) for fact in facts)
+
+    def _settle(self, answer: Answer | None, *, taken: bool) -> None:
+        """A fact of that answer was taken, or not; who asked hears of it with the next commit."""
+        if answer is None:
+            return
+        answer.taken |= taken
+        answer.open -= 1
+        if answer.open == 0:
+            self._answers.append(answer)
 
     def _answer(self) -> None:
-        """Tell who offered events what became of them, now that it is durable."""
         answers, self._answers = self._answers, []
-        for answer, taken in answers:
-            if not answer.done():
-                answer.set_result(taken)
+        for answer in answers:
+            if not answer.future.done():
+                answer.future.set_result(answer.taken)
+
+    def _dismiss(self) -> None:
+        """The driver ends: nothing of what was handed in and not committed is taken any more."""
+        waiting = [*self._answers, *(answer for _, answer in self._told), *(answer for *_, answer in self._offers)]
+        for answer in waiting:
+            if answer is not None and not answer.future.done():
+                answer.future.set_result(False)
 
     def _fits(self, fact: Fact) -> bool:
         """Whether the run still waits for what the fact tells: it may have been cancelled meanwhile."""
         state = self.state
         if state.ended:
             return False
-        if fact.type in ("command.completed", "command.faulted", "command.in-doubt", "command.resolved"):
+        if fact.type in ("command.completed", "command.faulted", "command.in-doubt"):
             return fact.data["command"] in state.commands
+        if fact.type == "command.resolved":
+            return fact.data["command"] in state.in_doubt
         if fact.type == "timer.fired":
             return fact.data["timer"] in state.timers
-        if fact.type == "event.consumed":
+        if fact.type in ("event.consumed", "expression.overran") and "listener" in fact.data:
             return fact.data["listener"] in state.listeners
+        if fact.type == "workflow.suspended":
+            return not state.suspended
         return True
 
     # ------------------------------------------------------------ committing
 
     async def _commit(
-        self, unit: Unit | None, events: list[Event], digests: list[bytes], emissions: list[Emission], result: Advance
+        self,
+        unit: Unit | None,
+        events: list[Event],
+        digests: list[bytes],
+        emissions: list[Emission],
+        *,
+        held: bool,
+        active: bool,
+        begins: bool,
     ) -> None:
+        """One transaction. `active`: the run goes on; `begins`: some of its effects are about to."""
         unit = unit or Unit()
         state = self.state
         if events:
             unit.append_events(self.key, events, digests)
         for emission in emissions:
-            unit.put_cloudevent(emission.event, at=state.at, run=self.run)
+            unit.put_cloudevent(emission.event, at=max(self._runner.clock.now(), state.at), run=self.run)
         if state.seq - self._snapshot_seq >= self._runner.settings.runner.snapshot_events:
             unit.put_snapshot(self.key, state.seq, to_text(state, self.machine.origins))
             self._snapshot_seq = state.seq
-        status = self._status(result.paused)
-        if status != self.status or status in ("held", "waiting"):
+        status = status_of(state, held=held, busy=bool(self._told))
+        if (
+            status != self.status
+            or status in ("held", "waiting")
+            or self._row_is_stale
+            or self._unbegun
+            or state.listeners
+            or state.in_doubt
+        ):
+            self._update_job(unit, status, active=active, busy=begins or bool(self._repeats) or bool(self.performing))
             self._update_row(unit, status)
-            self.status = status
         if unit.statements:
             crash_point("driver.before-commit")
-            await self._runner.store.commit(unit)
+            await self._save(unit)
             crash_point("driver.after-commit")
+        self.status = status
         self.recorded = state.seq
         self._answer()
         self.committed.set()
-        self._runner.announce(self.run)
+        self._runner.follow(self, events)
 
-    def _status(self, paused: bool) -> str:
-        state = self.state
-        if state.ended:
-            return state.phase
-        if state.suspended:
-            return "suspended"
-        if paused:
-            return "held"
-        if state.commands.keys() - state.in_doubt or state.ready or self._facts:
-            return "running"
-        return "waiting" if state.frames else "running"
+    async def _save(self, unit: Unit) -> None:
+        """Commit. What a run that is under way has in hand is kept while the store has no room or is locked."""
+        hindered = False
+        while True:
+            try:
+                await self._runner.store.commit(unit)
+                break
+            except (StoreBusy, StoreFull) as wrong:
+                if self.stopping or not self.committed.is_set():
+                    raise
+                hindered = True
+                self._runner.hinder(self.run, wrong)
+                await asyncio.sleep(_AGAIN)
+        if hindered:
+            self._runner.hinder(self.run, None)
+
+    def _update_job(self, unit: Unit, status: str, *, active: bool, busy: bool) -> None:
+        """A node that starts goes on with the runs whose jobs are due, and leaves alone those that people stopped."""
+        if status in ("held", "suspended") and not busy:
+            if self.token is not None or not self._parked:
+                token = self.token or self._runner.lease(unit, self.run)
+                unit.release_job(self.run, token, next_run_at=NEVER)
+            self._parked, self.token = True, None
+        elif active:
+            token = self.token = self.token or self._runner.lease(unit, self.run)
+            self._parked = False
+            if self.state.ended:
+                unit.complete_job(self.run, token, at=self.state.at)
+                self.token = None
 
     def _update_row(self, unit: Unit, status: str) -> None:
         state = self.state
-        columns: dict[str, Json] = {"status": status, "position": None, "waiting": None, "next_due": None}
-        if state.ended:
-            columns |= {"ended_at": state.at, "output": state.output, "error": state.error}
-            if self.token is not None:
-                unit.complete_job(self.run, self.token, at=state.at)
-                self.token = None
-        else:
-            at = next_entry(state)
-            columns["position"] = at[1] if at is not None else self.position()
-            if state.timers:
-                columns["next_due"] = min(timer.due for timer in state.timers.values())
-            if status in ("held", "suspended") and self.token is not None and not self._performing:
-                unit.release_job(self.run, self.token, next_run_at=NEVER)
-                self.token = None
-            if status == "waiting":
-                columns["waiting"] = {
-                    "listening": [frame.task.reference for frame in self._frames(state.listeners) if frame.task],
-                    "in_doubt": sorted(state.in_doubt),
-                    "timers": sorted([timer.due, timer.purpose] for timer in state.timers.values()),
-                }
+        if self._unbegun:
+            self._unbegun &= state.commands.keys()
+        columns = columns_of(state, status, unbegun=self._unbegun, reason=self._reason)
+        self._row_is_stale = bool(self._unbegun or state.listeners or state.in_doubt)
         if columns != self._row:
             unit.update_run(self.key, **columns)
             self._row = columns
 
-    def _frames(self, numbers: Iterable[int]) -> list[Frame]:
-        return [self.state.frames[number] for number in numbers]
-
-    @property
-    def stuck(self) -> bool:
-        """Whether nothing but a person's decision on an effect in doubt can bring the run on."""
-        state = self.state
-        return bool(state.in_doubt) and not (self._performing or self._facts or state.timers or state.listeners)
-
-    def position(self) -> str | None:
-        for frame in reversed(self.state.frames.values()):
-            if frame.task is not None:
-                return frame.task.reference
-        return None
-
     # ------------------------------------------------------------ performing
 
     async def _perform(self, commands: list[Command]) -> None:
+        repeats, self._repeats = self._repeats, []
+        if self.stopping:  # since the commit began
+            self._unbegun.update(repeats, (command.number for command in commands))
+            return
         for command in commands:
             if command.number not in self.state.commands:
                 continue
             if command.kind == "function.call" and len(commands) == 1 and not self._runner.blocks(command):
-                await self._carry_out(command)
+                await self.performing.carry_out(command)
             else:
-                task = asyncio.get_running_loop().create_task(self._carry_out(command))
-                self._performing[command.number] = task
+                self.performing.begin(command)
+        for number in repeats:
+            if number in self.state.commands and number not in self.performing:
+                self.performing.begin(self.command(number))
 
-    async def _carry_out(self, command: Command) -> None:
-        crash_point("driver.before-effect")
-        clock = self._runner.clock
-        try:
-            if command.kind == "workflow.run":
-                output = await self._runner.run_workflow(self, command)
-            else:
-                output = await self._runner.adapters.perform(command, self._surroundings)
-            fact = Fact("command.completed", clock.now(), {"command": command.number, "output": output})
-        except Fault as fault:
-            error = fault.problem(command.task)
-            fact = Fact("command.faulted", clock.now(), {"command": command.number, "error": error})
-        except ReachError as wrong:
-            error = Fault("runtime", wrong.message, code=wrong.code).problem(command.task)
-            fact = Fact("command.faulted", clock.now(), {"command": command.number, "error": error})
-        except Exception as wrong:
-            # A mistake of ours in an adapter must cost this command, not leave its run waiting for ever.
-            error = Fault("runtime", f"the adapter for {command.kind} failed: {wrong!r}", code="bug").problem(
-                command.task
-            )
-            fact = Fact("command.faulted", clock.now(), {"command": command.number, "error": error})
-        crash_point("driver.after-effect")
-        self._performing.pop(command.number, None)
-        self.tell(fact)
+    def _carry_out(self, command: Command) -> Awaitable[Json]:
+        return self._runner.perform(self, command)
 
     async def _drop_cancelled(self) -> None:
         """Stop performing what the run no longer waits for."""
-        if self._performing:
-            await self._abandon([number for number in self._performing if number not in self.state.commands])
-
-    async def _abandon(self, numbers: list[int]) -> None:
-        tasks = [self._performing.pop(number) for number in numbers if number in self._performing]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.gather(*tasks, return_exceptions=True)
+        commands = self.state.commands
+        if self.performing:
+            await self.performing.give_up([number for number in self.performing.numbers if number not in commands])
+        for number in [number for number in self.children if number not in commands]:
+            self._runner.stop_child(self.children.pop(number), for_good=True)
 
     def _recover(self) -> None:
         """After a restart: repeat what may be repeated, and ask a person about the rest.
@@ -459,48 +628,39 @@ class Driver:
         have happened (DESIGN: effects happen once).
         """
         state = self.state
-        for number, frame_id in list(state.commands.items()):
-            if number in state.in_doubt:
+        for number in state.commands:
+            if number in state.in_doubt or number in self.performing:
                 continue
-            command = self.command(number, frame_id)
-            if command.kind == "workflow.run" or self._runner.adapters.idempotent(command):
+            if number in self._unbegun or self._runner.repeatable(self.command(number)):
                 self._repeats.append(number)
             else:
-                self._facts.append(Fact("command.in-doubt", self._runner.clock.now(), {"command": number}))
+                self.tell(Fact("command.in-doubt", self._runner.clock.now(), {"command": number}))
+        self._unbegun.clear()
 
-    def command(self, number: int, frame_id: int) -> Command:
+    def command(self, number: int) -> Command:
         """A pending command, read back from the event that recorded its intent."""
         event = self._runner.event(self.key, number)
-        return command_of(self.state, number, event.task or "", frame_id, event.data or {})
+        return command_of(self.state, number, event.task or "", self.state.commands[number], event.data or {})
 
-    def _repeat(self, number: int) -> None:
-        """Perform a recorded command (again)."""
-        if number in self.state.commands and number not in self._performing:
-            command = self.command(number, self.state.commands[number])
-            self._performing[number] = asyncio.get_running_loop().create_task(self._carry_out(command))
-
-    # ------------------------------------------------------------ time
-
-    def _set_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if not self.state.timers:
-            return
-        due = min(timer.due for timer in self.state.timers.values())
-        delay = min(max(due - self._runner.clock.now(), 0) / 1000, _LONG_SLEEP)
-        self._alarm = asyncio.get_running_loop().call_later(delay, self._wake.set)
+    # ------------------------------------------------------------ time and debugging
 
     def _fire_timers(self) -> None:
-        if not self.state.timers:
+        if self.state.timers:
+            now = self._runner.clock.now()
+            for number in self._alarm.due(self.state):
+                self.tell(Fact("timer.fired", now, {"timer": number}))
+
+    def _apply_redirection(self) -> None:
+        if self._redirected is None:
             return
-        now = self._runner.clock.now()
-        due = sorted((timer.due, number) for number, timer in self.state.timers.items() if timer.due <= now)
-        for _, number in due:
-            self._facts.append(Fact("timer.fired", now, {"timer": number}))
+        breakpoints, mode, until = self._redirected
+        self._redirected = None
+        points = self.debug.breakpoints if breakpoints is None else breakpoints
+        if self.status == "held" or mode is not None:
+            self.debug = continuing(self.state, points, mode, until)
+        else:
+            self.debug = Debug(points)
 
-    # ------------------------------------------------------------ debugging
 
-    def go_on(self, breakpoints: frozenset[str], mode: str | None, until: str | None) -> None:
-        """How to go on from a held place (see `runner.debug`)."""
-        self.debug = continuing(self.state, breakpoints, mode, until)  # type: ignore[arg-type]
+def _always(*_: object) -> bool:
+    return True

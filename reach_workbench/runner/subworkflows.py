@@ -2,19 +2,100 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
+from reach_workbench.engine.commands import Command
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.program import Program
+from reach_workbench.engine.state import ENDED
 from reach_workbench.engine.values import Json
+from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.loading import compiled
+from reach_workbench.settings import Settings
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class Parent(Protocol):
+    """What is needed of the runner."""
+
+    store: Store
+    settings: Settings
+
+    async def start_child(
+        self, parent: Driver, command: int, program: Program, run: str, input: Json, file: Path | None, awaited: bool
+    ) -> None: ...
+
+    async def take_up_child(self, parent: Driver, record: RunRecord) -> None: ...
+
+    def task(self, run: str) -> asyncio.Task[None] | None: ...
+
+    def subscribe(self, listener: Callable[[str], None], run: str | None = None) -> Callable[[], None]: ...
+
+
+async def run_workflow(runner: Parent, parent: Driver, command: Command) -> Json:
+    """Perform `workflow.run`: exactly one child for each command, whatever happened before.
+
+    Waits for the child's end however long it takes: it may be held or suspended meanwhile.
+    """
+    process, awaited = command.arguments["process"], command.arguments["await"]
+    run = child_id(command.id)
+    if awaited:
+        parent.children[command.number] = run
+    try:
+        if runner.store.read.has_run(run):
+            await runner.take_up_child(parent, runner.store.read.run(run))
+        else:
+            _bound_depth(runner, parent.run)
+            program, file = find_program(runner.store, parent.base, process)
+            await runner.start_child(parent, command.number, program, run, process.get("input", {}), file, awaited)
+        if not awaited:
+            return None
+        child = await _ended(runner, run)
+    except Exception:
+        parent.children.pop(command.number, None)
+        raise
+    parent.children.pop(command.number, None)
+    output = outcome_of(child)
+    return None if command.arguments["return"] == "none" else output
+
+
+def _bound_depth(runner: Parent, run: str | None) -> None:
+    """Workflows that run each other without end cost an error, not the machine."""
+    most = runner.settings.limits.workflow_depth
+    depth = 0
+    while run is not None:
+        run = runner.store.read.run(run).parent
+        depth += 1
+    if depth > most:
+        detail = f"more than {most} workflows run inside each other; the limit is the setting limits.workflow_depth"
+        raise Fault("runtime", detail, code="limit", title="Limit reached")
+
+
+async def _ended(runner: Parent, run: str) -> RunRecord:
+    """The run once it has ended."""
+    changed = asyncio.Event()
+    forget = runner.subscribe(lambda _: changed.set(), run)
+    try:
+        while True:
+            task = runner.task(run)
+            if task is not None:
+                await asyncio.wait([task])
+            record = runner.store.read.run(run)
+            if record.status in ENDED:
+                return record
+            if runner.task(run) is None:
+                await changed.wait()
+            changed.clear()
+    finally:
+        forget()
 
 
 def child_id(command: str) -> str:
@@ -62,15 +143,15 @@ def _beside(base: Path, namespace: str, name: str, version: str) -> Path | None:
     for file in sorted(base.iterdir()) if base.is_dir() else ():
         if file.suffix not in _SUFFIXES or not file.is_file():
             continue
-        text = file.read_text("utf-8", errors="replace")
-        if name not in text or "namespace" not in text:
-            continue
         try:
+            text = file.read_text("utf-8", errors="replace")
+            if name not in text or "namespace" not in text:
+                continue
             document = load_plain(text)["document"]
             if document["namespace"] != namespace or document["name"] != name:
                 continue
             found = str(document["version"])
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             continue
         if found == version:
             return file

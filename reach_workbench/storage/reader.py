@@ -88,6 +88,10 @@ class Reader(Histories):
         """Runs that have not ended, the oldest first: what a node goes on with when it starts."""
         return tuple(map(self._run, self._rows(sql.RUNS_UNFINISHED)))
 
+    def listening(self) -> tuple[RunRecord, ...]:
+        """Runs that have not ended and wait for something outside (`waiting` tells what), the oldest first."""
+        return tuple(map(self._run, self._rows(sql.RUNS_LISTENING)))
+
     def children(self, id: str) -> tuple[RunRecord, ...]:
         """Runs that were started by this one's commands, the oldest first."""
         return tuple(map(self._run, self._rows(sql.RUNS_OF_PARENT, parent=id)))

@@ -28,6 +28,7 @@ RUN_LAST: Final = _RUN + "WHERE r.parent IS NULL ORDER BY r.key DESC LIMIT 1"
 RUNS: Final = _RUN + "WHERE r.key < :before ORDER BY r.key DESC LIMIT :limit"
 RUNS_OF_STATUS: Final = _RUN + "WHERE r.status = :status AND r.key < :before ORDER BY r.key DESC LIMIT :limit"
 RUNS_UNFINISHED: Final = _RUN + "WHERE r.ended_at IS NULL ORDER BY r.key"
+RUNS_LISTENING: Final = _RUN + "WHERE r.ended_at IS NULL AND r.waiting IS NOT NULL ORDER BY r.key"
 RUNS_OF_PARENT: Final = _RUN + "WHERE r.parent = :parent ORDER BY r.key"
 RUN_LINEAGE: Final = "SELECT forked_from, forked_at, id FROM runs WHERE key = :key"
 RUN_LAST_KEY: Final = "SELECT coalesce(max(key), 0) FROM runs"
@@ -125,7 +126,9 @@ UPDATE jobs SET status = 'queued', lease_token = NULL, lease_until = NULL
 WHERE status = 'leased' AND lease_until <= :now
 """
 JOBS_TAKE_BACK: Final = """
-UPDATE jobs SET status = 'queued', lease_token = NULL, lease_until = NULL WHERE status = 'leased'
+UPDATE jobs SET status = 'queued', lease_token = NULL, lease_until = NULL,
+                next_run_at = CASE WHEN next_run_at > :now THEN :now ELSE next_run_at END
+WHERE status = 'leased' AND substr(lease_token, 1, length(:holder)) <> :holder
 """
 JOBS_LEASE: Final = f"""
 UPDATE jobs SET status = 'leased', lease_token = :token, lease_until = :until, attempts = attempts + 1

@@ -262,9 +262,12 @@ class Unit:
         else:
             self.add(sql.JOB_RETRY, {"id": id, "token": token, "error": error, "next_run_at": next_run_at}, _leased)
 
-    def take_back_jobs(self) -> None:
-        """End every lease, whoever holds it; the attempts count."""
-        self.add(sql.JOBS_TAKE_BACK, {})
+    def take_back_jobs(self, *, holder: str, now: int) -> None:
+        """End every lease but those whose tokens begin with `holder`; the attempts count.
+
+        What was leased was due, also when the clock has been set back since.
+        """
+        self.add(sql.JOBS_TAKE_BACK, {"holder": holder, "now": now})
 
     def requeue_job(self, id: str, *, next_run_at: int) -> None:
         """Give a dead letter all its attempts again. NotFound when it is none."""

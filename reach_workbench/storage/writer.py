@@ -118,7 +118,7 @@ class Writer:
         batch: list[tuple[Unit, Promise]],
         done: asyncio.Future[list[BaseException | None]],
     ) -> None:
-        _resolve(batch, done.result())
+        _resolve(batch, done.result())  # `_transact` raises nothing
         self._scheduled = bool(self._queue)
         if self._scheduled:
             loop.call_soon(self._flush, loop)
@@ -146,10 +146,20 @@ class Writer:
             finally:
                 self._roll_back()  # nothing to do unless something failed, an interrupt included
 
+    def _begin(self) -> None:
+        """Get the right to write. Waiting for another process to give it up is no work for the event loop."""
+        started = self._clock.elapsed()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        finally:
+            taken = self._clock.elapsed() - started
+            if taken > SLOW:
+                self._average = max(self._average, taken)
+
     def _together(self, units: list[Unit]) -> None:
         execute = self._connection.execute
         crash_point("writer.before-begin")
-        execute("BEGIN IMMEDIATE")
+        self._begin()
         for unit in units:
             for text, parameters, check in unit.statements:
                 cursor = execute(text, parameters)
@@ -160,7 +170,7 @@ class Writer:
     def _apart(self, units: list[Unit]) -> list[BaseException | None]:
         execute = self._connection.execute
         outcomes: list[BaseException | None] = []
-        execute("BEGIN IMMEDIATE")
+        self._begin()
         for unit in units:
             execute("SAVEPOINT unit")
             try:
@@ -188,8 +198,13 @@ class Writer:
         self._average += MEMORY * (taken - self._average)
 
     def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            # Closed, or broken: whoever waits for the units must hear what refused them. Should the
+            # transaction still be open, the next one can't begin, and says so.
+            return
 
     def _explain(self, wrong: Exception) -> BaseException:
         if isinstance(wrong, ReachError):

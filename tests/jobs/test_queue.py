@@ -197,15 +197,27 @@ async def test_dead_letters_can_be_tried_again_or_dropped(queue: Queue, store: S
             await again
 
 
-async def test_a_node_that_starts_takes_back_what_a_dead_one_held(queue: Queue) -> None:
+async def test_a_node_that_starts_takes_back_what_a_dead_one_held(
+    queue: Queue, store: Store, clock: FixedClock
+) -> None:
     await queue.enqueue_many([NewJob("a"), NewJob("b")])
     held = await queue.lease(2)
     await queue.complete(held[0])
-    await queue.take_back()
-    (job,) = await queue.lease(5)
+    clock.advance(-1_000_000)  # what was leased was due, whatever the clock says now
+    following = Queue(store, clock, "node-b")
+    await following.take_back()
+    (job,) = await following.lease(5)
     assert (job.id, job.attempts) == (held[1].id, 2)
     with pytest.raises(LeaseLost):
         await queue.complete(held[1])
+
+
+async def test_a_node_keeps_its_own_leases_when_it_takes_back_others(queue: Queue) -> None:
+    await queue.enqueue(NewJob("a"))
+    (job,) = await queue.lease()
+    await queue.take_back()
+    assert await queue.lease() == ()
+    await queue.complete(job)
 
 
 async def test_old_completed_jobs_can_be_forgotten(queue: Queue, store: Store, clock: FixedClock) -> None:

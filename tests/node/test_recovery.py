@@ -12,7 +12,7 @@ SLOW = "do: [{before: {set: {x: 1}}}, {slow: {run: {shell: {command: 'echo begun
 
 
 async def _until_marked(home) -> None:
-    while not (home.files / "marks").exists():
+    while not (home.files / "marks").exists() or not _marks(home):
         await asyncio.sleep(0.01)
 
 

@@ -1,0 +1,81 @@
+"""The past that runs share with those they were forked from, and what a fork may change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reach_workbench.clock import Clock
+from reach_workbench.engine.evaluator import Evaluator
+from reach_workbench.engine.program import Program
+from reach_workbench.engine.state import State, data_frame, replaced
+from reach_workbench.engine.values import Json
+from reach_workbench.errors import ForkRefused, UsageError
+from reach_workbench.node.proof import Recorded, prove
+from reach_workbench.protocol.node import Progress, Verification
+from reach_workbench.runner.loading import program_of
+from reach_workbench.storage.records import RunRecord
+from reach_workbench.storage.store import Store
+
+_WHOLE = 1 << 62
+
+
+def verify(
+    store: Store, record: RunRecord, evaluator: Evaluator, clock: Clock, progress: Progress | None
+) -> Verification:
+    """Prove a stored run with the programs along its lineage."""
+    programs = _programs(store, record)
+    return prove(record.id, programs, _recorded(store, record, record.seq), record.seq, evaluator, clock, progress)
+
+
+def refuse_other_past(
+    store: Store, record: RunRecord, at: int, program: Program, evaluator: Evaluator, clock: Clock
+) -> None:
+    """Raises ForkRefused unless the changed workflow gives the very same events up to event `at`."""
+    past = prove(record.id, [(_WHOLE, program)], _recorded(store, record, at), at, evaluator, clock)
+    if not past.ok:
+        raise ForkRefused(
+            f"the past of run {record.id} does not fit the changed workflow: {past.message}",
+            where=f"event {past.seq}" + (f" at {past.task}" if past.task else ""),
+            hint="fork at an earlier event, or change only what comes after this one",
+        )
+
+
+def check_edits(state: State, edits: Mapping[str, Json]) -> None:
+    """Raises UsageError or ForkRefused for a pointer that leads nowhere in the data or the context."""
+    for pointer, value in edits.items():
+        head, *steps = pointer.removeprefix("/").split("/")
+        steps = [step.replace("~1", "/").replace("~0", "~") for step in steps]
+        if not pointer.startswith("/") or head not in ("data", "context"):
+            raise UsageError(
+                f"{pointer!r} is nothing that can be edited",
+                hint="JSON pointers start with /data (what flows into the next task) or /context",
+            )
+        try:
+            replaced(state.context if head == "context" else data_frame(state).value, steps, value)
+        except (KeyError, ValueError) as missing:
+            raise ForkRefused(
+                f"{pointer} does not exist at this event: {missing}",
+                hint="`reach state RUN --at SEQ` shows the data there; the last step of the pointer may be new",
+            ) from None
+
+
+def _recorded(store: Store, record: RunRecord, until: int) -> Iterator[Recorded]:
+    for chunk in store.read.chunks(record.key, 0, until):
+        for event, mark in zip(chunk.events, chunk.digests, strict=True):
+            yield Recorded(event, mark)
+
+
+def _programs(store: Store, record: RunRecord) -> list[tuple[int, Program]]:
+    """The programs along the run's lineage, with the last event each holds for.
+
+    A fork at an event before its ancestor's own fork hides what that one changed.
+    """
+    found = [(record.seq, program_of(store, record.program))]
+    while record.forked_from is not None and record.forked_at is not None:
+        at = record.forked_at
+        record = store.read.run_by_key(record.forked_from)
+        if at < found[0][0]:
+            found.insert(0, (at, program_of(store, record.program)))
+        else:
+            found[0] = (found[0][0], program_of(store, record.program))
+    return found

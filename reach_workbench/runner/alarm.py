@@ -1,0 +1,53 @@
+"""When the timers of a run are due, whatever is done to the machine's clock meanwhile."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reach_workbench.clock import Clock
+from reach_workbench.engine.state import State
+
+_LONGEST: Final = 60.0
+"""Seconds slept at most towards a timer: the clock may be set forward while we do."""
+
+
+class Alarm:
+    """Timers are due by the wall clock, or once as much time has passed as they were to take: a clock that
+    was set back by a day must not make a run wait for a day."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._deadlines: dict[int, float] = {}
+
+    def due(self, state: State) -> list[int]:
+        """The numbers of the timers that are due, in their order."""
+        if not state.timers:
+            return []
+        self._look(state)
+        now, elapsed = self._clock.now(), self._clock.elapsed()
+        found = [
+            (timer.due, number)
+            for number, timer in state.timers.items()
+            if timer.due <= now or self._deadlines[number] <= elapsed
+        ]
+        return [number for _, number in sorted(found)]
+
+    def delay(self, state: State) -> float | None:
+        """Seconds until it is worth looking again; None without timers."""
+        if not state.timers:
+            return None
+        self._look(state)
+        wall = min(timer.due for timer in state.timers.values()) - self._clock.now()
+        passed = min(self._deadlines[number] for number in state.timers) - self._clock.elapsed()
+        return min(max(min(wall / 1000, passed), 0.0), _LONGEST)
+
+    def _look(self, state: State) -> None:
+        """Note how long the timers that are new still take, and forget those that are gone."""
+        if self._deadlines.keys() == state.timers.keys():
+            return
+        now = max(self._clock.now(), state.at)
+        elapsed = self._clock.elapsed()
+        self._deadlines = {
+            number: self._deadlines.get(number, elapsed + max(timer.due - now, 0) / 1000)
+            for number, timer in state.timers.items()
+        }

@@ -1,0 +1,66 @@
+"""What the run's row in the store says about a run, besides its history: for lists, for recovery, for publishing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reach_workbench.engine.state import State
+from reach_workbench.engine.values import Json
+from reach_workbench.runner.debug import next_entry
+
+
+def status_of(state: State, *, held: bool, busy: bool) -> str:
+    """The status phase. `held`: a breakpoint or a step holds the run; `busy`: facts are there to be taken."""
+    if state.ended:
+        return state.phase
+    if state.suspended:
+        return "suspended"
+    if state.phase == "pending" and state.seq < 2:
+        return "pending"
+    if held:
+        return "held"
+    if state.commands.keys() - state.in_doubt or state.ready or busy:
+        return "running"
+    return "waiting" if state.frames else "running"
+
+
+def columns_of(state: State, status: str, *, unbegun: Iterable[int], reason: str | None) -> dict[str, Json]:
+    """The columns of `Unit.update_run` for that state."""
+    columns: dict[str, Json] = {"status": status, "position": None, "waiting": None, "next_due": None}
+    if state.ended:
+        return columns | {"ended_at": state.at, "output": state.output, "error": state.error}
+    entry = next_entry(state)
+    columns["position"] = entry[1] if entry is not None else position(state)
+    if state.timers:
+        columns["next_due"] = min(timer.due for timer in state.timers.values())
+    columns["waiting"] = _waiting(state, status, sorted(unbegun), reason)
+    return columns
+
+
+def _waiting(state: State, status: str, unbegun: list[int], reason: str | None) -> Json:
+    """What the run waits for: read by `node.views` (words), `node.publishing` and `Runner.go_on`.
+
+    `unbegun` are commands whose intent is recorded and which nobody has begun to perform: they can be
+    performed later without any doubt.
+    """
+    found: dict[str, Json] = {}
+    if state.listeners:
+        tasks = [state.frames[number].task for number in state.listeners]
+        found["listening"] = [task.reference for task in tasks if task is not None]
+    if state.in_doubt:
+        found["in_doubt"] = sorted(state.in_doubt)
+    if unbegun:
+        found["unbegun"] = unbegun
+    if status == "waiting" and state.timers:
+        found["timers"] = sorted([timer.due, timer.purpose] for timer in state.timers.values())
+    if status == "suspended" and reason:
+        found["suspended"] = reason
+    return found or None
+
+
+def position(state: State) -> str | None:
+    """The innermost task that was entered last."""
+    for frame in reversed(state.frames.values()):
+        if frame.task is not None:
+            return frame.task.reference
+    return None
