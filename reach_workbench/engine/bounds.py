@@ -339,6 +339,8 @@ class _Reader:
                 cost = both(cost, self._postfix(max(dot, cost.work) + 100))
             return cost
         if self._take("("):
+            if name == "range":
+                return self._range()
             argument = self._query(dot)
             self._need(")")
             return with_argument(name, dot, argument)
@@ -348,6 +350,23 @@ class _Reader:
             factor, besides, work = OF_INPUT[name]
             return Cost(1, factor * dot + besides, factor * dot + besides, work * dot + 10)
         raise Unbounded
+
+    def _range(self) -> Cost:
+        """`range(upto)` or `range(from; upto)` of numbers written out: others may count for ever."""
+        ends = [self._written_number()]
+        if self._take(";"):
+            ends.append(self._written_number())
+        self._need(")")
+        count = max(ends[-1] - (ends[0] if len(ends) > 1 else 0), 0) + 1
+        return Cost(int(count), count * NUMBER, NUMBER, count * NUMBER)
+
+    def _written_number(self) -> float:
+        place = self._place
+        self._place += 1
+        number = self._literal(place, self._place) if place < len(self._found) else None
+        if number is None or number > WORK:
+            raise Unbounded
+        return number
 
     def _choice(self, dot: float) -> Cost:
         condition = self._query(dot)

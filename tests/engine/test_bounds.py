@@ -23,6 +23,8 @@ LARGE, SMALL = bounds.SIZES
         "if .a then .b elif .c then .d else .e end",
         '{a: .b, c: (.d // "x"), "e\\(.f)": $g, h, $i, (.k): 1, "l": [1, 2]}',
         "[.a, .b, .c]",
+        "[range(100)]",
+        "[range(3; 9)] | length",
         ".items + [$item]",
         ". + {x: .y}",
         '"Hello \\(.name), you are \\(.age | tostring)"',
@@ -55,7 +57,7 @@ def test_what_compares_each_with_each_is_bounded_for_little_data(source):
 @pytest.mark.parametrize(
     "source",
     [
-        ".[]", ".a[]", "..", "range(9)", "[range(1e12)]", "def f: f; f", "repeat(1)", "recurse", "while(true; .)",
+        ".[]", ".a[]", "..", "[range(.a)]", "[range(1e12)]", "def f: f; f", "repeat(1)", "recurse", "while(true; .)",
         "until(false; .)", "limit(3; .a)", "first(.a)", "reduce .a as $x (0; 1)", "foreach .a as $x (0; 1)",
         "label $x | break $x", "map(.)", "select(.[])", "walk(.)", "with_entries(.)", "to_entries | map(.)", "paths",
         'test("a")', 'match("a")', 'sub("a"; "b")', 'gsub("a"; "b")', 'split("a"; null)', "splits(.)", "combinations",
