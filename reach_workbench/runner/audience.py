@@ -1,4 +1,4 @@
-"""Who is told of the lifecycle of runs: other runs that listen for it, and a sink outside (dsl.md, Lifecycle Events)."""
+"""Who is told of the lifecycle of runs: runs that listen for it, and a sink outside (dsl.md, Lifecycle Events)."""
 
 from __future__ import annotations
 
