@@ -178,7 +178,9 @@ def test_extensions_wrap_each_other_in_the_order_of_their_declaration(bench: Ben
 
 @pytest.mark.parametrize("rest", ["", ", before: [], after: []", ", before: []"])
 def test_an_extension_without_tasks_changes_nothing(bench: Bench, rest: str) -> None:
-    result = bench.run(f"use: {{ extensions: [ {{ e: {{ extend: all{rest} }} }} ] }}\ndo: [ {{ a: {{ set: {{ n: 1 }} }} }} ]")
+    result = bench.run(
+        f"use: {{ extensions: [ {{ e: {{ extend: all{rest} }} }} ] }}\ndo: [ {{ a: {{ set: {{ n: 1 }} }} }} ]"
+    )
     assert (result.output, result.order) == ({"n": 1}, ["a"])
 
 
