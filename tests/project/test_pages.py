@@ -46,15 +46,12 @@ def test_every_setting_is_described_with_its_default() -> None:
     assert described == [(name, str(value) or "none") for name, value in settings(Settings(home=Path()))]
 
 
-def kinds(of: type[errors.ReachError]) -> Iterator[type[errors.ReachError]]:
-    yield of
-    for kind in of.__subclasses__():
-        yield from kinds(kind)
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ReachError)]
 
 
 def test_every_error_code_is_described_and_used_once() -> None:
-    codes = [kind.code for kind in kinds(errors.ReachError) if kind is not errors.ReachError]
+    exits = {kind.code: str(kind.exit_code) for kind in KINDS}
+    codes = [kind.code for kind in KINDS if kind is not errors.ReachError]
     assert len(codes) == len(set(codes))
     described = re.findall(r"^\| `([\w-]+)` \| (\d) \| .+ \|$", (ROOT / "docs/errors.md").read_text("utf-8"), re.M)
-    exits = {kind.code: str(kind.exit_code) for kind in kinds(errors.ReachError)}
     assert dict(described) == {code: exits[code] for code in codes}
