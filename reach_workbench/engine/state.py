@@ -34,6 +34,9 @@ begin · arm · fail PROBLEM · enter POSITION · extend INDEX · execute · att
 consumed · delivered · finish · raise PROBLEM · timeout · attempt-timeout · conclude · cancel
 """
 
+_DECIDED: Final = frozenset({"raise", "fail", "timeout", "attempt-timeout", "conclude", "won", "cancel"})
+"""Ends of a frame that no timeout changes any more."""
+
 ROOT: Final = 0
 
 
@@ -289,6 +292,13 @@ def _halt(state: State, frame: int) -> None:
     """Nothing inside `frame` is decided any more: all of it is about to be cancelled."""
     for each in state.within(frame):
         _set_todo(state, each, None)
+
+
+def _wake(state: State, frame: Frame, todo: Todo) -> None:
+    """What the frame waited for has come. Facts may arrive before anything is decided about those before
+    them: a frame that has already timed out, or has got an error, stays so."""
+    if frame.todo is None:
+        _set_todo(state, frame, todo)
 
 
 def _remove(state: State, frame: Frame) -> None:
@@ -675,11 +685,11 @@ def _timer_fired(state: State, event: Event) -> None:
     frame.timers = tuple(each for each in frame.timers if each != number)
     if timer.purpose == "wait":
         frame.value = frame.input
-        _set_todo(state, frame, ("finish",))
+        _wake(state, frame, ("finish",))
     elif timer.purpose == "retry":
         assert frame.task is not None
-        _set_todo(state, frame, after_extensions(frame.task))
-    else:
+        _wake(state, frame, after_extensions(frame.task))
+    elif frame.todo is None or frame.todo[0] not in _DECIDED:
         _halt(state, frame.id)
         _set_todo(state, frame, ("attempt-timeout",) if timer.purpose == "attempt" else ("timeout",))
 
@@ -730,25 +740,25 @@ def _command_completed(state: State, event: Event) -> None:
     if frame.resume is not None:
         state.resources[frame.result] = data["output"]
         todo, frame.resume, frame.result = frame.resume, None, None
-        _set_todo(state, frame, todo)
+        _wake(state, frame, todo)
         return
     body = frame.task.body if frame.task is not None else None
     # dsl-reference.md, Run: a process that is not awaited has no result, the task outputs its input.
     frame.value = frame.input if isinstance(body, p.Run) and not body.wait else data["output"]
-    _set_todo(state, frame, ("finish",))
+    _wake(state, frame, ("finish",))
 
 
 def _command_faulted(state: State, event: Event) -> None:
     data = event.data or {}
     frame = _settle(state, data["command"])
     if frame.resume is None:
-        _set_todo(state, frame, ("raise", data["error"]))
+        _wake(state, frame, ("raise", data["error"]))
         return
     # A resource could not be had. Where a child needed it to start, the error is one from inside the
     # task; otherwise it is the task's own, which its `catch` has no say in.
     inside = frame.resume[0] in ("enter", "branch", "call", "begin")
     frame.resume = frame.result = None
-    _set_todo(state, frame, ("raise" if inside else "fail", data["error"]))
+    _wake(state, frame, ("raise" if inside else "fail", data["error"]))
 
 
 def _command_in_doubt(state: State, event: Event) -> None:

@@ -36,6 +36,9 @@ class Audience:
         run = state.run
         if state.listeners or run in self._listening:
             (self._listening.add if hears(state, TYPES) else self._listening.discard)(run)
+        if not self._listening and self._sink is None:
+            self._tellers.clear()
+            return
         hearers = self._listening - {run} if run not in self._told else set()
         if events and (hearers or self._sink is not None):
             self._tell(state, events, hearers)
