@@ -26,6 +26,7 @@ class Limits:
     document_nodes: int = 100_000  # nodes of a document once YAML aliases are expanded
     document_words: int = 200_000  # words of all jq expressions of a document that are more than paths
     pure_tasks: int = 100_000  # tasks in a row without waiting for the world
+    pure_bytes: int = 128 * 1024 * 1024  # what is recorded in a row without waiting for the world
     events: int = 10_000_000  # events of one run
     task_depth: int = 500  # tasks inside each other, through functions too
     workflow_depth: int = 50  # workflows that run inside each other

@@ -43,7 +43,7 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | function.entered | | arguments?, uri? |
 | task.evaluated | | output? (of a `set` that extensions follow), case?, then? (of a `switch`) |
 | expression.overran | yes | limit, detail |
-| limit.reached | | setting, error |
+| limit.reached | yes | setting, error |
 
 `task` is the JSON pointer reference of the task, None for events of the workflow as a whole.
 `frame` names one execution of a task: the sequence number of its `task.started`. In
@@ -81,6 +81,7 @@ FACTS: Final = frozenset(
         "command.resolved",
         "event.consumed",
         "expression.overran",
+        "limit.reached",
     }
 )
 

@@ -27,6 +27,10 @@ _EVENTS: Final = 10_000_000
 """The limits of a run that recorded none (`limits.pure_tasks`, `limits.events`)."""
 
 
+SLICE_BYTES: Final = 1024 * 1024
+"""What is recorded in one go, so that large values hold up nobody else."""
+
+
 class Advance(NamedTuple):
     """What came of an `advance`.
 
@@ -66,7 +70,10 @@ class Machine(Recorder):
     """A run that can go on. It changes the state it is given; hand it a copy to keep yours."""
 
     def advance(self, fact: Fact | None = None, *, budget: int = 512, pause: Pause | None = None) -> Advance:
-        """Record `fact`, if any, then decide until there is nothing to decide, for about `budget` events."""
+        """Record `fact`, if any, then decide until there is nothing to decide.
+
+        It stops for `more` after about `budget` events or `SLICE_BYTES`; where it stops changes nothing.
+        """
         self._events, self._digests = [], []
         self._commands, self._timers, self._emissions = [], [], []
         state = self.state
@@ -76,8 +83,9 @@ class Machine(Recorder):
         paused = False
         overrun: Overrun | None = None
         deferred = False
+        full = self.recorded + SLICE_BYTES
         while state.ready and not state.suspended and state.phase not in ("completed", "faulted", "cancelled"):
-            if len(self._events) >= budget:
+            if len(self._events) >= budget or self.recorded > full:
                 break
             frame = state.frames[next(iter(state.ready))]
             todo = frame.todo
@@ -104,7 +112,7 @@ class Machine(Recorder):
             if state.seq == before:
                 raise Bug(f"deciding {todo[0]!r} of frame {frame.id} recorded nothing")
         stopped = paused or deferred or overrun is not None
-        more = not stopped and len(self._events) >= budget and bool(state.ready)
+        more = not stopped and (len(self._events) >= budget or self.recorded > full) and bool(state.ready)
         return Advance(
             self._events,
             self._digests,

@@ -42,6 +42,8 @@ class Recorder:
         self._commands: list[Command] = []
         self._timers: list[Timer] = []
         self._emissions: list[Emission] = []
+        self.recorded = 0
+        """Bytes of canonical JSON recorded through this object."""
 
     def limit(self, name: str, default: int) -> int:
         """A limit the run was started with."""
@@ -102,6 +104,7 @@ class Recorder:
             self.origins.note(event)
         apply(state, event)
         state.digest = hashlib.sha256(state.digest + text).digest()
+        self.recorded += len(text)
         self._events.append(event)
         self._digests.append(state.digest)
         return seq

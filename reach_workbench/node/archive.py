@@ -47,11 +47,12 @@ class Segment(NamedTuple):
     file: str
 
 
-class AlteredEvent(ArchiveError):
+class _Altered(Exception):
     """A line of the events that is no event any more; `seq` is the event's number."""
 
-    def __init__(self, message: str, *, where: str, hint: str, run: str, seq: int) -> None:
-        super().__init__(message, where=where, hint=hint)
+    def __init__(self, message: str, run: str, seq: int) -> None:
+        super().__init__(message)
+        self.message = message
         self.run = run
         self.seq = seq
 
@@ -136,6 +137,17 @@ def write(store: Store, record: RunRecord, file: Path) -> None:
 def load(file: Path) -> Archive:
     """Read an archive; raises ArchiveError for anything that is not one."""
     try:
+        return _load(file)
+    except _Altered as wrong:
+        raise ArchiveError(
+            wrong.message,
+            where=f"{file}, event {wrong.seq}",
+            hint="it was damaged or tampered with; ask for another copy",
+        ) from None
+
+
+def _load(file: Path) -> Archive:
+    try:
         with zipfile.ZipFile(file) as bundle:
             names = set(bundle.namelist())
             manifest = orjson.loads(_member(bundle, names, _MANIFEST))
@@ -201,7 +213,7 @@ def _line(values: Json) -> bytes:
 
 
 def _event(line: bytes, number: int, run: str, file: Path) -> tuple[Event, bytes]:
-    """The event of a line with its digest; raises AlteredEvent unless the line is just what `write` made of them."""
+    """The event of a line with its digest; raises _Altered unless the line is just what `write` made of them."""
     try:
         values = orjson.loads(line)
         if orjson.dumps(values) != line:
@@ -218,13 +230,7 @@ def _event(line: bytes, number: int, run: str, file: Path) -> tuple[Event, bytes
             raise ValueError("its digest is not written as a digest is")
         return Event(seq, kind, at, task, frame, data), mark
     except (ValueError, TypeError, RecursionError) as wrong:
-        raise AlteredEvent(
-            f"event {number} can't be read: {wrong}",
-            where=f"{file}, event {number}",
-            hint="it was damaged or tampered with; ask for another copy",
-            run=run,
-            seq=number,
-        ) from None
+        raise _Altered(f"event {number} can't be read: {wrong}", run, number) from None
 
 
 def _member(bundle: zipfile.ZipFile, names: set[str], name: str) -> bytes:
@@ -238,8 +244,8 @@ def _member(bundle: zipfile.ZipFile, names: set[str], name: str) -> bytes:
 def verify(file: Path, evaluator: Evaluator, clock: Clock, progress: Progress | None = None) -> Verification:
     """Prove an archive by itself. A file that is no archive raises; one whose content is wrong gives a verdict."""
     try:
-        loaded = load(file)
-    except AlteredEvent as wrong:
+        loaded = _load(file)
+    except _Altered as wrong:
         return Verification(
             run=wrong.run,
             ok=False,

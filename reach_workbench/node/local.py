@@ -22,6 +22,7 @@ from reach_workbench.errors import (
     CompileError,
     ForkRefused,
     HomeReadOnly,
+    LimitExceeded,
     NobodyWaits,
     NotFound,
     RunStateError,
@@ -124,6 +125,7 @@ class LocalNode:
                 f"the workflow has no task {unknown[0]}",
                 hint="tasks: " + ", ".join(list(program.tasks)[:20]),
             )
+        _bound_depth(request.input, self.settings.limits.document_depth)
         run = new_run_id(self.clock)
         driver = await self.runner.start(
             program,
@@ -432,3 +434,21 @@ class LocalNode:
         if kind in ("step", "suspend", "cancel"):
             return await self.wait(record.id)
         return self._view(self.store.read.run(record.id))
+
+
+def _bound_depth(value: Json, most: int) -> None:
+    """Refuse an input that is nested too deeply; how large it is shows when it is recorded."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [
+            part
+            for each in level
+            if isinstance(each, dict | list)
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return
+    raise LimitExceeded(
+        f"the input nests deeper than {most} levels (setting limits.document_depth)",
+        hint="nest it less, name a file that the workflow reads, or raise the setting",
+    )

@@ -25,7 +25,7 @@ from reach_workbench.engine.evaluator import Deferred, Evaluator
 from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.listening import offer
-from reach_workbench.engine.machine import Advance, Machine, Pause
+from reach_workbench.engine.machine import SLICE_BYTES, Advance, Machine, Pause
 from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.recorder import command_of
 from reach_workbench.engine.snapshot import to_text
@@ -56,6 +56,20 @@ _GRACE: Final = 3.0
 
 _AGAIN: Final = 0.25
 """Seconds between two attempts to commit while the store is full or locked by another process."""
+
+
+_WAKING: Final = frozenset(
+    {
+        "command.completed",
+        "command.faulted",
+        "command.resolved",
+        "event.consumed",
+        "timer.fired",
+        "workflow.forked",
+        "workflow.resumed",
+    }
+)
+"""Facts that a run has waited for."""
 
 
 class Host(Protocol):
@@ -171,6 +185,7 @@ class Driver:
         self._reason: str | None = None
         self._parked = token is None and status in ("held", "suspended")
         self._snapshot_seq = state.seq
+        self._recorded_before = 0
 
     @property
     def state(self) -> State:
@@ -400,9 +415,10 @@ class Driver:
                 overrun = result.overrun
                 told = {"limit": overrun.limit, "detail": overrun.detail}
                 self._told.appendleft((Fact("expression.overran", self._runner.clock.now(), told), None))
-            elif result.more or len(events) > BUDGET:
+            elif result.more or result.deferred or len(events) > BUDGET:
                 break
         assert result is not None
+        self._bound_pure()
         perform = decide and not self.state.suspended and not self.stopping
         if not perform:
             self._unbegun.update(self._repeats, (command.number for command in commands))
@@ -421,9 +437,22 @@ class Driver:
             self._runner.deliver(emissions)
         if result.paused:
             return "held"
-        return "more" if result.more else "idle"
+        return "more" if result.more or result.deferred else "idle"
+
+    def _bound_pure(self) -> None:
+        """Large values recorded without end cost an error, as many small tasks do (`limits.pure_tasks`)."""
+        most = self._runner.settings.limits.pure_bytes
+        if self.machine.recorded - self._recorded_before > most and not self.state.ended:
+            self._recorded_before = self.machine.recorded
+            setting = "limits.pure_bytes"
+            detail = f"{most:,} bytes were recorded without waiting for anything; the limit is the setting {setting}"
+            error = Fault("runtime", detail, code="limit", title="Limit reached").problem("/")
+            told = {"setting": setting, "error": error}
+            self._told.appendleft((Fact("limit.reached", self._runner.clock.now(), told), None))
 
     def _took(self, fact: Fact) -> None:
+        if fact.type in _WAKING:
+            self._recorded_before = self.machine.recorded
         if fact.type == "command.resolved" and fact.data["decision"] == "repeat":
             self._repeats.append(fact.data["command"])
         elif fact.type == "workflow.suspended":
@@ -443,7 +472,8 @@ class Driver:
 
     async def _advance(self, fact: Fact | None, pause: Pause | None) -> Advance:
         result = self.machine.advance(fact, budget=BUDGET, pause=pause)
-        while result.deferred:
+        full = self.machine.recorded + SLICE_BYTES
+        while result.deferred and self.machine.recorded <= full:
             decided = await self._aside(lambda: self.machine.advance(budget=1, pause=pause))
             result = result.then(decided)
             if decided.more and len(result.events) < BUDGET:

@@ -32,7 +32,7 @@ SHAPE: Final = os.environ.get("SHAPE", "nested")
 
 def _settings(folder: Path) -> Settings:
     settings = Settings(home=folder / "home")
-    return replace(settings, limits=replace(settings.limits, pure_tasks=10 * EVENTS))
+    return replace(settings, limits=replace(settings.limits, pure_tasks=10 * EVENTS, pure_bytes=1000 * EVENTS))
 
 
 async def record(folder: Path) -> dict[str, Any]:

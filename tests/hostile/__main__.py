@@ -18,7 +18,7 @@ from tests.hostile.cases import CASES, Case
 
 LIMIT: Final = 20.0
 PATIENCE: Final = 40.0
-STALL: Final = 2.0
+STALL: Final = 3.0
 """Seconds for which a neighbour may be held up: one large value being written, at most."""
 
 ROOT: Final = Path(__file__).resolve().parents[2]
