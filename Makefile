@@ -68,6 +68,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml | $(VENV)/.made
 	@echo "Installing Reach Workbench into $(VENV) (once; about half a minute)"
 	@$(PIP) install --require-hashes --requirement requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q reach_workbench # a first run would do it, were it allowed to
 	@touch $@
 
 $(VENV)/.ready-to-test: requirements-dev.txt $(VENV)/.ready

@@ -6,7 +6,7 @@ timestamp and derive ids from the run's id. Tests hand a `FixedClock` to what th
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from typing import Protocol
 
@@ -34,7 +34,7 @@ class SystemClock:
         return time.perf_counter()
 
     def entropy(self, size: int) -> bytes:
-        return secrets.token_bytes(size)
+        return os.urandom(size)
 
 
 class FixedClock:

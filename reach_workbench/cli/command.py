@@ -118,11 +118,24 @@ JSON: Final = Option("--json", "one JSON object on standard output, and nothing 
 COMMON: Final = (HOME,)
 
 
+class _Unseen(argparse.HelpFormatter):
+    """Argparse makes one for each argument; it need not ask for the width of the terminal, which costs 3 ms."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=80)
+
+
 class _Parser(argparse.ArgumentParser):
     """Argparse with our way of saying what is wrong; help is shown elsewhere."""
 
     def __init__(self, command: Command) -> None:
-        super().__init__(prog=f"reach {command.name}", add_help=False, allow_abbrev=False)
+        super().__init__(
+            prog=f"reach {command.name}",
+            usage=command.usage,
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=_Unseen,
+        )
         self.command = command
         for argument in command.arguments:
             count = "+" if argument.many else "?" if argument.optional else None

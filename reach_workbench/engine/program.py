@@ -3,13 +3,14 @@
 Everything here is immutable data. Tasks form a tree; each has its JSON pointer
 reference (`/do/0/getPet`), the kind of the task, its compiled expressions and a body
 that depends on the kind. Nothing is looked up by name at run time that could have been
-resolved when compiling.
+resolved when compiling. All are named tuples but the program: Python makes those four times
+as fast as dataclasses, and a short run does little else than start.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from reach_workbench.engine.templates import Expression, Template
 from reach_workbench.engine.values import Json
@@ -18,24 +19,21 @@ Then: TypeAlias = str
 """A flow directive: `continue`, `exit`, `end` or the name of a task of the same block."""
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(NamedTuple):
     """Fixed (`milliseconds`) or computed: `template` gives an ISO 8601 string or a duration object."""
 
     milliseconds: int | None
     template: Template | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """An external resource (dsl-reference.md, External Resource): `endpoint` evaluates to {uri, authentication?}."""
 
     name: str | None
     endpoint: Template
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(NamedTuple):
     """A JSON schema, inline (`document`) or external (`resource`)."""
 
     format: str
@@ -43,16 +41,14 @@ class Schema:
     resource: Resource | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A list of tasks run in order; `positions` maps a task's name to its place."""
 
     tasks: tuple[Task, ...]
     positions: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """A task of any kind, with all that tasks have in common (dsl-reference.md, Task).
 
     `condition` is `if`; `definition` is the task as written (the `$task.definition` argument).
@@ -85,8 +81,7 @@ Kind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(NamedTuple):
     """One entry of `use.extensions` that applies to a task, compiled once for each task it extends."""
 
     name: str
@@ -95,18 +90,15 @@ class Extension:
     after: Block | None
 
 
-@dataclass(frozen=True, slots=True)
-class Do:
+class Do(NamedTuple):
     block: Block
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(NamedTuple):
     value: Template
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(NamedTuple):
     """`items` evaluates to the collection; `condition` is `while`."""
 
     each: str
@@ -116,26 +108,22 @@ class For:
     block: Block
 
 
-@dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(NamedTuple):
     branches: tuple[Task, ...]
     compete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     name: str
     when: Expression | None
     then: Then
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(NamedTuple):
     cases: tuple[Case, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """A retry policy, references already resolved (dsl-reference.md, Retry)."""
 
     when: Expression | None = None
@@ -148,8 +136,7 @@ class Retry:
     jitter: tuple[Duration, Duration] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Catch:
+class Catch(NamedTuple):
     """`errors` is the static filter `catch.errors.with`: property to wanted value."""
 
     errors: dict[str, Json] | None
@@ -161,33 +148,28 @@ class Catch:
     then: Then | None
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(NamedTuple):
     block: Block
     catch: Catch
 
 
-@dataclass(frozen=True, slots=True)
-class Raise:
+class Raise(NamedTuple):
     """`error` evaluates to a problem object {type, status, title?, detail?, instance?}."""
 
     error: Template
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     duration: Duration
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(NamedTuple):
     """`event` evaluates to the CloudEvent's attributes as written; the engine fills in the rest."""
 
     event: Template
 
 
-@dataclass(frozen=True, slots=True)
-class Correlation:
+class Correlation(NamedTuple):
     """`expect` is a constant or an expression; None means the first extracted value is the expectation."""
 
     name: str
@@ -195,8 +177,7 @@ class Correlation:
     expect: Template | None
 
 
-@dataclass(frozen=True, slots=True)
-class EventFilter:
+class EventFilter(NamedTuple):
     """`attributes` maps an event attribute to what it must be.
 
     A Template that is an expression is evaluated on the attribute's value with the task's
@@ -208,8 +189,7 @@ class EventFilter:
     correlations: tuple[Correlation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Strategy:
+class Strategy(NamedTuple):
     """An event consumption strategy; `until` applies to `any` only."""
 
     mode: Literal["one", "any", "all"]
@@ -218,8 +198,7 @@ class Strategy:
     until: Strategy | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Foreach:
+class Foreach(NamedTuple):
     """The subscription iterator of a listen task."""
 
     item: str
@@ -231,15 +210,13 @@ class Foreach:
     export_schema: Schema | None
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(NamedTuple):
     strategy: Strategy
     read: Literal["data", "envelope", "raw"]
     foreach: Foreach | None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call performed by an adapter. `command` is the command's kind (see engine.commands).
 
     `arguments` evaluates to the whole `with` object: authentication references are inlined,
@@ -250,8 +227,7 @@ class Call:
     arguments: Template
 
 
-@dataclass(frozen=True, slots=True)
-class CallFunction:
+class CallFunction(NamedTuple):
     """A call of a function of `use.functions` (`task`), or of one found by URL or catalog (`resource`).
 
     The function's task runs with the evaluated `arguments` as its input.
@@ -263,8 +239,7 @@ class CallFunction:
     resource: Resource | None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A process. `command` is its kind: shell.run, script.run, container.run or workflow.run."""
 
     command: str
@@ -273,8 +248,7 @@ class Run:
     result: Literal["stdout", "stderr", "code", "all", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Unsupported:
+class Unsupported(NamedTuple):
     """Compiles in full, but running it faults: `feature` names what is not there yet."""
 
     feature: str

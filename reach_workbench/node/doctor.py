@@ -6,7 +6,6 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from reach_workbench import __version__
@@ -31,6 +30,8 @@ def examine(settings: Settings, store: Store) -> tuple[Check, ...]:
 
 
 def _installation() -> Iterator[Check]:
+    from importlib.metadata import PackageNotFoundError, version  # 8 ms that only a check-up pays
+
     python = platform.python_version()
     recent = sys.version_info >= (3, 11)
     yield Check("python", recent, f"Python {python}, reach {__version__}", "" if recent else "use Python 3.11 or newer")
