@@ -34,6 +34,7 @@ from reach_workbench.engine.templates import Expression
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, ReachError, StoreBusy, StoreFull
 from reach_workbench.runner.alarm import Alarm
+from reach_workbench.runner.child import awaited_child
 from reach_workbench.runner.debug import Debug, Mode, continuing
 from reach_workbench.runner.performing import Performing
 from reach_workbench.runner.row import columns_of, status_of
@@ -104,14 +105,14 @@ class Host(Protocol):
 class Answer:
     """What becomes of a fact or an event that was handed in: `future` is done once that is durable.
 
-    It tells whether the run has taken it. `open` counts the facts that are still to be taken.
+    It tells whether the run has taken it. `left` counts the facts that are still to be taken.
     """
 
-    __slots__ = ("future", "open", "taken")
+    __slots__ = ("future", "left", "taken")
 
-    def __init__(self, open: int = 0) -> None:
+    def __init__(self, left: int = 0) -> None:
         self.future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.open = open
+        self.left = left
         self.taken = False
 
 
@@ -132,8 +133,8 @@ class Driver:
     """Drives one run until it has ended, is held or suspended, or the node stops.
 
     `status` is the run's status as last committed, `recorded` its last committed event;
-    `committed` is set by the first commit. `token` is the lease of its job. A driver that has
-    `finished` takes nothing in any more. `children` are the runs of the commands for which this
+    `committed` is set by the first commit. `token` is the lease of its job. Only while it is
+    `open` may others hand it something: not once it is about to end. `children` are the runs of the commands for which this
     run waits, by the command's number.
     """
 
@@ -163,7 +164,7 @@ class Driver:
         self.status = status
         self.recorded = state.seq
         self.committed = asyncio.Event()
-        self.finished = False
+        self.open = True
         self.stopping = False
         self.slots: Slots | None = None
         self.place: Place | None = None
@@ -183,6 +184,7 @@ class Driver:
         self._row: dict[str, Json] = {}
         self._row_is_stale = bool(unbegun)
         self._reason: str | None = None
+        self._over = False
         self._parked = token is None and status in ("held", "suspended")
         self._snapshot_seq = state.seq
         self._recorded_before = 0
@@ -201,14 +203,17 @@ class Driver:
     def ask(self, fact: Fact) -> asyncio.Future[bool]:
         """Hand a fact to the run; the future tells whether it was recorded, once that is durable."""
         answer = Answer(1)
-        self._told.append((fact, answer))
-        self._wake.set()
+        if self._over:
+            answer.future.set_result(False)
+        else:
+            self._told.append((fact, answer))
+            self._wake.set()
         return answer.future
 
     def offer(self, event: dict[str, Json], at: int) -> asyncio.Future[bool]:
         """Offer a CloudEvent. The future tells, once that is durable, whether one of the run's tasks took it."""
         answer = Answer()
-        if self.state.listeners and not self.state.suspended:
+        if self.state.listeners and not self.state.suspended and not self._over:
             self._offers.append((event, at, answer))
             self._wake.set()
         else:
@@ -218,6 +223,12 @@ class Driver:
     def redirect(self, breakpoints: frozenset[str] | None, mode: Mode | None, until: str | None) -> None:
         """Go on with these breakpoints and this step (see `runner.debug`), also from where the run is held."""
         self._redirected = (breakpoints, mode, until)
+        self._wake.set()
+
+    def exempt(self) -> None:
+        """Take no place among the runs that go on: this one runs in the place of its caller."""
+        self._give_back()
+        self.slots = None
         self._wake.set()
 
     def stop(self) -> None:
@@ -257,7 +268,7 @@ class Driver:
             await self.performing.give_up(self.performing.numbers)
             await self._keep_what_is_known()
         finally:
-            self.finished = True
+            self.open = False
             await self.performing.give_up(self.performing.numbers)
             self._dismiss()
             self._give_back()
@@ -312,7 +323,7 @@ class Driver:
             self.slots = None  # it will perform nothing more
             return False
         self.place.add_done_callback(self._rouse)
-        while not (self.place.done() or self._told or self._offers or self.stopping):
+        while self.place is not None and not (self.place.done() or self._told or self._offers or self.stopping):
             self._wake.clear()
             await self._wake.wait()
         return False
@@ -461,8 +472,8 @@ class Driver:
     def _refuse(self, fact: Fact | None, answer: Answer | None, fault: Fault) -> None:
         """The fact can't be recorded; the run is as it was."""
         wrong = BadInput(f"this can't be recorded: {fault.detail}")
-        if answer is not None and answer.open == 1 and fact is not None and fact.type != "event.consumed":
-            answer.open = 0
+        if answer is not None and answer.left == 1 and fact is not None and fact.type != "event.consumed":
+            answer.left = 0
             if not answer.future.done():
                 answer.future.set_exception(wrong)
             return
@@ -494,7 +505,7 @@ class Driver:
             facts = offer(self.machine, event, at)
         except Deferred:
             facts = await self._aside(lambda: offer(self.machine, event, at))
-        answer.open = len(facts)
+        answer.left = len(facts)
         if not facts:
             self._answers.append(answer)
         self._told.extend((fact, answer) for fact in facts)
@@ -504,8 +515,8 @@ class Driver:
         if answer is None:
             return
         answer.taken |= taken
-        answer.open -= 1
-        if answer.open == 0:
+        answer.left -= 1
+        if answer.left == 0:
             self._answers.append(answer)
 
     def _answer(self) -> None:
@@ -516,6 +527,7 @@ class Driver:
 
     def _dismiss(self) -> None:
         """The driver ends: nothing of what was handed in and not committed is taken any more."""
+        self._over = True
         waiting = [*self._answers, *(answer for _, answer in self._told), *(answer for *_, answer in self._offers)]
         for answer in waiting:
             if answer is not None and not answer.future.done():
@@ -641,7 +653,13 @@ class Driver:
                 self.performing.begin(self.command(number))
 
     def _carry_out(self, command: Command) -> Awaitable[Json]:
+        self._note_child(command)
         return self._runner.perform(self, command)
+
+    def _note_child(self, command: Command) -> None:
+        child = awaited_child(command)
+        if child is not None:
+            self.children[command.number] = child
 
     async def _drop_cancelled(self) -> None:
         """Stop performing what the run no longer waits for."""
@@ -661,7 +679,9 @@ class Driver:
         for number in state.commands:
             if number in state.in_doubt or number in self.performing:
                 continue
-            if number in self._unbegun or self._runner.repeatable(self.command(number)):
+            command = self.command(number)
+            self._note_child(command)
+            if number in self._unbegun or self._runner.repeatable(command):
                 self._repeats.append(number)
             else:
                 self.tell(Fact("command.in-doubt", self._runner.clock.now(), {"command": number}))

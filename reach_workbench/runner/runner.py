@@ -22,7 +22,7 @@ from reach_workbench.engine.program import Program
 from reach_workbench.engine.secrets import shape
 from reach_workbench.engine.state import ENDED, State
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import Bug, HistoryError, LeaseLost, NotFound, ReachError, RunStateError, StoreError
+from reach_workbench.errors import Bug, HistoryError, LeaseLost, ReachError, RunStateError, StoreError
 from reach_workbench.jobs.backoff import delay
 from reach_workbench.jobs.queue import Queue
 from reach_workbench.runner.audience import Audience
@@ -75,6 +75,7 @@ class Runner:
         self._drivers: dict[str, Driver] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._queued: dict[str, str | None] = {}
+        self._errands: set[asyncio.Task[None]] = set()
         self._slots = Slots(settings.runner.concurrent_runs)
         self._secrets: dict[str, dict[str, Json]] = {}
         self._failures: dict[str, ReachError] = {}
@@ -265,6 +266,8 @@ class Runner:
         if driver is not None:
             if fact is not None:
                 driver.tell(fact)
+            if at_once:
+                driver.exempt()
             driver.redirect(breakpoints, mode, until)
         else:
             record = self.store.read.run(record.id)
@@ -313,18 +316,29 @@ class Runner:
     async def _alive(self, run: str) -> Driver | None:
         """The driver that takes in what it is told, if there is one.
 
-        One that is just ending is waited for; a run that waits for a place, or to be tried again, is
-        taken out of the queue.
+        One that is just ending is waited for; a run that waits for a place, or to be tried again, gets
+        its driver now, which then waits.
         """
         while run in self._tasks:
             driver = self._drivers.get(run)
-            if driver is not None and not driver.finished:
+            if driver is not None and driver.open:
                 return driver
             task = self._tasks[run]
-            if driver is None:
+            if run in self._queued:
                 task.cancel()
+                await asyncio.wait([task])
+                if run not in self._tasks:  # nobody else has launched it meanwhile
+                    return self._launch_stored(run)
+                continue
             await asyncio.wait([task], timeout=_GLANCE)
         return None
+
+    def _launch_stored(self, run: str) -> Driver:
+        driver = self._load(self.store.read.run(run))
+        unit = Unit()
+        driver.token = self.lease(unit, run)
+        self._launch(driver, None, unit, slots=self._slots)
+        return driver
 
     def _given(self, record: RunRecord, secrets: Mapping[str, Json], what: str) -> dict[str, Json]:
         """The run's secrets: given now, or before in this process."""
@@ -416,6 +430,7 @@ class Runner:
         if self._closing:
             raise RunStateError("the node is being closed", hint="start it again")
         driver.slots = slots
+        driver.open = not briefly
         self._start_heart()
         self._failures.pop(driver.run, None)
         self._drivers[driver.run] = driver
@@ -562,20 +577,26 @@ class Runner:
 
     def settled(self, run: str) -> bool:
         """Whether waiting for the run is of no more use: it has stopped, failed, or needs a person."""
-        return run not in self._tasks or run in self._failures or self.stuck(run)
+        return run not in self._tasks or self.stuck(run)
 
     def stuck(self, run: str) -> bool:
         """Whether nothing but a person's decision brings the run on, its own or one about its sub-workflows."""
-        if run not in self._tasks:
-            return self.store.read.run(run).status not in ENDED
+        if run in self._failures:
+            return True
+        if run not in self._tasks:  # its caller is about to take it up, unless a person has stopped it
+            return self.store.read.has_run(run) and self.store.read.run(run).status in ("held", "suspended")
         driver = self._drivers.get(run)
-        if driver is None or driver.finished or not (driver.state.in_doubt or driver.children) or not driver.stalled:
+        if driver is None or not (driver.state.in_doubt or driver.children) or not driver.stalled:
             return False
         return all(self.stuck(child) for child in list(driver.children.values()))
 
     def task(self, run: str) -> asyncio.Task[None] | None:
         """What drives the run, while it is being driven or queued for a place."""
         return self._tasks.get(run)
+
+    def _is_open(self, run: str) -> bool:
+        driver = self._drivers.get(run)
+        return driver is not None and driver.open
 
     def driver(self, run: str) -> Driver | None:
         return self._drivers.get(run)
@@ -616,7 +637,7 @@ class Runner:
     def deliver(self, emissions: list[Emission]) -> None:
         """Offer what a run emitted to all runs that wait for events, and wait for none of them."""
         now = self.clock.now()
-        listening = [driver for driver in self._drivers.values() if driver.state.listeners]
+        listening = [driver for driver in self._drivers.values() if driver.state.listeners and driver.open]
         for emission in emissions:
             for driver in listening:
                 driver.offer(emission.event, now)
@@ -630,9 +651,9 @@ class Runner:
         stored = [
             record
             for record in self.store.read.listening()
-            if record.id not in self._drivers and record.status != "suspended" and "listening" in record.waiting
+            if not self._is_open(record.id) and record.status != "suspended" and "listening" in record.waiting
         ]
-        answers = [(driver.run, driver.offer(event, now)) for driver in self.driven()]
+        answers = [(driver.run, driver.offer(event, now)) for driver in self.driven() if driver.open]
         taken = [run for run, answer in answers if await answer]
         for record in stored:
             driver = await self._alive(record.id)
@@ -715,9 +736,11 @@ class Runner:
         secrets = self._secrets.get(parent.run, {})
         waits_for_us = (record.waiting or {}).get("suspended") == WITH_ITS_CALLER
         lacked_secrets = bool(record.secrets) and record.id not in self._secrets
-        if record.status in GOING_ON:
-            if record.id not in self._tasks:
-                await self.go_on(record, secrets=secrets, at_once=True)
+        driver = self._drivers.get(record.id)
+        if driver is not None and driver.open:
+            driver.exempt()
+        elif record.status in GOING_ON:
+            await self.go_on(record, secrets=secrets, at_once=True)
         elif record.status == "suspended" and (waits_for_us or lacked_secrets):
             fact = Fact("workflow.resumed", self.clock.now(), {})
             await self.go_on(record, secrets=secrets, fact=fact, at_once=True)
@@ -730,20 +753,27 @@ class Runner:
         else:
             fact = Fact("workflow.suspended", now, {"reason": WITH_ITS_CALLER})
         driver = self._drivers.get(run)
-        if driver is not None and not driver.finished:
+        if driver is not None and driver.open:
             driver.tell(fact)
-            return
-        try:
-            record = self.store.read.run(run)
-        except NotFound:
-            return  # it had not begun
-        if for_good and record.status not in ENDED and run not in self._tasks:
-            self._cancel_stored(record, fact)
+        elif for_good and self.store.read.has_run(run):
+            self._errand(self._end_child(self.store.read.run(run), fact))
+
+    async def _end_child(self, record: RunRecord, fact: Fact) -> None:
+        if record.status not in ENDED and not self._closing:
+            await self.cancel(record, fact)
+
+    def _errand(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it beside everything else, but before the node stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
 
     # ------------------------------------------------------------ ending
 
     async def stop(self) -> None:
         """Leave all runs where they are, and wait until nothing is performed any more."""
+        if self._errands:
+            await asyncio.wait(self._errands)
         self._closing = True
         while self._tasks:
             for run, task in list(self._tasks.items()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,6 +12,7 @@ from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.state import ENDED
 from reach_workbench.engine.values import Json
+from reach_workbench.runner.child import child_id
 from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.loading import compiled
 from reach_workbench.settings import Settings
@@ -20,7 +20,6 @@ from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 class Parent(Protocol):
@@ -47,8 +46,6 @@ async def run_workflow(runner: Parent, parent: Driver, command: Command) -> Json
     """
     process, awaited = command.arguments["process"], command.arguments["await"]
     run = child_id(command.id)
-    if awaited:
-        parent.children[command.number] = run
     try:
         if runner.store.read.has_run(run):
             await runner.take_up_child(parent, runner.store.read.run(run))
@@ -96,12 +93,6 @@ async def _ended(runner: Parent, run: str) -> RunRecord:
             changed.clear()
     finally:
         forget()
-
-
-def child_id(command: str) -> str:
-    """The id of the run that a `workflow.run` command starts: the same one however often it is repeated."""
-    number = int.from_bytes(hashlib.sha256(command.encode()).digest()[:13], "big")
-    return "".join(_ALPHABET[number >> 5 * place & 31] for place in range(20))
 
 
 def find_program(store: Store, base: Path, process: dict[str, Json]) -> tuple[Program, Path | None]:
