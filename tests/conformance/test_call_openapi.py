@@ -130,7 +130,7 @@ def test_parameters_go_where_the_document_wants_them(bench: Bench, pets: Service
     assert (pets.asked[-1].method, updated.output["updated"]) == ("PUT", {"name": "New"})
 
 
-def test_all_parameters_may_be_one_expression(bench: Bench, pets: Service) -> None:
+def test_parameters_are_a_map_and_no_expression(bench: Bench, pets: Service) -> None:
     """The reference wants a map; an expression that gives one can't stand there."""
     assert bench.diagnostics(call(pets, "getPetById", "'${ . }'"))
 
