@@ -8,13 +8,14 @@ from reach_workbench.cli.history import one_event
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node
+    from reach_workbench.settings import Limits
 
 
-def declared_in(text: str) -> tuple[str, ...]:
+def declared_in(text: str, file: str, limits: Limits) -> tuple[str, ...]:
     """The names under `use.secrets` of a document; none when it does not compile."""
-    from reach_workbench.engine.compile import compile_document
+    from reach_workbench.runner.loading import compile_text
 
-    program = compile_document(text, "").program
+    program = compile_text(text, file, limits).program
     return program.secrets if program is not None else ()
 
 

@@ -12,6 +12,7 @@ from reach_workbench.protocol.node import RunView
 if TYPE_CHECKING:
     from reach_workbench.engine.program import Program
     from reach_workbench.protocol.node import Node
+    from reach_workbench.settings import Limits
 
 _LARGEST: Final = 4 << 20
 
@@ -28,10 +29,10 @@ class Line(NamedTuple):
 class Source:
     """A workflow's text, with the lines of its tasks; compiled only when a line is asked for."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, limits: Limits) -> None:
         self._text = text
         self._file = file
-        self._program: Program | None = None
+        self._limits = limits
 
     def line(self, reference: str | None) -> Line | None:
         """The line of a task, None when it is not known."""
@@ -48,14 +49,12 @@ class Source:
         return compiled is not None and compiled.digest == program
 
     def _compiled(self) -> Program | None:
-        if self._program is None:
-            from reach_workbench.engine.compile import compile_document
+        from reach_workbench.runner.loading import compile_text  # which compiles the same text once
 
-            self._program = compile_document(self._text, self._file).program
-        return self._program
+        return compile_text(self._text, self._file, self._limits).program
 
 
-async def source_of(node: Node, view: RunView) -> Source | None:
+async def source_of(node: Node, view: RunView, limits: Limits) -> Source | None:
     """The document a run was started from, if it is where it was and says what it said."""
     if view.file is None:
         return None
@@ -63,7 +62,7 @@ async def source_of(node: Node, view: RunView) -> Source | None:
     try:
         if file.stat().st_size > _LARGEST:
             return None
-        source = Source(file.read_text("utf-8-sig"), view.file)
+        source = Source(file.read_text("utf-8-sig"), view.file, limits)
     except (OSError, ValueError):
         return None
     created = await one_event(node, view.id, view.forked_at or 0)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import orjson
 
@@ -34,6 +34,9 @@ from reach_workbench.engine.jq_tokens import UnreadableText
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, Bug
 
+if TYPE_CHECKING:
+    from reach_workbench.engine.document import DocumentLimits
+
 _NO_ID: Final = b"null"
 
 
@@ -42,9 +45,13 @@ class TooLarge(Exception):
 
 
 class Server:
-    """Answers requests one after another. `seconds` and `result_bytes` bound one evaluation; 0 is no bound."""
+    """Answers requests one after another.
 
-    def __init__(self, *, seconds: float = 0, result_bytes: int = 0) -> None:
+    `seconds` and `result_bytes` bound one evaluation, 0 is no bound; `documents` bounds what is compiled.
+    """
+
+    def __init__(self, *, seconds: float = 0, result_bytes: int = 0, documents: DocumentLimits | None = None) -> None:
+        self._documents = documents
         self._seconds = seconds
         self._result_bytes = result_bytes
         self._operations: dict[str, Callable[[dict[str, Json]], bytes]] = {
@@ -117,12 +124,14 @@ class Server:
         return self._bounded(libjq.encode(evaluate(expression, request.get("data"), variables, InProcess())))
 
     def _compile(self, request: dict[str, Json]) -> bytes:
-        from reach_workbench.engine.compile import compile_document  # heavy, and rarely asked of a child
+        # heavy, and rarely asked of a child
+        from reach_workbench.engine.compile import compile_document
+        from reach_workbench.engine.document import DocumentLimits
 
         source, file = request.get("source"), request.get("file", "")
         if not (isinstance(source, str) and isinstance(file, str)):
             raise BadInput("compile needs `source` (text); `file` is its name")
-        compiled = compile_document(source, file)
+        compiled = compile_document(source, file, limits=self._documents or DocumentLimits())
         return canonical(
             {
                 "diagnostics": [each.as_dict() for each in compiled.diagnostics],
@@ -154,8 +163,8 @@ def _problem(number: bytes, name: str, what: dict[str, Any]) -> bytes:
     return b'{"id":%b,"%b":%b}\n' % (number, name.encode(), orjson.dumps(what))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve on standard input and output.
+def main(arguments: Sequence[str] | None = None, documents: DocumentLimits | None = None) -> int:
+    """Serve on standard input and output; `documents` bounds what is compiled.
 
     Arguments: `--seconds` and `--megabytes` one evaluation may take, `--result-bytes` its
     result may have; each is followed by a number, and 0 or its absence sets no limit.
@@ -172,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
     if limits["--megabytes"]:
         _limit_memory(int(limits["--megabytes"] * 1024 * 1024))
-    server = Server(seconds=limits["--seconds"], result_bytes=int(limits["--result-bytes"]))
+    server = Server(seconds=limits["--seconds"], result_bytes=int(limits["--result-bytes"]), documents=documents)
     server.serve(sys.stdin.buffer, sys.stdout.buffer)
     return 0
 

@@ -18,23 +18,26 @@ from reach_workbench.storage.store import Store
 
 if TYPE_CHECKING:
     from reach_workbench.engine.compile import Compilation
+    from reach_workbench.engine.document import DocumentLimits
 
 
 @lru_cache(maxsize=64)
 def compile_text(source: str, file: str, limits: Limits) -> Compilation:
     """Compile a document within the limits of the settings; the same one again costs nothing."""
     from reach_workbench.engine.compile import compile_document
+
+    return compile_document(source, file, limits=document_limits(limits))
+
+
+def document_limits(limits: Limits) -> DocumentLimits:
+    """The part of the settings that the compiler is told."""
     from reach_workbench.engine.document import DocumentLimits
 
-    return compile_document(
-        source,
-        file,
-        limits=DocumentLimits(
-            document_bytes=limits.document_bytes,
-            document_depth=limits.document_depth,
-            document_nodes=limits.document_nodes,
-            document_words=limits.document_words,
-        ),
+    return DocumentLimits(
+        document_bytes=limits.document_bytes,
+        document_depth=limits.document_depth,
+        document_nodes=limits.document_nodes,
+        document_words=limits.document_words,
     )
 
 

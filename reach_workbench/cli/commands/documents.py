@@ -17,14 +17,12 @@ _REFUSED = CompileError.exit_code
 
 def _compile(terminal: Terminal, given: Given) -> int:
     """Needs no home: a document is checked by what is in it."""
-    from reach_workbench.engine.compile import compile_document
-    from reach_workbench.engine.document import DocumentLimits
+    from reach_workbench.runner.loading import compile_text
 
     limits = Session(terminal, given).settings.limits
-    bounds = DocumentLimits(limits.document_bytes, limits.document_depth, limits.document_nodes)
     found: list[Diagnostic] = []
     for file in given.file:
-        here = compile_document(read_document(file, limits), file, limits=bounds).diagnostics
+        here = compile_text(read_document(file, limits), file, limits).diagnostics
         found += here
         if not terminal.json:
             report_diagnostics(terminal, here)

@@ -44,7 +44,7 @@ def _step(terminal: Terminal, given: Given) -> int:
             changes = [
                 change for change in await node.diff(view.id, before.seq, view.seq) if change.pointer.startswith(_SHOWN)
             ]
-            source = await source_of(node, view)
+            source = await source_of(node, view, session.settings.limits)
             ended = view.status in ("completed", "faulted", "cancelled")
             if terminal.json:
                 line = source.line(view.position) if source is not None and not ended else None
@@ -81,7 +81,7 @@ def _resume(terminal: Terminal, given: Given) -> int:
                     return await _elsewhere(session, view.id)
                 if not given.quiet and not terminal.json:
                     terminal.say(Painted("▸ ", "cyan"), view.workflow, Painted(f"  run {view.id}, goes on", "dim"))
-                source = await source_of(node, view)
+                source = await source_of(node, view, session.settings.limits)
                 return await finish(
                     session, node, view, source, interruption, file=file, quiet=given.quiet, after=before.seq
                 )

@@ -38,8 +38,9 @@ def _doctor(terminal: Terminal, given: Given) -> int:
 
 def _engine(terminal: Terminal, given: Given) -> int:
     from reach_workbench.engineclient.serve import main
+    from reach_workbench.runner.loading import document_limits
 
-    return main(given.words)
+    return main(given.words, document_limits(Session(terminal, given).settings.limits))
 
 
 def _completion(terminal: Terminal, given: Given) -> int:

@@ -62,7 +62,7 @@ def _show(terminal: Terminal, given: Given) -> int:
             if view.status not in _ENDED:
                 state = await node.state(view.id)
                 lines = list(waits(state, session.line, await doubtful(node, state)))
-                source = await source_of(node, view) if view.position else None
+                source = await source_of(node, view, session.settings.limits) if view.position else None
                 place = source.line(view.position) if source is not None else None
             show_page(terminal, view, str(place) if place is not None else None, lines)
             if view.status in ("held", "suspended"):
@@ -111,7 +111,7 @@ def _state(terminal: Terminal, given: Given) -> int:
             place, issued = None, {}
             if not is_archive:
                 issued = await doubtful(node, state)
-                source = await source_of(node, await node.run(name))
+                source = await source_of(node, await node.run(name), session.settings.limits)
                 place = source.line(state.position) if source is not None else None
             show_state(terminal, state, str(place) if place is not None else None, session.line, issued)
         return 0

@@ -21,7 +21,7 @@ def _run(terminal: Terminal, given: Given) -> int:
     limits = session.settings.limits
     text = read_document(given.file, limits)
     value = read_json(given.input, "--input", limits) if given.input is not None else None
-    declared = declared_in(text) if has_secret_variables() else ()
+    declared = declared_in(text, given.file, limits) if has_secret_variables() else ()
     request = StartRun(
         source=text,
         file=Path(given.file),
@@ -36,7 +36,7 @@ def _run(terminal: Terminal, given: Given) -> int:
             async with session.owning() as node:
                 view = await node.start(request)
                 _announce(terminal, given, view)
-                source = Source(text, given.file)
+                source = Source(text, given.file, limits)
                 return await finish(session, node, view, source, interruption, file=file, quiet=given.quiet, after=0)
 
     with ExitStack() as opened:
@@ -63,7 +63,8 @@ def _fork(terminal: Terminal, given: Given) -> int:
                     hold=given.hold,
                 )
                 _announce(terminal, given, view)
-                source = Source(text, given.workflow) if text is not None else await source_of(node, view)
+                source = Source(text, given.workflow, limits) if text is not None else None
+                source = source or await source_of(node, view, limits)
                 return await finish(
                     session, node, view, source, interruption, file=file, quiet=given.quiet, after=given.at
                 )
