@@ -134,8 +134,8 @@ class Driver:
 
     `status` is the run's status as last committed, `recorded` its last committed event;
     `committed` is set by the first commit. `token` is the lease of its job. Only while it is
-    `open` may others hand it something: not once it is about to end. `children` are the runs of the commands for which this
-    run waits, by the command's number.
+    `open` may others hand it something: not once it is about to end. `children` are the runs of
+    the commands for which this run waits, by the command's number.
     """
 
     def __init__(
