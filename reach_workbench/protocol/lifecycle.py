@@ -124,6 +124,9 @@ class Lifecycle:
         elif event.type == "event.awaited":
             self._correlating[event.frame] = {}
             yield self._workflow(event, "correlation-started", "startedAt")
+            yield self._task_status(event, task, "waiting")
+        elif event.type == "timer.started" and event.data and event.data["purpose"] == "wait":
+            yield self._task_status(event, task, "waiting")
         elif event.type == "event.consumed" and event.frame in self._correlating:
             self._correlating[event.frame] |= (event.data or {}).get("correlations") or {}
         elif event.type in _TASK:

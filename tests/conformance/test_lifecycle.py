@@ -207,6 +207,13 @@ def test_correlation_is_told_of_with_its_keys(bench: Bench) -> None:
     assert completed["data"]["correlationKeys"] == {"petId": "p7"}
 
 
+@pytest.mark.parametrize("body", ["wait: PT1M", "listen: { to: { any: [ { with: { type: com.example.a } } ] } }"])
+def test_a_task_that_waits_is_said_to_be_waiting(bench: Bench, body: str) -> None:
+    live = listener(bench, kind("task.status-changed"), "length == 3")
+    bench.run(f"do: [ {{ a: {{ {body} }} }} ]", events=[{"type": "com.example.a"}] if "listen" in body else [])
+    assert [each["data"]["status"] for each in live.finish().output] == ["running", "waiting", "completed"]
+
+
 def test_events_come_in_the_order_of_what_happened(bench: Bench) -> None:
     live = listener(bench, "{ with: { type: 'io.serverlessworkflow.task.(started|completed).v1' } }", "length == 6")
     bench.run("do: [ { a: { do: [ { b: { set: { n: 1 } } }, { c: { set: { n: 2 } } } ] } } ]")
