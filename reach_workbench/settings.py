@@ -30,6 +30,7 @@ class Limits:
     events: int = 10_000_000  # events of one run
     task_depth: int = 500  # tasks inside each other, through functions too
     workflow_depth: int = 50  # workflows that run inside each other
+    sub_workflows: int = 2_000  # runs that one run starts, directly or through others
     expression_seconds: float = 5.0  # one jq expression
     expression_megabytes: int = 512  # memory of the process that evaluates jq expressions
     output_bytes: int = 16 * 1024 * 1024  # what a process prints or a server answers

@@ -78,6 +78,7 @@ class Runner:
         self._errands: set[asyncio.Task[None]] = set()
         self._slots = Slots(settings.runner.concurrent_runs)
         self._secrets: dict[str, dict[str, Json]] = {}
+        self.families: dict[str, int] = {}
         self._failures: dict[str, ReachError] = {}
         self._listeners: dict[str | None, list[Callable[[str], None]]] = {}
         sink = settings.lifecycle.sink

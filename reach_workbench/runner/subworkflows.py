@@ -27,6 +27,7 @@ class Parent(Protocol):
 
     store: Store
     settings: Settings
+    families: dict[str, int]
 
     async def start_child(
         self, parent: Driver, command: int, program: Program, run: str, input: Json, file: Path | None, awaited: bool
@@ -50,7 +51,7 @@ async def run_workflow(runner: Parent, parent: Driver, command: Command) -> Json
         if runner.store.read.has_run(run):
             await runner.take_up_child(parent, runner.store.read.run(run))
         else:
-            _bound_depth(runner, parent.run)
+            _bound_family(runner, parent.run)
             program, file = find_program(runner.store, parent.base, process)
             await runner.start_child(parent, command.number, program, run, process.get("input", {}), file, awaited)
         if not awaited:
@@ -64,16 +65,24 @@ async def run_workflow(runner: Parent, parent: Driver, command: Command) -> Json
     return None if command.arguments["return"] == "none" else output
 
 
-def _bound_depth(runner: Parent, run: str | None) -> None:
+def _bound_family(runner: Parent, run: str) -> None:
     """Workflows that run each other without end cost an error, not the machine."""
-    most = runner.settings.limits.workflow_depth
-    depth = 0
-    while run is not None:
-        run = runner.store.read.run(run).parent
+    limits = runner.settings.limits
+    root, depth = run, 0
+    while (parent := runner.store.read.run(root).parent) is not None:
+        root = parent
         depth += 1
-    if depth > most:
-        detail = f"more than {most} workflows run inside each other; the limit is the setting limits.workflow_depth"
-        raise Fault("runtime", detail, code="limit", title="Limit reached")
+    if depth >= limits.workflow_depth:
+        raise _limit("workflow_depth", f"more than {limits.workflow_depth} workflows run inside each other")
+    if root not in runner.families:
+        runner.families[root] = runner.store.read.descendants(root)
+    runner.families[root] += 1
+    if runner.families[root] > limits.sub_workflows:
+        raise _limit("sub_workflows", f"run {root} has started {limits.sub_workflows:,} others")
+
+
+def _limit(setting: str, what: str) -> Fault:
+    return Fault("runtime", f"{what}; the limit is the setting limits.{setting}", code="limit", title="Limit reached")
 
 
 async def _ended(runner: Parent, run: str) -> RunRecord:

@@ -96,6 +96,10 @@ class Reader(Histories):
         """Runs that were started by this one's commands, the oldest first."""
         return tuple(map(self._run, self._rows(sql.RUNS_OF_PARENT, parent=id)))
 
+    def descendants(self, id: str) -> int:
+        """How many runs that run has started as sub-workflows, directly or through others."""
+        return int(self._rows(sql.RUN_DESCENDANTS, root=id)[0][0])
+
     def run_counts(self) -> dict[str, int]:
         """How many runs there are of each status."""
         return dict(self._rows(sql.RUN_COUNTS))

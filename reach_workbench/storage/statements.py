@@ -30,6 +30,11 @@ RUNS_OF_STATUS: Final = _RUN + "WHERE r.status = :status AND r.key < :before ORD
 RUNS_UNFINISHED: Final = _RUN + "WHERE r.ended_at IS NULL ORDER BY r.key"
 RUNS_LISTENING: Final = _RUN + "WHERE r.ended_at IS NULL AND r.waiting IS NOT NULL ORDER BY r.key"
 RUNS_OF_PARENT: Final = _RUN + "WHERE r.parent = :parent ORDER BY r.key"
+RUN_DESCENDANTS: Final = """
+WITH RECURSIVE family (id) AS (
+    VALUES (:root) UNION ALL SELECT runs.id FROM runs JOIN family ON runs.parent = family.id
+) SELECT count(*) - 1 FROM family
+"""
 RUN_LINEAGE: Final = "SELECT forked_from, forked_at, id FROM runs WHERE key = :key"
 RUN_LAST_KEY: Final = "SELECT coalesce(max(key), 0) FROM runs"
 RUN_COUNTS: Final = "SELECT status, count(*) FROM runs GROUP BY status"

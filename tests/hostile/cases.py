@@ -60,6 +60,14 @@ def _bomb() -> str:
     return _yaml("")() + f"do:\n  - bomb:\n      set:\n{indented.replace('      a', '        a')}\n"
 
 
+def _large() -> str:
+    return _yaml("do:\n  - t: {set: {x: '" + "x" * 50_000_000 + "'}}\n")()
+
+
+def _wide() -> str:
+    return _yaml("do:\n  - t: {set: {x: [" + "1," * 200_000 + "1]}}\n")()
+
+
 def _deep_input() -> Json:
     value: Json = 1
     for _ in range(10_000):
@@ -67,6 +75,7 @@ def _deep_input() -> Json:
     return value
 
 
+_SELF: Final = {"run": {"workflow": {"namespace": "hostile", "name": "case", "version": "1.0.0"}}}
 _LISTEN: Final = {"listen": {"to": {"one": {"with": {"type": "hostile.event", "data": f"${{ {ENDLESS} }}"}}}}}
 _EVENT: Final = {"type": "hostile.event", "data": {"n": 1}}
 
@@ -141,16 +150,8 @@ CASES: Final[dict[str, Case]] = {
         _document([{"t": {"set": {"n": 1}}}]), "limits.", codes=("limit", "bad-input"), input=lambda: "x" * 50_000_000
     ),
     "a YAML bomb": Case(_bomb, "limits.document_nodes", codes=("compile-failed",)),
-    "a document of 50 MB": Case(
-        _yaml("do:\n  - t: {set: {x: '" + "x" * 50_000_000 + "'}}\n"),
-        "limits.document_bytes",
-        codes=("compile-failed",),
-    ),
-    "a document of 200,000 nodes": Case(
-        _yaml("do:\n  - t: {set: {x: [" + "1," * 200_000 + "1]}}\n"),
-        "limits.document_nodes",
-        codes=("compile-failed",),
-    ),
+    "a document of 50 MB": Case(_large, "limits.document_bytes", codes=("compile-failed",)),
+    "a document of 200,000 nodes": Case(_wide, "limits.document_nodes", codes=("compile-failed",)),
     "a loop of pure tasks without end": Case(
         _document([{"a": {"set": {"n": 1}}}, {"b": {"set": {"n": 2}, "then": "a"}}]), "limits.pure_tasks"
     ),
@@ -232,9 +233,14 @@ CASES: Final[dict[str, Case]] = {
         codes=("", "limit", "compile-failed", "schema", "schema-unusable"),
         completes=True,
     ),
-    "a workflow that runs itself": Case(
-        _document([{"t": {"run": {"workflow": {"namespace": "hostile", "name": "case", "version": "1.0.0"}}}}]),
-        "limits.",
+    "a workflow that runs itself": Case(_document([{"t": _SELF}]), "limits.workflow_depth"),
+    "a workflow that runs itself twice": Case(
+        _document([{"t": {"fork": {"branches": [{"left": _SELF}, {"right": _SELF}]}}}]), "limits."
+    ),
+    "a workflow that leaves two of itself behind": Case(
+        _document([{"t": {"for": {"in": [1, 2]}, "do": [{"s": {"run": {**_SELF["run"], "await": False}}}]}}]),
+        "",
+        completes=True,
     ),
     "a function that calls itself": Case(
         _document([{"t": {"call": "f"}}], use={"functions": {"f": {"call": "f"}}}), "", codes=("compile-failed",)
