@@ -27,6 +27,9 @@ _VARYING: Final = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\d\d:\d\d:\d\d\.\d+"), "MOMENT"),
     (re.compile(r"\b\d+(\.\d+)? (ms|s|min)\b"), "SPAN"),
     (re.compile(r'(?<="commits": )\d+'), "COUNT"),
+    # A run that was held for more than a moment records that it was resumed.
+    (re.compile(r"^(completed in .*, )\d+(?= events, )", re.MULTILINE), r"\1COUNT"),
+    (re.compile(r"^events \d+ to \d+$", re.MULTILINE), "events FROM to TO"),
     (re.compile(r'^    "[A-Z][A-Za-z ]+": \d+,?\n', re.MULTILINE), ""),
     (re.compile(r" +$", re.MULTILINE), ""),
     (re.compile(r"(?<=\S)  +"), "  "),

@@ -21,7 +21,7 @@ def test_the_page_shows_what_the_commands_print(root: Path, page: str) -> None:
 
 def test_settling_keeps_what_matters() -> None:
     settled = TRANSCRIPTS["settled"]
-    line = "completed in 15 ms: run 01m84ysf3mfsjya9k4w9, 11 events, digest b109567fb67f2135036f651ba21a8e4c"
-    assert settled(line) == "completed in SPAN: run ID, 11 events, digest DIGEST"
+    line = "verified: run 01m84ysf3mfsjya9k4w9, 11 events in 0.02 s, digest b109567fb67f2135036f651ba21a8e4c"
+    assert settled(line) == "verified: run ID, 11 events in SPAN, digest DIGEST"
     assert settled(line.replace("11", "12")) != settled(line)
     assert settled("faulted in 2.1 s") != settled("completed in 15 ms")
