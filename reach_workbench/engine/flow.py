@@ -61,16 +61,7 @@ def _enter_task(recorder: Recorder, parent: Frame, task: p.Task, raw: Json) -> N
     data: dict[str, Json] = {}
     try:
         if task.condition is not None or task.input_from is not None or task.input_schema is not None:
-            scope = Scope(
-                state,
-                parent,
-                name=task.name,
-                reference=task.reference,
-                definition=task.definition,
-                raw=raw,
-                started=state.at,
-                inside=parent,
-            )
+            scope = Scope(state, parent, task, raw=raw, started=state.at, inside=parent)
             if task.condition is not None and not recorder.holds(task.condition, raw, scope):
                 recorder.emit("task.skipped", task.reference, parent.id)
                 return

@@ -6,8 +6,8 @@ gives the very same state.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final
 
 from reach_workbench.engine.canonical import canonical
@@ -103,7 +103,7 @@ class Recorder:
                 )
             self.origins.note(event)
         apply(state, event)
-        state.digest = hashlib.sha256(state.digest + text).digest()
+        state.digest = sha256(state.digest + text).digest()
         self.recorded += len(text)
         self._events.append(event)
         self._digests.append(state.digest)
@@ -200,14 +200,10 @@ def command_of(state: State, number: int, reference: str, frame: int, data: dict
 
 def task_scope(state: State, frame: Frame, **more: Json) -> Scope:
     """The variables for the expressions of the frame's own task."""
-    task = frame.task
-    assert task is not None
     return Scope(
         state,
         frame,
-        name=task.name,
-        reference=task.reference,
-        definition=task.definition,
+        frame.task,
         raw=frame.raw,
         started=frame.started_at,
         input=frame.input,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from reach_workbench.engine import program as p
 from reach_workbench.engine.state import Frame, State
 from reach_workbench.engine.times import descriptor as descriptor_of_time
 from reach_workbench.engine.values import Json
@@ -15,18 +16,17 @@ _MISSING: Final = object()
 class Scope(Mapping[str, Json]):
     """Variables in scope for one expression of one task.
 
-    `task`: the descriptor's name, reference, definition, raw input and start; the raw output and
-    `$output` once there are any. Loop variables and caught errors come from the frames around.
+    `task` with its `raw` input and when it `started`; the raw output and `$output` once there are
+    any. Loop variables and caught errors come from the frames around.
     `inside` is the frame that the task runs in, if it may be a task of an extension: there `$task`
     describes the extended task, as in the examples of dsl-reference.md, Extension.
     """
 
     __slots__ = (
-        "_definition",
+        "_described",
         "_frame",
         "_input",
         "_inside",
-        "_name",
         "_output",
         "_raw",
         "_raw_output",
@@ -38,10 +38,8 @@ class Scope(Mapping[str, Json]):
         self,
         state: State,
         frame: Frame,
+        task: p.Task | None = None,
         *,
-        name: str = "",
-        definition: Json = None,
-        reference: str = "",
         raw: Json = None,
         started: int = 0,
         input: Json = _MISSING,
@@ -51,8 +49,7 @@ class Scope(Mapping[str, Json]):
     ) -> None:
         self._state = state
         self._frame = frame
-        self._name = (name, reference)
-        self._definition = definition
+        self._described = task
         self._raw = raw
         self._started = started
         self._input = input
@@ -93,17 +90,7 @@ class Scope(Mapping[str, Json]):
             for frame in self._state.ancestors(self._inside):
                 if frame.part in ("before", "after"):
                     return extended_task(frame, frame.result if frame.part == "after" else _MISSING)
-        name, reference = self._name
-        task = {
-            "name": name,
-            "reference": reference,
-            "definition": self._definition,
-            "input": self._raw,
-            "startedAt": descriptor_of_time(self._started),
-        }
-        if self._raw_output is not _MISSING:
-            task["output"] = self._raw_output
-        return task
+        return task_descriptor(self._described, self._raw, self._started, self._raw_output)
 
     def _authorization(self) -> Json:
         return self._frame.authorization
@@ -115,21 +102,25 @@ class Scope(Mapping[str, Json]):
         return 8
 
 
-def extended_task(frame: Frame, raw_output: Json) -> Json:
-    """The descriptor of a task for its extensions, whose examples also read `$task.call` and `$task.with`."""
-    task = frame.task
-    assert task is not None
-    descriptor = {
-        "name": task.name,
-        "reference": task.reference,
-        "definition": task.definition,
-        "input": frame.raw,
-        "startedAt": descriptor_of_time(frame.started_at),
+def task_descriptor(task: p.Task | None, raw: Json, started: int, raw_output: Json) -> dict[str, Json]:
+    """The descriptor of a task, of none for the workflow's own expressions (dsl.md, Task Descriptor)."""
+    found = {
+        "name": task.name if task is not None else "",
+        "reference": task.reference if task is not None else "",
+        "definition": task.definition if task is not None else None,
+        "input": raw,
+        "startedAt": descriptor_of_time(started),
     }
     if raw_output is not _MISSING:
-        descriptor["output"] = raw_output
-    members = task.definition if isinstance(task.definition, dict) else {}
-    return {**members, **descriptor}
+        found["output"] = raw_output
+    return found
+
+
+def extended_task(frame: Frame, raw_output: Json) -> Json:
+    """The descriptor of a task for its extensions, whose examples also read `$task.call` and `$task.with`."""
+    assert frame.task is not None
+    members = frame.task.definition if isinstance(frame.task.definition, dict) else {}
+    return {**members, **task_descriptor(frame.task, frame.raw, frame.started_at, raw_output)}
 
 
 class ExtensionScope(Scope):

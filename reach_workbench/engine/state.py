@@ -228,6 +228,8 @@ def apply(state: State, event: Event) -> None:
         )
     state.seq = event.seq
     state.at = event.at
+    if state.overran is not None and event.type in _ANSWERS:
+        state.overran = None
     try:
         change(state, event)
     except (KeyError, IndexError, AttributeError, TypeError) as wrong:
@@ -911,15 +913,22 @@ def _waking(change: Callable[[State, Event], None]) -> Callable[[State, Event], 
     return wake
 
 
-def _derived(change: Callable[[State, Event], None]) -> Callable[[State, Event], None]:
-    """A derived event uses up the overrun that was recorded for it."""
-
-    def derive(state: State, event: Event) -> None:
-        state.overran = None
-        change(state, event)
-
-    return derive
-
+_ANSWERS: Final = frozenset(
+    {
+        "task.completed",
+        "task.faulted",
+        "task.retried",
+        "task.caught",
+        "loop.started",
+        "command.issued",
+        "event.emitted",
+        "event.accepted",
+        "extension.entered",
+        "function.entered",
+        "task.evaluated",
+    }
+)
+"""Derived events that use up the overrun which was recorded for the expression they come of."""
 
 _CHANGES: Final[dict[str, Callable[[State, Event], None]]] = {
     "workflow.created": _created,
@@ -933,28 +942,28 @@ _CHANGES: Final[dict[str, Callable[[State, Event], None]]] = {
     "workflow.forked": _forked,
     "task.started": _task_started,
     "task.skipped": _task_skipped,
-    "task.completed": _derived(_task_completed),
-    "task.faulted": _derived(_task_faulted),
+    "task.completed": _task_completed,
+    "task.faulted": _task_faulted,
     "task.cancelled": _task_cancelled,
-    "task.retried": _derived(_task_retried),
-    "task.caught": _derived(_task_caught),
-    "loop.started": _derived(_loop_started),
+    "task.retried": _task_retried,
+    "task.caught": _task_caught,
+    "loop.started": _loop_started,
     "loop.iterated": _loop_iterated,
     "timer.started": _timer_started,
     "timer.fired": _waking(_timer_fired),
-    "command.issued": _derived(_command_issued),
+    "command.issued": _command_issued,
     "command.completed": _waking(_command_completed),
     "command.faulted": _waking(_command_faulted),
     "command.in-doubt": _command_in_doubt,
     "command.resolved": _waking(_command_resolved),
-    "event.emitted": _derived(_event_emitted),
+    "event.emitted": _event_emitted,
     "event.awaited": _event_awaited,
     "event.consumed": _waking(_event_consumed),
     "event.delivered": _event_delivered,
-    "event.accepted": _derived(_event_accepted),
-    "extension.entered": _derived(_extension_entered),
-    "function.entered": _derived(_function_entered),
-    "task.evaluated": _derived(_task_evaluated),
+    "event.accepted": _event_accepted,
+    "extension.entered": _extension_entered,
+    "function.entered": _function_entered,
+    "task.evaluated": _task_evaluated,
     "expression.overran": _expression_overran,
     "limit.reached": _limit_reached,
 }
