@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import math
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from reach_workbench.effects.arguments import wrong
@@ -120,7 +123,37 @@ async def _wait(function: _Function, given: Json, command_id: str) -> Json:
     keywords = {"command_id": command_id} if function.takes_id else {}
     if function.coroutine:
         return await function.callable(given, **keywords)
-    return await asyncio.to_thread(function.callable, given, **keywords)
+    return await _in_thread(lambda: function.callable(given, **keywords))
+
+
+async def _in_thread(call: Callable[[], Json]) -> Json:
+    """Call it in a thread of its own: a pool would make calls wait for others, and the program for its end."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[Json] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(result: Json, error: BaseException | None) -> None:
+        if outcome.done():  # nobody waits for it any more
+            return
+        if error is None:
+            outcome.set_result(result)
+        else:
+            outcome.set_exception(error if isinstance(error, Exception) else RuntimeError(repr(error)))
+
+    def work() -> None:
+        result: Json = None
+        error: BaseException | None = None
+        try:
+            result = context.run(call)
+        except StopIteration as wrong:  # no future takes that one
+            error = RuntimeError(repr(wrong))
+        except BaseException as wrong:
+            error = wrong
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, name="reach-function", daemon=True).start()
+    return await outcome
 
 
 def _takes_id(signature: inspect.Signature) -> bool:

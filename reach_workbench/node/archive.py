@@ -173,6 +173,8 @@ def _load(file: Path) -> Archive:
                 event, value = _event(line, number, manifest["run"], file)
                 events.append(event)
                 digests.append(value)
+            if not segments or not events:
+                raise ArchiveError("the archive holds no run", where=str(file), hint="ask for another copy")
             return Archive(manifest["run"], segments, events, digests, manifest)
     except CompileError as wrong:
         raise ArchiveError(f"the archive's workflow does not compile: {wrong.message}", where=str(file)) from None
@@ -281,6 +283,7 @@ async def store(store: Store, file: Path, evaluator: Evaluator, clock: Clock) ->
     found = verify(file, evaluator, clock)
     if not found.ok:
         raise ArchiveError(f"the archive does not hold: {found.message}", where=f"{file}, event {found.seq}")
+    _refuse_lies(loaded, file)
     unit = store.unit()
     first, before = 0, None
     for segment in loaded.segments:
@@ -301,6 +304,21 @@ async def store(store: Store, file: Path, evaluator: Evaluator, clock: Clock) ->
     return store.read.run(loaded.run)
 
 
+def _refuse_lies(loaded: Archive, file: Path) -> None:
+    """The events have proved themselves; what the manifest says beside them must fit them."""
+    lasts = [segment.last for segment in loaded.segments]
+    fits = lasts == sorted(set(lasts)) and lasts[-1] == len(loaded.events) == loaded.manifest["events"]
+    if fits:
+        told = [loaded.events[first].data or {} for first in [0, *lasts[:-1]]]
+        fits = [segment.run for segment in loaded.segments] == [data.get("run") for data in told]
+    if not fits or loaded.run != loaded.segments[-1].run:
+        raise ArchiveError(
+            "the archive's manifest does not fit its events",
+            where=str(file),
+            hint="it was damaged or tampered with; ask for another copy",
+        )
+
+
 def _put(
     unit: Any, loaded: Archive, segment: Segment, key: int, forked_from: int | None, first: int, clock: Clock
 ) -> None:
@@ -315,7 +333,8 @@ def _put(
         version=program.version,
         created_at=created,
     )
-    status = loaded.manifest["status"] if mine and loaded.manifest["status"] in ENDED else "suspended"
+    state = loaded.state(segment.last)
+    status = state.phase if mine and state.ended else "suspended"
     unit.create_run(
         key=key,
         id=segment.run,
@@ -326,12 +345,12 @@ def _put(
         created_at=created,
         status=status,
         file=segment.file,
+        secrets=tuple(state.created.get("secrets", ())),
         forked_from=forked_from,
         forked_at=first if forked_from is not None else None,
     )
     unit.append_events(key, loaded.events[first : segment.last], loaded.digests[first : segment.last])
     if status in ENDED:
-        state = loaded.state()
         unit.update_run(key, ended_at=state.at, output=state.output, error=state.error)
     else:
         unit.enqueue_job(id=segment.run, kind=JOB, created_at=clock.now(), run=segment.run, next_run_at=NEVER)

@@ -133,9 +133,9 @@ class Driver:
     """Drives one run until it has ended, is held or suspended, or the node stops.
 
     `status` is the run's status as last committed, `recorded` its last committed event;
-    `committed` is set by the first commit. `token` is the lease of its job. Only while it is
-    `open` may others hand it something: not once it is about to end. `children` are the runs of
-    the commands for which this run waits, by the command's number.
+    `committed` tells whether there was a first commit, `known` is set once that is known. `token` is
+    the lease of its job. Only while it is `open` may others hand it something: not once it is about
+    to end. `children` are the runs of the commands for which this run waits, by the command's number.
     """
 
     def __init__(
@@ -163,7 +163,8 @@ class Driver:
         self.token = token
         self.status = status
         self.recorded = state.seq
-        self.committed = asyncio.Event()
+        self.committed = False
+        self.known = asyncio.Event()
         self.open = True
         self.stopping = False
         self.slots: Slots | None = None
@@ -360,7 +361,7 @@ class Driver:
 
     async def _keep_what_is_known(self) -> None:
         """The node stops: what effects gave meanwhile is recorded, and what was not begun is noted."""
-        if not self.stopping or not self.committed.is_set() or self.state.ended:
+        if not self.stopping or not self.committed or self.state.ended:
             return
         await self._take_in(None)
         if self._unbegun and not self.state.ended:
@@ -437,7 +438,8 @@ class Driver:
         elif self._unbegun and not self.debug.hold_first:
             self._repeats += sorted(self._unbegun)
             self._unbegun.clear()
-        held = result.paused if decide else self.status == "held"
+        paused = result.paused or (self.debug.hold_first and bool(self._unbegun))
+        held = paused if decide else self.status == "held"
         await self._commit(
             unit, events, digests, emissions, held=held, active=decide, begins=perform and bool(commands)
         )
@@ -446,7 +448,7 @@ class Driver:
             await self._perform(commands)
         if emissions:
             self._runner.deliver(emissions)
-        if result.paused:
+        if paused:
             return "held"
         return "more" if result.more or result.deferred else "idle"
 
@@ -478,7 +480,7 @@ class Driver:
                 answer.future.set_exception(wrong)
             return
         self._settle(answer, taken=False)
-        if not self.committed.is_set() and self.state.seq == self.recorded:
+        if not self.committed and self.state.seq == self.recorded:
             raise wrong  # it was to be the first fact of a new run
 
     async def _advance(self, fact: Fact | None, pause: Pause | None) -> Advance:
@@ -528,6 +530,7 @@ class Driver:
     def _dismiss(self) -> None:
         """The driver ends: nothing of what was handed in and not committed is taken any more."""
         self._over = True
+        self.known.set()
         waiting = [*self._answers, *(answer for _, answer in self._told), *(answer for *_, answer in self._offers)]
         for answer in waiting:
             if answer is not None and not answer.future.done():
@@ -591,7 +594,8 @@ class Driver:
         self.status = status
         self.recorded = state.seq
         self._answer()
-        self.committed.set()
+        self.committed = True
+        self.known.set()
         self._runner.follow(self, events)
 
     async def _save(self, unit: Unit) -> None:
@@ -602,7 +606,7 @@ class Driver:
                 await self._runner.store.commit(unit)
                 break
             except (StoreBusy, StoreFull) as wrong:
-                if self.stopping or not self.committed.is_set():
+                if self.stopping or not self.committed:
                     raise
                 hindered = True
                 self._runner.hinder(self.run, wrong)

@@ -264,7 +264,12 @@ class Runner:
         """
         given = self._given(record, secrets or {}, "go on")
         driver = await self._alive(record.id)
+        unit = Unit()
+        if breakpoints is not None:
+            unit.update_run(record.key, breakpoints=sorted(breakpoints))
         if driver is not None:
+            if unit.statements:
+                await self.store.commit(unit)
             if fact is not None:
                 driver.tell(fact)
             if at_once:
@@ -278,13 +283,8 @@ class Runner:
                 fact = Fact("workflow.resumed", self.clock.now(), {})
             if fact is not None:
                 driver.tell(fact)
-            unit = Unit()
             driver.token = self.lease(unit, record.id)
             self._launch(driver, None, unit, slots=None if at_once else self._slots)
-        if breakpoints is not None:
-            unit = Unit()
-            unit.update_run(record.key, breakpoints=sorted(breakpoints))
-            await self.store.commit(unit)
         return driver
 
     async def tell(self, record: RunRecord, fact: Fact) -> bool:
@@ -489,7 +489,7 @@ class Runner:
             if driver.state.ended:
                 self._secrets.pop(run, None)
         except Exception as wrong:
-            due = await self._fail(run, driver.token if driver.committed.is_set() or first is None else None, wrong)
+            due = await self._fail(run, driver.token if driver.committed or first is None else None, wrong)
         finally:
             self._drivers.pop(run, None)
             self._audience.forget(run)
@@ -546,7 +546,7 @@ class Runner:
         held |= {
             driver.run: driver.token
             for driver in self._drivers.values()
-            if driver.token is not None and driver.committed.is_set()
+            if driver.token is not None and driver.committed
         }
         unit = Unit()
         until = self.clock.now() + self._lease_time
@@ -722,13 +722,10 @@ class Runner:
 
     async def until_committed(self, driver: Driver) -> None:
         """Until the driver's first commit; raises what prevented it."""
-        first = asyncio.ensure_future(driver.committed.wait())
-        task = self._tasks.get(driver.run)
-        try:
-            await asyncio.wait([first, *([task] if task is not None else [])], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            first.cancel()
-        if not driver.committed.is_set():
+        await driver.known.wait()
+        if not driver.committed:
+            while driver.run in self._tasks and driver.run not in self._failures:
+                await asyncio.sleep(_GLANCE)
             self.raise_failure(driver.run)
             raise RunStateError(f"run {driver.run} was stopped before it began", hint="start it again")
 

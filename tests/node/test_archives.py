@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zipfile
 
@@ -113,5 +114,97 @@ def test_what_is_no_archive_is_refused(home, go, content):
         async with home.node() as node:
             with pytest.raises(ArchiveError):
                 await node.import_(file)
+
+    go(body)
+
+
+LISTENS = "do: [{a: {set: {n: 1}}}, {hear: {listen: {to: {one: {with: {type: a.b}}}}}}]"
+
+
+@pytest.mark.parametrize("what", ["waiting", "held", "suspended"])
+def test_a_run_that_has_not_ended_goes_on_where_it_was_imported(home, go, what):
+    async def body():
+        file = home.folder / "run.reach"
+        async with home.node() as node:
+            run = (await node.start(home.request(LISTENS, hold=what == "held"))).id
+            if what == "suspended":
+                await node.suspend(run)
+            while (await node.run(run)).status != what:
+                await asyncio.sleep(0.001)
+            await node.export(run, file)
+        (home.folder / "home").rename(home.folder / "gone")
+        async with home.node() as node:
+            assert (await node.import_(file)).status == "suspended"
+            assert await node.recover() == []
+            await node.resume(run)
+            while (await node.run(run)).status != "waiting":
+                await asyncio.sleep(0.001)
+            await node.publish({"type": "a.b", "data": 2})
+            assert (await node.wait(run)).output == [2]
+            assert (await node.verify(run)).ok
+
+    go(body)
+
+
+def test_an_imported_run_wants_its_secrets(home, go):
+    body_ = "use: {secrets: [token]}\n" + LISTENS
+
+    async def body():
+        file = home.folder / "run.reach"
+        async with home.node() as node:
+            run = (await node.start(home.request(body_, secrets={"token": "x"}))).id
+            await node.export(run, file)
+        (home.folder / "home").rename(home.folder / "gone")
+        async with home.node() as node:
+            await node.import_(file)
+            with pytest.raises(RunStateError, match="token"):
+                await node.resume(run)
+            await node.resume(run, secrets={"token": "x"})
+            await node.publish({"type": "a.b", "data": 2})
+            assert (await node.wait(run)).output == [2]
+
+    go(body)
+
+
+def test_what_the_manifest_says_of_the_status_is_not_believed(home, go):
+    async def body():
+        file = home.folder / "run.reach"
+        async with home.node() as node:
+            run = (await node.start(home.request(LISTENS))).id
+            await node.export(run, file)
+            _rewrite(file, "manifest.json", lambda text: json.dumps({**json.loads(text), "status": "completed"}))
+        (home.folder / "home").rename(home.folder / "gone")
+        async with home.node() as node:
+            assert (await node.import_(file)).status == "suspended"
+
+    go(body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest | {"segments": [manifest["segments"][0] | {"last": 3}]},
+        lambda manifest: manifest | {"events": 3},
+        lambda manifest: manifest | {"run": "someone-elses"},
+        lambda manifest: manifest | {"segments": []},
+    ],
+)
+def test_an_archive_whose_manifest_lies_is_refused(home, go, change):
+    def rewrite(text):
+        return json.dumps(change(json.loads(text))).encode()
+
+    async def body():
+        file = home.folder / "run.reach"
+        async with home.node() as node:
+            run = (await node.start(home.request(LISTENS))).id
+            while (await node.run(run)).status != "waiting":
+                await asyncio.sleep(0.001)
+            await node.export(run, file)
+            _rewrite(file, "manifest.json", rewrite)
+        (home.folder / "home").rename(home.folder / "gone")
+        async with home.node() as node:
+            with pytest.raises(ArchiveError):
+                await node.import_(file)
+            assert await node.runs() == []
 
     go(body)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from reach_workbench.errors import ForkRefused, NotFound, UsageError
@@ -137,5 +139,59 @@ def test_a_fork_of_a_fork_knows_its_whole_past(home, go, counted):
                 found = await node.verify(run.id)
                 assert found.ok, found.message
                 assert (await node.state(run.id, 3)).position == "/do/0/one"
+
+    go(body)
+
+
+def test_a_fork_that_is_held_performs_nothing_until_it_goes_on(home, go, counted):
+    async def body():
+        async with home.node() as node:
+            first = await home.run(node, BODY)
+            at = await _seq(node, first.id, "command.issued", "/do/2/three")
+            fork = await node.wait((await node.fork(first.id, at, hold=True)).id)
+            assert (fork.status, len(counted)) == ("held", 2)
+        async with home.node() as node:
+            await node.resume(fork.id)
+            fork = await node.wait(fork.id)
+            assert (fork.status, fork.output, fork.in_doubt, len(counted)) == ("completed", 3, (), 3)
+            assert (await node.verify(fork.id)).ok
+
+    go(body)
+
+
+def test_an_effect_in_doubt_at_the_fork_is_in_doubt_in_the_fork_too(home, go):
+    slow = "do: [{slow: {run: {shell: {command: 'echo begun >> marks; sleep 30'}}}}]"
+
+    async def body():
+        async with home.node() as node:
+            run = (await node.start(home.request(slow))).id
+            while not (home.files / "marks").exists():
+                await asyncio.sleep(0.005)
+        async with home.node() as node:
+            await node.recover()
+            view = await node.wait(run)
+            fork = await node.wait((await node.fork(run, view.seq)).id)
+            assert fork.in_doubt == view.in_doubt
+            await node.resolve(fork.id, fork.in_doubt[0], "result", value="forked")
+            assert (await node.wait(fork.id)).output == "forked"
+            assert (await node.wait(run)).in_doubt == view.in_doubt
+            assert (await node.verify(fork.id)).ok
+
+    go(body)
+
+
+def test_a_fork_at_a_sub_workflow_runs_one_of_its_own(home, go):
+    (home.files / "child.yaml").write_text(
+        "document: {dsl: 1.0.3, namespace: tests, name: child, version: 1.0.0}\ndo: [{a: {set: {n: 1}}}]"
+    )
+    parent = "do: [{call: {run: {workflow: {namespace: tests, name: child, version: 1.0.0}}}}]"
+
+    async def body():
+        async with home.node() as node:
+            first = await home.run(node, parent)
+            at = await _seq(node, first.id, "command.issued", "/do/0/call")
+            fork = await node.wait((await node.fork(first.id, at)).id)
+            assert fork.output == {"n": 1}
+            assert sorted(view.parent for view in await node.runs() if view.parent) == sorted([first.id, fork.id])
 
     go(body)

@@ -1,0 +1,88 @@
+"""The mailbox: what other processes ask is answered side by side, in time, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from reach_workbench.clock import FixedClock
+from reach_workbench.errors import HomeInUse, StoreFull
+from reach_workbench.node.local import LocalNode
+from reach_workbench.settings import load
+from reach_workbench.storage.store import Store
+
+LISTENS = "do: [{hear: {listen: {to: {one: {with: {type: a.b}}}}}}]"
+
+
+def test_a_slow_request_keeps_no_other_waiting(home, go):
+    release = threading.Event()
+    home.functions.register("hold", "1.0.0", lambda _: release.wait(20), blocking=True)
+    body_ = 'do: [{slow: {call: "hold:1.0.0@python"}}, {end: {set: {n: 1}}}]'
+
+    async def body():
+        async with home.node() as owner, home.node(write=False) as reader:
+            held = (await home.run(owner, body_, hold=True)).id
+            other = (await owner.start(home.request(LISTENS))).id
+            step = asyncio.create_task(reader.step(held))
+            while (await reader.run(held)).status == "held":
+                await asyncio.sleep(0.005)
+            assert (await reader.cancel(other)).status == "cancelled"
+            assert not step.done()
+            release.set()
+            assert (await step).position == "/do/1/end"
+
+    go(body)
+
+
+def test_a_request_that_nobody_took_up_in_time_is_not_carried_out_later(home, go):
+    async def body():
+        async with home.node() as node:
+            run = (await node.start(home.request(LISTENS))).id
+        settings = load(home.folder / "home", home.environment)
+        clock = FixedClock(1_000)
+        with Store.open(settings, write=False, clock=clock) as store:
+            number = store.post_request("cancel", {"run": run, "reason": None})
+        async with home.node() as node:
+            while (answer := node.store.read.request(number)).answered_at is None:
+                await asyncio.sleep(0.005)
+            assert answer.answer["error"]["code"] == "home-in-use"
+            assert (await node.run(run)).status == "waiting"
+
+    go(body)
+
+
+def test_whoever_asks_learns_that_the_owner_has_ended(home, go):
+    async def body():
+        async with home.node() as owner:
+            run = (await owner.start(home.request(LISTENS))).id
+            reader = await LocalNode.open(load(home.folder / "home", home.environment), write=False)
+            await owner._mailbox.stop()
+            asked = asyncio.create_task(reader.cancel(run))
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            with pytest.raises(HomeInUse, match="ended before it answered"):
+                await asked
+        await reader.close()
+
+    go(body)
+
+
+def test_a_store_without_room_does_not_end_the_answering(home, go, monkeypatch):
+    async def body():
+        async with home.node() as owner, home.node(write=False) as reader:
+            run = (await owner.start(home.request(LISTENS))).id
+            read, failed = owner.store.read.requests, []
+
+            def full():
+                if not failed:
+                    failed.append(1)
+                    raise StoreFull("no room")
+                return read()
+
+            monkeypatch.setattr(owner.store.read, "requests", full)
+            assert (await reader.cancel(run)).status == "cancelled"
+            assert failed
+
+    go(body)
