@@ -15,7 +15,7 @@ from reach_workbench.cli.source import Source
 from reach_workbench.cli.standing import stand
 from reach_workbench.cli.watching import Watcher
 from reach_workbench.errors import RunStateError
-from reach_workbench.protocol.node import EventView, RunView
+from reach_workbench.protocol.node_views import EventView, RunView
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node

@@ -14,7 +14,7 @@ from reach_workbench.cli.terminal import Painted, Part, Style, brief
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import UsageError
-from reach_workbench.protocol.node import EventView
+from reach_workbench.protocol.node_views import EventView
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node

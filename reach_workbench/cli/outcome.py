@@ -8,7 +8,7 @@ from reach_workbench.cli.source import Source, show_line
 from reach_workbench.cli.terminal import Painted, Style, Terminal
 from reach_workbench.cli.watching import duration
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.node import RunView
+from reach_workbench.protocol.node_views import RunView
 
 UNFINISHED: Final = 4
 

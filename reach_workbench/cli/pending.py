@@ -7,7 +7,7 @@ from typing import Final
 
 from reach_workbench.cli.terminal import brief
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.node import EventView, PendingView, StateView
+from reach_workbench.protocol.node_views import EventView, PendingView, StateView
 
 _TIMERS: Final = {
     "wait": "waits until",

@@ -12,7 +12,7 @@ from reach_workbench.cli.standing import stand
 from reach_workbench.cli.terminal import Painted
 from reach_workbench.cli.watching import duration, problem
 from reach_workbench.errors import ReachError
-from reach_workbench.protocol.node import RunView
+from reach_workbench.protocol.node_views import RunView
 
 if TYPE_CHECKING:
     from reach_workbench.node.local import LocalNode

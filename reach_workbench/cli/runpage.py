@@ -9,7 +9,7 @@ from reach_workbench.cli.terminal import Painted, Style, Terminal, brief
 from reach_workbench.cli.watching import duration
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.node import RunView
+from reach_workbench.protocol.node_views import RunView
 
 STYLES: Final[dict[str, Style]] = {
     "completed": "green",

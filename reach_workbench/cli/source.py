@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reach_workbench.cli.history import one_event
 from reach_workbench.cli.terminal import Painted, Terminal
-from reach_workbench.protocol.node import RunView
+from reach_workbench.protocol.node_views import RunView
 
 if TYPE_CHECKING:
     from reach_workbench.engine.program import Program

@@ -9,7 +9,7 @@ from reach_workbench.cli.pending import waits
 from reach_workbench.cli.session import Session
 from reach_workbench.cli.source import Source, show_line
 from reach_workbench.cli.terminal import brief
-from reach_workbench.protocol.node import EventView, RunView, StateView
+from reach_workbench.protocol.node_views import EventView, RunView, StateView
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node

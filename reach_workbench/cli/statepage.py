@@ -9,7 +9,7 @@ from reach_workbench.cli.pending import Line, waits
 from reach_workbench.cli.terminal import Painted, Style, Terminal, brief
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.node import Change, EventView, StateView
+from reach_workbench.protocol.node_views import Change, EventView, StateView
 
 _SIGNS: Final[dict[str, tuple[str, Style]]] = {
     "added": ("+", "green"),

@@ -8,7 +8,7 @@ from typing import Final
 
 from reach_workbench.cli.terminal import Painted, Style, Terminal
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.node import EventView, FrameView
+from reach_workbench.protocol.node_views import EventView, FrameView
 
 _MOST_LINES: Final = 400
 """Lines about tasks; a workflow that jumps back and forth would otherwise never stop talking."""

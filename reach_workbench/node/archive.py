@@ -23,7 +23,7 @@ from reach_workbench.engine.state import ENDED, State, apply
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ArchiveError, CompileError, NotFound, RunStateError
 from reach_workbench.node.proof import Recorded, prove
-from reach_workbench.protocol.node import Progress, Verification
+from reach_workbench.protocol.node_views import Progress, Verification
 from reach_workbench.runner.driver import NEVER
 from reach_workbench.runner.loading import compiled, rebase
 from reach_workbench.runner.runner import JOB

@@ -10,7 +10,7 @@ from typing import Final
 
 from reach_workbench import __version__
 from reach_workbench.errors import ReachError
-from reach_workbench.protocol.node import Check
+from reach_workbench.protocol.node_views import Check
 from reach_workbench.settings import Settings
 from reach_workbench.storage import integrity
 from reach_workbench.storage.store import Store

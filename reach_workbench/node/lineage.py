@@ -11,7 +11,7 @@ from reach_workbench.engine.state import State, data_frame, replaced
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ForkRefused, UsageError
 from reach_workbench.node.proof import Recorded, prove
-from reach_workbench.protocol.node import Progress, Verification
+from reach_workbench.protocol.node_views import Progress, Verification
 from reach_workbench.runner.loading import program_of
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store

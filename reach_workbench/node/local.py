@@ -33,7 +33,7 @@ from reach_workbench.node.lineage import check_edits, refuse_other_past, verify
 from reach_workbench.node.mailbox import Mailbox, ask
 from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
-from reach_workbench.protocol.node import (
+from reach_workbench.protocol.node_views import (
     Change,
     Check,
     Decision,

@@ -11,7 +11,7 @@ from reach_workbench.engine.events import FACTS, GENESIS, Event, digest
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.step import replay
 from reach_workbench.errors import Bug, HistoryDamaged, HistoryError
-from reach_workbench.protocol.node import Progress, Verification
+from reach_workbench.protocol.node_views import Progress, Verification
 
 _STRIDE = 5000
 """Events between two reports of progress."""

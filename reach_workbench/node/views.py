@@ -9,7 +9,7 @@ from reach_workbench.engine.events import Event
 from reach_workbench.engine.state import ENDED, ROOT, Frame, State, data_frame
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.node import Change, EventView, FrameView, PendingView, RunView, StateView
+from reach_workbench.protocol.node_views import Change, EventView, FrameView, PendingView, RunView, StateView
 from reach_workbench.runner.debug import next_entry
 from reach_workbench.storage.records import RunRecord
 

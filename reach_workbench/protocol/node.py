@@ -1,191 +1,83 @@
 """The one door to a node: requests in, views and events out.
 
-`node.LocalNode` implements it in process. Everything a screen, the command line or the HTTP
-API does goes through here; nobody reads the store behind its back. Methods are async; views
-are immutable. Every method may raise the errors of `reach_workbench.errors`.
+`node.LocalNode` implements it in process, `client.RemoteNode` over HTTP. Everything a screen, the
+command line or the HTTP API does goes through here; nobody reads the store behind its back. Methods
+are async; views are immutable. Every method may raise the errors of `reach_workbench.errors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
-from reach_workbench.engine.diagnostics import Diagnostic
 from reach_workbench.engine.values import Json
-
-Status = Literal["pending", "running", "waiting", "suspended", "held", "cancelled", "faulted", "completed"]
-"""The specification's status phases, and `held`: stopped by a breakpoint or between two steps."""
-
-StepMode = Literal["into", "over", "out"]
-Decision = Literal["repeat", "result", "fail"]
-
-
-@dataclass(frozen=True, slots=True)
-class StartRun:
-    """Start a workflow from its text. `file` names it in diagnostics and anchors relative paths.
-
-    `breakpoints` are task references. `hold` stops before the first task.
-    """
-
-    source: str
-    file: Path
-    input: Json = None
-    secrets: Mapping[str, Json] = field(default_factory=dict)
-    breakpoints: tuple[str, ...] = ()
-    hold: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """A run as lists and headers show it. Times are milliseconds since 1970; None when it has not ended.
-
-    `seq` is the last event, `digest` its hex digest. `waiting` says in words what it waits for.
-    `in_doubt` are the numbers of commands whose outcome a crash left unknown.
-    """
-
-    id: str
-    namespace: str
-    name: str
-    version: str
-    status: Status
-    seq: int
-    digest: str
-    created_at: int
-    ended_at: int | None
-    output: Json
-    error: dict[str, Json] | None
-    parent: str | None = None
-    forked_from: str | None = None
-    forked_at: int | None = None
-    position: str | None = None
-    waiting: str | None = None
-    in_doubt: tuple[int, ...] = ()
-    breakpoints: tuple[str, ...] = ()
-    file: str | None = None
-
-    @property
-    def workflow(self) -> str:
-        return f"{self.namespace}/{self.name}:{self.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """An event as users read it; `digest` is hex."""
-
-    seq: int
-    type: str
-    at: int
-    task: str | None
-    frame: int
-    data: dict[str, Json] | None
-    digest: str
-
-    def as_dict(self) -> dict[str, Json]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True)
-class FrameView:
-    """One task that is being executed. `variables` are those in scope (loop item, caught error, …)."""
-
-    frame: int
-    parent: int
-    task: str
-    kind: str
-    phase: str
-    input: Json
-    variables: dict[str, Json]
-    started_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class PendingView:
-    """Something the run waits for: a command, a timer or an event."""
-
-    kind: str
-    task: str
-    number: int
-    detail: Json
-
-
-@dataclass(frozen=True, slots=True)
-class StateView:
-    """The state after event `seq`. `position` is the innermost task that was entered last."""
-
-    run: str
-    seq: int
-    status: Status
-    position: str | None
-    stack: tuple[FrameView, ...]
-    input: Json
-    context: Json
-    data: Json
-    output: Json
-    error: dict[str, Json] | None
-    pending: tuple[PendingView, ...]
-
-    def as_dict(self) -> dict[str, Json]:
-        from dataclasses import asdict
-
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One difference between two states: `before` or `after` is absent when `kind` says added or removed."""
-
-    pointer: str
-    kind: Literal["added", "removed", "changed"]
-    before: Json
-    after: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What replaying the recorded facts gave. When it failed, `seq` is the first event that differs."""
-
-    run: str
-    ok: bool
-    events: int
-    digest: str
-    seconds: float
-    problem: Literal["damaged", "diverged"] | None = None
-    seq: int | None = None
-    task: str | None = None
-    recorded: Json = None
-    replayed: Json = None
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The CloudEvent as accepted, and the runs that consumed it."""
-
-    event: dict[str, Json]
-    consumed_by: tuple[str, ...]
-    queued: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One finding of `doctor`."""
-
-    name: str
-    ok: bool
-    message: str
-    hint: str = ""
-
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total) during long work."""
+from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, ProgramView, WorkflowView
+from reach_workbench.protocol.debugging import (
+    Breakpoint,
+    Comparison,
+    Evaluation,
+    EventPage,
+    Found,
+    LogLine,
+    Motion,
+    Origin,
+    Outcome,
+    Query,
+)
+from reach_workbench.protocol.node_views import (
+    Change,
+    Check,
+    Decision,
+    EventView,
+    Progress,
+    Published,
+    RunView,
+    StartRun,
+    StateView,
+    Status,
+    StepMode,
+    Verification,
+)
+from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 
 class Node(Protocol):
     """See the module. A run may be named by any unambiguous prefix of its id, or `last`."""
 
-    async def compile(self, source: str, file: Path) -> Sequence[Diagnostic]: ...
+    # ------------------------------------------------------------ who answers
+
+    async def info(self) -> NodeInfo: ...
+
+    async def vitals(self) -> Vitals: ...
+
+    def activity(self) -> AsyncIterator[RunView]:
+        """Views of runs as they change, without end; one that changes often is told of a few times a second."""
+        ...
+
+    # ------------------------------------------------------------ authoring
+
+    async def compile(self, source: str, file: Path) -> Compilation: ...
+
+    async def complete(self, source: str, line: int, column: int) -> Sequence[Completion]:
+        """What may be written at a place; lines and columns count from 1."""
+        ...
+
+    async def explain(self, source: str, line: int, column: int) -> Explanation | None: ...
+
+    async def rename(self, source: str, reference: str, name: str) -> str:
+        """The text with that task renamed, and with it every directive that leads to it. Raises BadInput."""
+        ...
+
+    async def format(self, source: str) -> str:
+        """The text with even indentation and spacing, comments kept. Raises CompileError when it is not YAML."""
+        ...
+
+    async def workflows(self) -> Sequence[WorkflowView]: ...
+
+    async def program(self, run: str) -> ProgramView: ...
+
+    # ------------------------------------------------------------ runs
 
     async def start(self, request: StartRun) -> RunView: ...
 
@@ -194,8 +86,16 @@ class Node(Protocol):
         ...
 
     async def runs(
-        self, *, status: Status | None = None, limit: int = 50, before: str | None = None
-    ) -> Sequence[RunView]: ...
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        text: str = "",
+        limit: int = 50,
+        before: str | None = None,
+    ) -> Sequence[RunView]:
+        """The newest first, `before` a run. `workflow` is namespace/name, `text` part of an id or a workflow's name."""
+        ...
 
     async def run(self, run: str) -> RunView: ...
 
@@ -203,9 +103,54 @@ class Node(Protocol):
         """Events with `seq` greater than `after`, in order; with `follow` until the run has ended."""
         ...
 
+    async def page(self, run: str, first: int, count: int) -> EventPage:
+        """Events from `first` (from 1), at most 1,000 of them; fewer at the end of the run."""
+        ...
+
+    async def find(
+        self, run: str, query: Query, *, after: int = 0, backwards: bool = False, limit: int = 1000
+    ) -> Found:
+        """Events that fit, after `after` (before it, when backwards). It returns after a while even when not done."""
+        ...
+
+    async def seek(self, run: str, at: int, motion: Motion) -> int:
+        """Where that motion of the cursor ends, from event `at`; `at` itself when it can't be made."""
+        ...
+
     async def state(self, run: str, at: int | None = None) -> StateView: ...
 
     async def diff(self, run: str, before: int, after: int) -> Sequence[Change]: ...
+
+    async def evaluate(self, run: str, at: int | None, expression: str, *, data: Json = None) -> Evaluation:
+        """A jq expression over the run at an event, with the arguments its current task has ($context, $input, …).
+
+        Its input is the data at that event, or `data` when that is given. Nothing of the run is changed.
+        """
+        ...
+
+    async def origin(self, run: str, at: int, pointer: str) -> Origin | None:
+        """Which event produced the value at a JSON pointer into the state {data, context, input, output}."""
+        ...
+
+    async def compare(self, left: str, right: str) -> Comparison: ...
+
+    # ------------------------------------------------------------ driving
+
+    async def breakpoints(self) -> Sequence[Breakpoint]: ...
+
+    async def set_breakpoint(self, breakpoint: Breakpoint) -> Breakpoint:
+        """Add it, or change the one with its id. Raises BadInput when an expression of it does not compile."""
+        ...
+
+    async def clear_breakpoint(self, id: str) -> None: ...
+
+    async def log_lines(self, run: str) -> Sequence[LogLine]:
+        """What breakpoints with a log message wrote, the newest 1,000."""
+        ...
+
+    async def pause(self, run: str) -> RunView:
+        """Hold a run before the next task it starts. Returns at once: it is held once its view says so."""
+        ...
 
     async def step(
         self,
@@ -236,8 +181,13 @@ class Node(Protocol):
         file: Path | None = None,
         secrets: Mapping[str, Json] | None = None,
         hold: bool = False,
+        outcome: Outcome | None = None,
     ) -> RunView:
-        """A new run with the same first `at` events. `edits` maps JSON pointers into {data, context} to values."""
+        """A new run with the same first `at` events. `edits` maps JSON pointers into {data, context} to values.
+
+        With `outcome`, event `at` must be the outcome of a command: the new run shares what is before it and goes
+        on with this outcome instead.
+        """
         ...
 
     async def verify(self, run: str, *, progress: Progress | None = None) -> Verification: ...
@@ -255,6 +205,24 @@ class Node(Protocol):
     async def add(self, source: str, file: Path) -> str:
         """Store a workflow for `run: workflow` references; returns namespace/name:version."""
         ...
+
+    # ------------------------------------------------------------ the system
+
+    async def jobs(
+        self, *, status: JobState | None = None, limit: int = 50, before: str | None = None
+    ) -> Sequence[JobView]: ...
+
+    async def requeue(self, job: str) -> None:
+        """Try a dead letter again from its first attempt."""
+        ...
+
+    async def drop(self, job: str) -> None:
+        """Delete a dead letter."""
+        ...
+
+    async def schedules(self) -> Sequence[ScheduleView]: ...
+
+    async def audit(self, run: str | None = None, *, limit: int = 100, after: int = 0) -> Sequence[AuditView]: ...
 
     async def doctor(self) -> Sequence[Check]: ...
 

@@ -27,7 +27,7 @@ from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.state import State
 from reach_workbench.jobs.queue import NewJob, Queue
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import StartRun
+from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import Limits, Runner, Settings
 from reach_workbench.storage.store import Store
 from tests.bench import documents

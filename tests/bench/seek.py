@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import StartRun
+from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import Settings
 from tests.bench import documents
 

@@ -30,7 +30,7 @@ from reach_workbench.engine.snapshot import from_text, to_json, to_text
 from reach_workbench.engine.state import State, apply
 from reach_workbench.errors import CompileError, NobodyWaits
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import EventView, RunView, StartRun
+from reach_workbench.protocol.node_views import EventView, RunView, StartRun
 from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.loading import program_of
 from reach_workbench.settings import Lifecycle, Limits, Settings

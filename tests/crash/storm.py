@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import EventView, RunView
+from reach_workbench.protocol.node_views import EventView, RunView
 from reach_workbench.settings import Settings
 from reach_workbench.telemetry import crashpoints
 from tests.crash.server import CountingServer

@@ -14,7 +14,7 @@ import pytest
 from reach_workbench.effects.functions import Functions
 from reach_workbench.errors import StoreDamaged, StoreFull
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import StartRun
+from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import Settings
 
 pytestmark = pytest.mark.anyio

@@ -20,7 +20,7 @@ from typing import Any, Final
 from reach_workbench.effects.functions import Functions
 from reach_workbench.errors import NotFound, RunStateError
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import RunView, StartRun
+from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import Settings
 from tests.crash.workflows import BODIES, source
 

@@ -21,7 +21,7 @@ from reach_workbench.effects.functions import Functions
 from reach_workbench.engine.evaluate import InProcess
 from reach_workbench.errors import NobodyWaits, RunStateError
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import StartRun
+from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import Settings
 from tests.determinism.documents import EVENT_TYPES, Generator, document, input_of
 from tests.determinism.virtual import VirtualClock, VirtualLoop

@@ -15,7 +15,7 @@ from typing import Final
 
 from reach_workbench.effects.functions import Functions
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import StartRun
+from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import load
 
 HERE: Final = Path(__file__).parent

@@ -20,7 +20,7 @@ from typing import Any
 from reach_workbench.effects.functions import Functions
 from reach_workbench.errors import CompileError, NobodyWaits, ReachError
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import RunView, StartRun
+from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import Settings
 from tests.hostile.cases import CASES, Case
 from tests.hostile.server import HostileServer

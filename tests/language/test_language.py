@@ -27,7 +27,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from reach_workbench.errors import CompileError, NobodyWaits
-from reach_workbench.protocol.node import EventView, Node, StartRun
+from reach_workbench.protocol.node import Node
+from reach_workbench.protocol.node_views import EventView, StartRun
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from reach_workbench.protocol.lifecycle import PREFIX, Lifecycle
-from reach_workbench.protocol.node import Node, StartRun
+from reach_workbench.protocol.node import Node
+from reach_workbench.protocol.node_views import StartRun
 
 pytestmark = pytest.mark.anyio
 

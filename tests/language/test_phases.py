@@ -7,7 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from reach_workbench.protocol.node import Node, RunView, StartRun
+from reach_workbench.protocol.node import Node
+from reach_workbench.protocol.node_views import RunView, StartRun
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ import pytest
 
 from reach_workbench.effects.functions import Functions
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node import RunView, StartRun
+from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import load
 
 HEAD = "document: {dsl: 1.0.3, namespace: tests, name: example, version: 1.0.0}\n"

@@ -9,7 +9,7 @@ from reach_workbench.cli.runpage import run_object
 from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Terminal
 from reach_workbench.errors import NotFound, UsageError
-from reach_workbench.protocol.node import RunView
+from reach_workbench.protocol.node_views import RunView
 
 
 def _export(terminal: Terminal, given: Given) -> int:

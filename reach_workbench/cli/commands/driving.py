@@ -21,7 +21,7 @@ from reach_workbench.cli.statepage import change_lines, change_object
 from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import UsageError
-from reach_workbench.protocol.node import StepMode
+from reach_workbench.protocol.node_views import StepMode
 
 if TYPE_CHECKING:
     from reach_workbench.node.local import LocalNode

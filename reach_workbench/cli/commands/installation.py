@@ -8,7 +8,7 @@ from reach_workbench.cli.command import JSON, Argument, Command, Example, Given
 from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.errors import ReachError
-from reach_workbench.protocol.node import Check
+from reach_workbench.protocol.node_views import Check
 
 
 def _doctor(terminal: Terminal, given: Given) -> int:

@@ -20,7 +20,7 @@ from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.clock import SystemClock
 from reach_workbench.errors import UsageError
 from reach_workbench.protocol.lifecycle import Lifecycle
-from reach_workbench.protocol.node import Status
+from reach_workbench.protocol.node_views import Status
 
 _ENDED = ("completed", "faulted", "cancelled")
 

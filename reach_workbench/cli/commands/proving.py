@@ -8,7 +8,7 @@ from reach_workbench.cli.archives import run_or_archive
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given
 from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Painted, Terminal, json_text
-from reach_workbench.protocol.node import Verification
+from reach_workbench.protocol.node_views import Verification
 
 _LONGEST = 4000
 

@@ -13,7 +13,7 @@ from reach_workbench.cli.reading import has_secret_variables, read_document, rea
 from reach_workbench.cli.session import Session, go, interruptible
 from reach_workbench.cli.source import Source, source_of
 from reach_workbench.cli.terminal import Painted, Terminal
-from reach_workbench.protocol.node import RunView, StartRun
+from reach_workbench.protocol.node_views import RunView, StartRun
 
 
 def _run(terminal: Terminal, given: Given) -> int:

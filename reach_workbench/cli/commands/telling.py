@@ -9,7 +9,7 @@ from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, UsageError
-from reach_workbench.protocol.node import Decision
+from reach_workbench.protocol.node_views import Decision
 
 
 def _publish(terminal: Terminal, given: Given) -> int:
