@@ -212,7 +212,8 @@ class LocalNode:
         changed = asyncio.Event()
         forget = self.runner.subscribe(lambda _: changed.set(), run)
         try:
-            await asyncio.wait_for(changed.wait(), _FOLLOW_SECONDS)
+            async with asyncio.timeout(_FOLLOW_SECONDS):  # wait_for loses a cancellation up to Python 3.11
+                await changed.wait()
         except TimeoutError:
             pass
         finally:
