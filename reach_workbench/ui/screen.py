@@ -17,6 +17,8 @@ class WorkbenchScreen(Screen[None]):
     """One of the numbered screens. `scope` names its rows of the key table.
 
     Subclasses compose `Header`, their panes and `Footer` (`ui.frame`), and set `BINDINGS` from `keys.bindings(scope)`.
+    A pane carries the class `pane`. A screen is made once there is a node, and stays; `ui.app.RunChanged` tells it of
+    runs that change.
     """
 
     scope: ClassVar[str] = ""
@@ -34,3 +36,10 @@ class WorkbenchScreen(Screen[None]):
     def report(self, wrong: ReachError) -> None:
         """Show an error: what, where, and what to do."""
         self.workbench.report(wrong)
+
+    def look_again(self) -> None:
+        """The node was lost and answers again: read anew what is shown."""
+
+    def copied(self) -> str | None:
+        """What `app.copy` copies: the thing under the cursor as text; None leaves it to the focused widget."""
+        return None

@@ -1,0 +1,145 @@
+"""The four dialogs: confirm, ask for text, choose, and progress that can be cancelled.
+
+A screen reaches them through the app (`app.confirm` …), from a worker: a key never waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.events import Key
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, OptionList, ProgressBar, Static
+from textual.widgets.option_list import Option
+
+from reach_workbench.errors import ReachError
+from reach_workbench.protocol.node_views import Progress
+
+_FRAME: Final = """
+{name} {{ align: center middle; background: $background 60%; }}
+{name} > .dialog {{
+    width: 72; max-width: 96%; height: auto; max-height: 96%;
+    border: round $primary; background: $surface; padding: 0 1;
+    border-title-color: $text; border-title-style: bold;
+}}
+{name} .dialog-text {{ height: auto; max-height: 14; margin: 0 0 1 0; }}
+{name} .dialog-keys {{ color: $text-muted; }}
+"""
+
+
+class Confirm(ModalScreen[bool]):
+    """Ask before something that can't be taken back. `key` confirms: another one than the key that led here."""
+
+    DEFAULT_CSS = _FRAME.format(name="Confirm")
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(False)", "No")]
+
+    def __init__(self, title: str, text: str, key: str, label: str) -> None:
+        super().__init__()
+        self._title, self._text, self._key, self._label = title, text, key, label
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            with VerticalScroll(classes="dialog-text"):
+                yield Static(self._text, markup=False)
+            yield Label(f"{self._key}  {self._label}     esc  leave it", classes="dialog-keys", markup=False)
+
+    def on_key(self, event: Key) -> None:
+        if self._key in (event.key, event.character):
+            event.stop()
+            self.dismiss(True)
+
+
+class AskText(ModalScreen[str | None]):
+    """Ask for one line of text; None when the person leaves."""
+
+    DEFAULT_CSS = _FRAME.format(name="AskText")
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Leave")]
+
+    def __init__(self, title: str, text: str, value: str = "") -> None:
+        super().__init__()
+        self._title, self._text, self._value = title, text, value
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            if self._text:
+                yield Static(self._text, markup=False, classes="dialog-text")
+            yield Input(self._value)
+            yield Label("enter  take it     esc  leave", classes="dialog-keys")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.dismiss(event.value)
+
+
+class Choose(ModalScreen[str | None]):
+    """Choose one of (value, label) pairs; None when the person leaves. A digit takes that option at once."""
+
+    DEFAULT_CSS = _FRAME.format(name="Choose") + "Choose OptionList { height: auto; max-height: 16; }"
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Leave")]
+
+    def __init__(self, title: str, options: Sequence[tuple[str, str]], text: str = "") -> None:
+        super().__init__()
+        self._title, self._options, self._text = title, options, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            if self._text:
+                with VerticalScroll(classes="dialog-text"):
+                    yield Static(self._text, markup=False)
+            labels = [f"{number}  {label}" for number, (_, label) in enumerate(self._options, start=1)]
+            yield OptionList(*(Option(label) for label in labels), markup=False)
+            yield Label("enter  take it     esc  leave", classes="dialog-keys")
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).focus()
+
+    def on_key(self, event: Key) -> None:
+        if event.key.isdecimal() and 0 < int(event.key) <= len(self._options):
+            event.stop()
+            self.dismiss(self._options[int(event.key) - 1][0])
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(self._options[event.option_index][0])
+
+
+class Working(ModalScreen[Any]):
+    """Long work with a bar; escape cancels it. Dismisses with what the work gave, or its ReachError, or None."""
+
+    DEFAULT_CSS = _FRAME.format(name="Working") + "Working ProgressBar { width: 1fr; margin: 0 0 1 0; }"
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "cancel", "Cancel")]
+
+    def __init__(self, title: str, work: Callable[[Progress], Awaitable[object]]) -> None:
+        super().__init__()
+        self._title, self._work = title, work
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            yield Label("", id="count")
+            yield ProgressBar(show_eta=False)
+            yield Label("esc  cancel", classes="dialog-keys")
+
+    def on_mount(self) -> None:
+        self.run_worker(self._perform(), name="work")
+
+    async def _perform(self) -> None:
+        try:
+            self.dismiss(await self._work(self._told))
+        except ReachError as wrong:
+            self.dismiss(wrong)
+
+    def _told(self, done: int, total: int) -> None:
+        self.query_one("#count", Label).update(f"{done:,}/{total:,}")
+        self.query_one(ProgressBar).update(total=total, progress=done)
+
+    def action_cancel(self) -> None:
+        self.workers.cancel_node(self)
+        self.dismiss(None)

@@ -1,0 +1,150 @@
+"""What frames every screen: the header says where one is and in which mode, the footer which keys matter now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, cast
+
+from textual.content import Content
+from textual.style import Style
+from textual.widgets import Static
+
+from reach_workbench.ui.keynames import shown
+from reach_workbench.ui.keys import ACTIONS, Action, find
+
+Link = Literal["connecting", "connected", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderState:
+    """What the header shows. `position` and `total` count events; `mode` is one word, with its number or run."""
+
+    node: str = ""
+    tenant: str = ""
+    link: Link = "connecting"
+    run: str | None = None
+    position: int | None = None
+    total: int | None = None
+    mode: str = ""
+
+    @property
+    def place(self) -> str:
+        """`4,812/1,000,000`, or nothing."""
+        if self.position is None:
+            return ""
+        return f"{self.position:,}" if self.total is None else f"{self.position:,}/{self.total:,}"
+
+    @property
+    def word(self) -> str:
+        """The mode; that there is no node goes before everything else."""
+        return {"connecting": "CONNECTING", "lost": "NODE LOST"}.get(self.link, self.mode)
+
+
+class Framed(Protocol):
+    """What header and footer ask of the app."""
+
+    header: HeaderState
+
+    def keys_of(self, action: Action) -> tuple[str, ...]: ...
+
+
+TABS: Final = tuple(action for action in ACTIONS if action.keys[0] in "1234567")
+"""The rows of the key table that lead to a screen."""
+
+FOOTERS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    ("flows", ""): ("flows.run", "flows.save", "flows.new", "flows.complete", "flows.next-problem", "flows.graph"),
+    ("debug", "LIVE"): ("debug.pause", "debug.back", "debug.breakpoint", "debug.live", "debug.find", "debug.cancel"),
+    ("debug", "PAUSED"): (
+        "debug.over", "debug.into", "debug.back", "debug.forward", "debug.continue", "debug.breakpoint",
+    ),
+    ("debug", "PAST"): (
+        "debug.back", "debug.forward", "debug.over-back", "debug.who-wrote", "debug.fork", "debug.live",
+    ),
+    ("debug", "REPLAY"): ("debug.back", "debug.forward", "debug.mark", "debug.who-wrote", "debug.live"),
+    ("debug", "FORK"): ("debug.over", "debug.into", "debug.back", "debug.continue", "debug.breakpoint", "debug.verify"),
+    ("debug", ""): ("debug.back", "debug.forward", "debug.find", "debug.filter", "debug.fork", "debug.verify"),
+    ("runs", ""): ("runs.open", "runs.filter", "runs.compare", "runs.lineage", "runs.verify", "runs.cancel"),
+    ("inbox", ""): ("inbox.open", "inbox.resolve", "app.runs"),
+    ("nodes", ""): ("nodes.refresh", "app.system", "app.runs"),
+    ("audit", ""): ("audit.refresh", "app.runs"),
+    ("system", ""): ("system.requeue", "system.drop", "system.schedules", "app.runs"),
+    ("", ""): ("app.reconnect", "app.quit"),
+}  # fmt: skip
+"""The footer's actions by scope and the first word of the mode: six at most, and the help."""
+
+
+class Header(Static):
+    """One line: the screens, the node and its tenant, the open run, the position, and one mode word."""
+
+    DEFAULT_CSS = """
+    Header { dock: top; height: 1; width: 100%; background: $panel; color: $foreground; }
+    """
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "header", self._show)
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        state = cast(Framed, self.app).header
+        scope = str(getattr(self.screen, "scope", ""))
+        word = state.word.partition(" ")[0]
+        for mode in ("PAST", "FORK", "REPLAY"):
+            self.screen.set_class(word == mode, f"-{mode.lower()}")
+        self.screen.set_class(state.link == "lost", "-lost")
+        width = self.size.width or self.app.size.width
+        mode = f" {state.word} " if state.word else ""
+        parts = [part for part in (state.node, state.tenant, state.run or "", state.place) if part]
+        long = _tabs(scope, names=True)
+        tabs = long if long.cell_length + sum(map(len, parts)) + 3 * len(parts) + len(mode) < width else _tabs(scope)
+        room = width - tabs.cell_length - len(mode) - 2
+        while len(parts) > 1 and len(" · ".join(parts)) > room:
+            parts.pop(1 if len(parts) > 2 and state.tenant and parts[1] == state.tenant else 0)
+        words = " · ".join(parts)[: max(0, room)]
+        gap = " " * max(1, room - len(words))
+        style = Style(bold=True, reverse=True) if mode else Style.null()
+        self.update(Content.assemble(tabs, gap, words, "  " if words and mode else " ", (mode, style)))
+
+
+def _tabs(scope: str, *, names: bool = False) -> Content:
+    parts: list[str | Content | tuple[str, str | Style]] = []
+    for tab in TABS:
+        here = tab.method == scope
+        label = f" {tab.keys[0]} {tab.label} " if here or names else f" {tab.keys[0]}"
+        link = Style.from_meta({"@click": f"app.{tab.method}"})
+        parts.append((label, link + Style(bold=True, reverse=True) if here else link))
+    return Content.assemble(*parts)
+
+
+class Footer(Static):
+    """At most seven keys that matter in this mode, from the key table; each can be clicked."""
+
+    DEFAULT_CSS = """
+    Footer { dock: bottom; height: 1; width: 100%; background: $panel; color: $foreground; }
+    """
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "header", self._show)
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        app = cast(Framed, self.app)
+        scope = str(getattr(self.screen, "scope", ""))
+        mode = app.header.word.partition(" ")[0]
+        ids = FOOTERS.get((scope, mode)) or FOOTERS.get((scope, ""), ())
+        width = self.size.width or self.app.size.width
+        line = Content("")
+        for id in (*ids[:6], "app.help"):
+            action = find(id)
+            label = "all" if id == "app.help" else action.label
+            key = shown(app.keys_of(action)[0])
+            target = "app" if action.scope == "app" else "screen"
+            link = Style.from_meta({"@click": f"{target}.{action.method}"})
+            part = Content.assemble(" ", (key, link + Style(bold=True)), (f" {label} ", link))
+            if line.cell_length + part.cell_length > width:
+                break
+            line += part
+        self.update(line)
