@@ -20,13 +20,16 @@ from reach_workbench.storage.packing import unpack
 from reach_workbench.storage.records import (
     LOCAL_TENANT,
     AuditRecord,
+    BreakpointRecord,
     CloudEventRecord,
     JobRecord,
     JobStatus,
+    LogLineRecord,
     NodeRecord,
     ProgramRecord,
     RequestRecord,
     RunRecord,
+    ScheduleRecord,
     TenantRecord,
     WorkflowRecord,
     job_record,
@@ -34,6 +37,9 @@ from reach_workbench.storage.records import (
 from reach_workbench.storage.versions import newest
 
 _KEY_MAX: Final = (1 << 31) - 1
+
+_AFTER_ALL: Final = "\U0010ffff"
+"""Sorts behind every id."""
 
 
 class Reader(Histories):
@@ -127,6 +133,10 @@ class Reader(Histories):
     def workflows(self, *, tenant: int = LOCAL_TENANT) -> tuple[WorkflowRecord, ...]:
         return tuple(WorkflowRecord(*row) for row in self._rows(sql.WORKFLOWS, tenant=tenant))
 
+    def programs_of(self, namespace: str, name: str) -> tuple[str, ...]:
+        """The digests of the newest documents of that workflow, catalogued or only run."""
+        return tuple(row[0] for row in self._rows(sql.PROGRAMS_OF, namespace=namespace, name=name))
+
     # -- jobs
 
     def job(self, id: str) -> JobRecord:
@@ -141,6 +151,15 @@ class Reader(Histories):
         if status is None:
             return tuple(map(job_record, self._rows(sql.JOBS, after=after, limit=limit)))
         return tuple(map(job_record, self._rows(sql.JOBS_OF_STATUS, status=status, after=after, limit=limit)))
+
+    def newest_jobs(
+        self, *, status: JobStatus | None = None, before: str | None = None, limit: int = 100
+    ) -> tuple[JobRecord, ...]:
+        """Jobs, the newest first; `before` is the id of the last one already seen."""
+        place = _AFTER_ALL if before is None else before
+        if status is None:
+            return tuple(map(job_record, self._rows(sql.JOBS_NEWEST, before=place, limit=limit)))
+        return tuple(map(job_record, self._rows(sql.JOBS_NEWEST_OF_STATUS, status=status, before=place, limit=limit)))
 
     def jobs_of(self, run: str) -> tuple[JobRecord, ...]:
         return tuple(map(job_record, self._rows(sql.JOBS_OF_RUN, run=run)))
@@ -196,6 +215,26 @@ class Reader(Histories):
 
     def tenants(self) -> tuple[TenantRecord, ...]:
         return tuple(TenantRecord(*row) for row in self._rows(sql.TENANTS))
+
+    def breakpoints(self) -> tuple[BreakpointRecord, ...]:
+        """The oldest first."""
+        return tuple(BreakpointRecord(*row[:10], bool(row[10]), *row[11:]) for row in self._rows(sql.BREAKPOINTS))
+
+    def log_lines(self, run: str) -> tuple[LogLineRecord, ...]:
+        """What breakpoints have said about the run with that id, the oldest first."""
+        return tuple(LogLineRecord(*row) for row in self._rows(sql.LOG_LINES, run=run))
+
+    def schedules(self) -> tuple[ScheduleRecord, ...]:
+        return tuple(
+            ScheduleRecord(
+                *row[:7], self._json(row[7]), bool(row[8]), *row[9:15], tuple(self._json(row[15]) or ()), row[16]
+            )
+            for row in self._rows(sql.SCHEDULES)
+        )
+
+    def last_cloudevent(self) -> int:
+        """The key of the newest CloudEvent, 0 when there is none."""
+        return int(self._rows(sql.CLOUDEVENT_LAST)[0][0])
 
     def data_version(self) -> int:
         """A number that changes whenever anything else has committed to the database."""

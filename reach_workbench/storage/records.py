@@ -167,6 +167,64 @@ class CloudEventRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakpointRecord:
+    """Where runs are held; the fields of `protocol.debugging.Breakpoint`, with `kind` for `on`."""
+
+    id: str
+    tenant: int
+    kind: str
+    task: str | None
+    command: str | None
+    workflow: str | None
+    run: str | None
+    condition: str | None
+    hits: int
+    log: str | None
+    enabled: bool
+    count: int
+    problem: str | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogLineRecord:
+    """What the breakpoint with that id said beside event `seq` of a run."""
+
+    breakpoint: str
+    run: str
+    seq: int
+    at: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRecord:
+    """One way a catalogued workflow starts by itself: `kind` is every, cron, after or on, `rule` the document's value.
+
+    `heard` is the key of the last CloudEvent that an `on` has weighed, `collected` those it has taken towards its
+    next start.
+    """
+
+    id: str
+    tenant: int
+    program: str
+    namespace: str
+    name: str
+    version: str
+    kind: str
+    rule: Json
+    enabled: bool
+    next_at: int | None
+    last_at: int | None
+    last_run: str | None
+    started: int
+    skipped: int
+    heard: int
+    collected: tuple[dict[str, Json], ...]
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class TenantRecord:
     id: int
     name: str

@@ -99,6 +99,10 @@ EVENTS_RANGE: Final = """
 SELECT id, count, created_at, payload, digests FROM events
 WHERE id > :after AND id <= :until ORDER BY id LIMIT :limit
 """
+EVENTS_BEFORE: Final = """
+SELECT id, count, created_at, payload, digests FROM events
+WHERE id > :after AND id < :before ORDER BY id DESC LIMIT :limit
+"""
 EVENTS_LAST: Final = """
 SELECT id, count, created_at, payload, digests FROM events
 WHERE id > :after AND id <= :until ORDER BY id DESC LIMIT 1
@@ -179,6 +183,10 @@ JOBS_FORGET: Final = "DELETE FROM jobs WHERE status = 'completed' AND completed_
 JOB: Final = f"SELECT {_JOB} FROM jobs WHERE id = :id"
 JOBS: Final = f"SELECT {_JOB} FROM jobs WHERE id > :after ORDER BY id LIMIT :limit"
 JOBS_OF_STATUS: Final = f"SELECT {_JOB} FROM jobs WHERE status = :status AND id > :after ORDER BY id LIMIT :limit"
+JOBS_NEWEST: Final = f"SELECT {_JOB} FROM jobs WHERE id < :before ORDER BY id DESC LIMIT :limit"
+JOBS_NEWEST_OF_STATUS: Final = f"""
+SELECT {_JOB} FROM jobs WHERE status = :status AND id < :before ORDER BY id DESC LIMIT :limit
+"""
 JOBS_OF_RUN: Final = f"SELECT {_JOB} FROM jobs WHERE run_id = :run ORDER BY id"
 JOB_COUNTS: Final = "SELECT status, count(*) FROM jobs GROUP BY status"
 JOBS_NEXT: Final = """
@@ -235,6 +243,58 @@ WHERE key > :after ORDER BY key LIMIT :limit
 CLOUDEVENTS_EMITTED: Final = """
 SELECT payload FROM cloudevents WHERE received_at >= :since AND run_id IS NOT NULL ORDER BY key
 """
+# -- breakpoints and schedules -----------------------------------------------------------------
+
+BREAKPOINT_UPSERT: Final = """
+INSERT INTO breakpoints (id, tenant_id, kind, task, command, workflow, run_id, condition, hits, log, enabled, count,
+                         problem, created_at)
+VALUES (:id, :tenant, :kind, :task, :command, :workflow, :run, :condition, :hits, :log, :enabled, :count,
+        :problem, :at)
+ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, task = excluded.task, command = excluded.command,
+    workflow = excluded.workflow, run_id = excluded.run_id, condition = excluded.condition, hits = excluded.hits,
+    log = excluded.log, enabled = excluded.enabled, count = excluded.count, problem = excluded.problem
+"""
+BREAKPOINT_MET: Final = "UPDATE breakpoints SET count = count + :times, problem = :problem WHERE id = :id"
+BREAKPOINT_DELETE: Final = "DELETE FROM breakpoints WHERE id = :id"
+BREAKPOINTS: Final = """
+SELECT id, tenant_id, kind, task, command, workflow, run_id, condition, hits, log, enabled, count, problem, created_at
+FROM breakpoints ORDER BY created_at, id
+"""
+LOG_LINE_INSERT: Final = """
+INSERT INTO log_lines (tenant_id, breakpoint, run_id, seq, at, message)
+VALUES (:tenant, :breakpoint, :run, :seq, :at, :message)
+"""
+LOG_LINES_TRIM: Final = """
+DELETE FROM log_lines WHERE run_id = :run AND key <= (
+    SELECT key FROM log_lines WHERE run_id = :run ORDER BY key DESC LIMIT 1 OFFSET :most)
+"""
+LOG_LINES: Final = """
+SELECT breakpoint, run_id, seq, at, message FROM log_lines WHERE run_id = :run ORDER BY key
+"""
+_SCHEDULE: Final = """id, tenant_id, program, namespace, name, version, kind, rule, enabled, next_at, last_at, last_run,
+started, skipped, heard, collected, created_at"""
+SCHEDULE_UPSERT: Final = f"""
+INSERT INTO schedules ({_SCHEDULE})
+VALUES (:id, :tenant, :program, :namespace, :name, :version, :kind, :rule, 1, :next_at, NULL, NULL,
+        0, 0, :heard, NULL, :at)
+ON CONFLICT (id) DO UPDATE SET program = excluded.program, version = excluded.version, rule = excluded.rule,
+    next_at = excluded.next_at, heard = excluded.heard, collected = NULL
+"""
+SCHEDULE_PROGRAM: Final = "UPDATE schedules SET program = :program, version = :version WHERE id = :id"
+SCHEDULE_STARTED: Final = """
+UPDATE schedules SET next_at = :next_at, last_at = :at, last_run = :run, started = started + 1,
+                     skipped = skipped + :skipped, heard = :heard, collected = NULL
+WHERE id = :id AND started = :started
+"""
+SCHEDULE_DUE: Final = "UPDATE schedules SET next_at = :next_at WHERE id = :id"
+SCHEDULE_HEARD: Final = "UPDATE schedules SET heard = :heard, collected = :collected WHERE id = :id"
+SCHEDULE_DELETE: Final = "DELETE FROM schedules WHERE id = :id"
+SCHEDULES: Final = f"SELECT {_SCHEDULE} FROM schedules ORDER BY id"
+PROGRAMS_OF: Final = """
+SELECT digest FROM programs WHERE namespace = :namespace AND name = :name ORDER BY created_at DESC LIMIT 20
+"""
+CLOUDEVENT_LAST: Final = "SELECT coalesce(max(key), 0) FROM cloudevents"
+
 TENANT_INSERT: Final = "INSERT INTO tenants (id, name, created_at) VALUES (:id, :name, :at)"
 TENANTS: Final = "SELECT id, name, created_at FROM tenants ORDER BY id"
 

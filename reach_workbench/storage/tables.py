@@ -232,6 +232,67 @@ class CloudEvent(_Table, table=True):
     run_id: str | None = _maybe_text()
 
 
+class Breakpoint(_Table, table=True):
+    """Where runs are held (see `protocol.debugging`): `kind` is its `on`, `enabled` 0 or 1."""
+
+    __tablename__: ClassVar[str] = "breakpoints"
+    id: str = _text(primary_key=True)
+    tenant_id: int = _number()
+    kind: str = _text()
+    task: str | None = _maybe_text()
+    command: str | None = _maybe_text()
+    workflow: str | None = _maybe_text()
+    run_id: str | None = _maybe_text()
+    condition: str | None = _maybe_text()
+    hits: int = _number()
+    log: str | None = _maybe_text()
+    enabled: int = _number()
+    count: int = _number()
+    problem: str | None = _maybe_text()
+    created_at: int = _number()
+
+
+class LogLine(_Table, table=True):
+    """What a breakpoint with a message said beside event `seq` of a run; the newest of each run are kept."""
+
+    __tablename__: ClassVar[str] = "log_lines"
+    __table_args__ = (Index("log_lines_run", "run_id", "key"),)
+    key: int | None = _key()
+    tenant_id: int = _number()
+    breakpoint: str = _text()
+    run_id: str = _text()
+    seq: int = _number()
+    at: int = _number()
+    message: str = _text()
+
+
+class Schedule(_Table, table=True):
+    """One way a catalogued workflow starts by itself: `id` is `namespace/name kind`.
+
+    `rule` is the document's value for that kind. `next_at` is when it is due next. `heard` is the key of the last
+    CloudEvent that an `on` has weighed, `collected` those it has taken towards its next start.
+    """
+
+    __tablename__: ClassVar[str] = "schedules"
+    id: str = _text(primary_key=True)
+    tenant_id: int = _number()
+    program: str = _text(ForeignKey("programs.digest"))
+    namespace: str = _text()
+    name: str = _text()
+    version: str = _text()
+    kind: str = _text()
+    rule: bytes = _bytes()
+    enabled: int = _number()
+    next_at: int | None = _maybe_number()
+    last_at: int | None = _maybe_number()
+    last_run: str | None = _maybe_text()
+    started: int = _number()
+    skipped: int = _number()
+    heard: int = _number()
+    collected: bytes | None = _maybe_bytes()
+    created_at: int = _number()
+
+
 metadata = _Table.metadata
 
 for _change in ("update", "delete"):

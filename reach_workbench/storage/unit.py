@@ -9,17 +9,27 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import Bug, LeaseLost, NotFound
+from reach_workbench.errors import Bug, LeaseLost, NotFound, RunStateError
 from reach_workbench.storage import statements as sql
 from reach_workbench.storage.codec import split
 from reach_workbench.storage.packing import pack, squeeze
-from reach_workbench.storage.records import LOCAL_TENANT, JobRecord, job_record
+from reach_workbench.storage.records import (
+    LOCAL_TENANT,
+    BreakpointRecord,
+    JobRecord,
+    LogLineRecord,
+    ScheduleRecord,
+    job_record,
+)
+
+LOG_LINES: Final = 1_000
+"""How many lines of breakpoints with a message are kept of one run."""
 
 Check = Callable[[sqlite3.Cursor], None]
 """Looks at a statement's result inside the transaction; raising refuses the whole unit."""
@@ -285,6 +295,94 @@ class Unit:
         """Bring a queued job forward; one that is leased, ended or due earlier stays as it is."""
         self.add(sql.JOB_HURRY, {"id": id, "next_run_at": next_run_at})
 
+    # -- breakpoints and schedules
+
+    def put_breakpoint(self, breakpoint: BreakpointRecord) -> None:
+        """A new breakpoint, or other terms for the one with its id."""
+        columns = {name: getattr(breakpoint, name) for name in BreakpointRecord.__slots__}
+        columns["at"] = columns.pop("created_at")
+        self.add(sql.BREAKPOINT_UPSERT, columns)
+
+    def meet_breakpoint(self, id: str, *, times: int, problem: str | None) -> None:
+        """It was met so often; `problem` is why its condition failed last."""
+        self.add(sql.BREAKPOINT_MET, {"id": id, "times": times, "problem": problem})
+
+    def drop_breakpoint(self, id: str) -> None:
+        self.add(sql.BREAKPOINT_DELETE, {"id": id})
+
+    def add_log_lines(self, run: str, lines: Sequence[LogLineRecord], *, tenant: int = LOCAL_TENANT) -> None:
+        """What breakpoints said about a run; only the newest `LOG_LINES` of a run are kept."""
+        for line in lines:
+            columns = {name: getattr(line, name) for name in LogLineRecord.__slots__}
+            self.add(sql.LOG_LINE_INSERT, {**columns, "tenant": tenant})
+        self.add(sql.LOG_LINES_TRIM, {"run": run, "most": LOG_LINES})
+
+    def put_schedule(
+        self,
+        *,
+        id: str,
+        program: str,
+        namespace: str,
+        name: str,
+        version: str,
+        kind: str,
+        rule: Json,
+        next_at: int | None,
+        heard: int,
+        at: int,
+        tenant: int = LOCAL_TENANT,
+    ) -> None:
+        """A new schedule, or another rule for the one with its id, whose counts stay."""
+        self.add(
+            sql.SCHEDULE_UPSERT,
+            {
+                "id": id,
+                "tenant": tenant,
+                "program": program,
+                "namespace": namespace,
+                "name": name,
+                "version": version,
+                "kind": kind,
+                "rule": pack(rule),
+                "next_at": next_at,
+                "heard": heard,
+                "at": at,
+            },
+        )
+
+    def renew_schedule(self, id: str, *, program: str, version: str) -> None:
+        """The same rule in another version of its workflow."""
+        self.add(sql.SCHEDULE_PROGRAM, {"id": id, "program": program, "version": version})
+
+    def start_schedule(
+        self, schedule: ScheduleRecord, *, run: str, at: int, next_at: int | None, skipped: int, heard: int
+    ) -> None:
+        """`run` was started by it. The unit fails when another start came first."""
+        self.add(
+            sql.SCHEDULE_STARTED,
+            {
+                "id": schedule.id,
+                "started": schedule.started,
+                "run": run,
+                "at": at,
+                "next_at": next_at,
+                "skipped": skipped,
+                "heard": heard,
+            },
+            _unstarted,
+        )
+
+    def set_schedule_due(self, id: str, *, next_at: int | None) -> None:
+        self.add(sql.SCHEDULE_DUE, {"id": id, "next_at": next_at})
+
+    def collect_for_schedule(self, id: str, *, heard: int, collected: Sequence[dict[str, Json]]) -> None:
+        """It has weighed the CloudEvents up to `heard`, and has these towards its next start."""
+        packed = pack(list(collected)) if collected else None
+        self.add(sql.SCHEDULE_HEARD, {"id": id, "heard": heard, "collected": packed})
+
+    def drop_schedule(self, id: str) -> None:
+        self.add(sql.SCHEDULE_DELETE, {"id": id})
+
     # -- the rest
 
     def audit(self, type: str, payload: Json, *, at: int, run: str | None = None, tenant: int = LOCAL_TENANT) -> None:
@@ -357,6 +455,11 @@ def _leased(cursor: sqlite3.Cursor) -> None:
             "the lease on this job was lost: it expired and the job may have been given to another holder",
             hint="nothing of this attempt was saved; give the job a heartbeat more often, or a longer lease",
         )
+
+
+def _unstarted(cursor: sqlite3.Cursor) -> None:
+    if cursor.rowcount == 0:
+        raise RunStateError("this schedule was started or changed meanwhile")
 
 
 def _dead(cursor: sqlite3.Cursor) -> None:

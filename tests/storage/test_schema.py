@@ -96,6 +96,8 @@ def test_every_statement_fits_the_schema(migrated: sqlite3.Connection) -> None:
         statements.JOBS_NEXT,
         statements.REQUESTS_OPEN,
         statements.AUDIT_OF_RUN,
+        statements.LOG_LINES,
+        statements.LOG_LINES_TRIM,
     ],
 )
 def test_hot_statements_search_by_an_index(migrated: sqlite3.Connection, text: str) -> None:
@@ -106,6 +108,23 @@ def test_hot_statements_search_by_an_index(migrated: sqlite3.Connection, text: s
     assert "USE TEMP B-TREE FOR ORDER BY" not in plan
 
 
+def test_a_database_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it(settings: Settings) -> None:
+    settings.home.mkdir()
+    with closing(opening.connect_writer(settings.home / "reach.db", settings)) as connection:
+        migrate(connection, "001")
+        connection.execute(
+            statements.AUDIT_INSERT, {"tenant": 1, "run": None, "type": "kept", "payload": b"1", "at": 7}
+        )
+    with Store.open(settings, write=True) as store:
+        assert [record.type for record in store.read.audit()] == ["kept"]
+        assert (store.read.breakpoints(), store.read.schedules()) == ((), ())
+    with closing(sqlite3.connect(settings.home / "reach.db")) as connection:
+        assert connection.execute(statements.REVISION).fetchall() == [(opening.REVISION,)]
+        with closing(sqlite3.connect(":memory:")) as made:
+            made.executescript(opening.SCHEMA.read_text("utf-8"))
+            assert described(connection) == described(made)
+
+
 def test_an_older_database_is_migrated_when_it_is_opened(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -113,39 +132,41 @@ def test_an_older_database_is_migrated_when_it_is_opened(
         unit = store.unit()
         unit.audit("kept", {"a": 1}, at=7)
         store.commit_now(unit)
-    scripts = tmp_path / "migrations"
-    scripts.mkdir()
-    (scripts / "001_initial.py").write_text((opening.MIGRATIONS / "001_initial.py").read_text())
-    (scripts / "002_more.py").write_text(
-        "from alembic import op\nrevision = '002'\ndown_revision = '001'\n"
-        "def upgrade():\n    op.execute('CREATE TABLE more (id INTEGER)')\n"
-    )
+    scripts = with_a_later_migration(tmp_path / "migrations", "op.execute('CREATE TABLE more (id INTEGER)')")
     monkeypatch.setattr(opening, "MIGRATIONS", scripts)
     monkeypatch.setattr("reach_workbench.storage.migrate.MIGRATIONS", scripts)
-    monkeypatch.setattr(opening, "REVISION", "002")
+    monkeypatch.setattr(opening, "REVISION", "900")
     with Store.open(settings, write=False) as store:
         assert [record.payload for record in store.read.audit()] == [{"a": 1}]
     connection = sqlite3.connect(settings.home / "reach.db")
-    assert connection.execute(statements.REVISION).fetchall() == [("002",)]
+    assert connection.execute(statements.REVISION).fetchall() == [("900",)]
     assert connection.execute("SELECT count(*) FROM more").fetchone() == (0,)
     connection.close()
+
+
+def with_a_later_migration(folder: Path, work: str) -> Path:
+    """A folder with all migrations there are, and one more after them."""
+    folder.mkdir()
+    for script in opening.MIGRATIONS.glob("[0-9]*_*.py"):
+        (folder / script.name).write_text(script.read_text())
+    (folder / "900_later.py").write_text(
+        f"from alembic import op\nrevision = '900'\ndown_revision = '{opening.REVISION}'\ndef upgrade():\n    {work}\n"
+    )
+    return folder
 
 
 def test_a_migration_that_fails_leaves_everything_as_it_was(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     Store.open(settings, write=True).close()
-    (tmp_path / "001_initial.py").write_text((opening.MIGRATIONS / "001_initial.py").read_text())
-    (tmp_path / "002_broken.py").write_text(
-        "from alembic import op\nrevision = '002'\ndown_revision = '001'\n"
-        "def upgrade():\n    op.execute('CREATE TABLE half (id INTEGER)')\n    op.execute('NONSENSE')\n"
-    )
-    monkeypatch.setattr("reach_workbench.storage.migrate.MIGRATIONS", tmp_path)
+    work = "op.execute('CREATE TABLE half (id INTEGER)'); op.execute('NONSENSE')"
+    scripts = with_a_later_migration(tmp_path / "migrations", work)
+    monkeypatch.setattr("reach_workbench.storage.migrate.MIGRATIONS", scripts)
     connection = opening.connect_writer(settings.home / "reach.db", settings)
     with pytest.raises(sqlite3.OperationalError):
         migrate(connection)
     connection.close()
     connection = sqlite3.connect(settings.home / "reach.db")
-    assert connection.execute(statements.REVISION).fetchall() == [("001",)]
+    assert connection.execute(statements.REVISION).fetchall() == [(opening.REVISION,)]
     assert connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'half'").fetchone() == (0,)
     connection.close()
