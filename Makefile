@@ -12,7 +12,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek crash hostile determinism docs lock clean
+.PHONY: help run test setup check bench cold seek frames crash hostile determinism docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ cold: $(VENV)/.ready-to-test ## Measure how long `reach run` takes from start to
 
 seek: $(VENV)/.ready-to-test ## Measure seeking in a run of a million events
 	@$(BIN)/python -m tests.bench.seek
+
+frames: $(VENV)/.ready-to-test ## Measure the workbench's first frame beside posting and harlequin
+	@$(BIN)/python -m tests.bench.frames
 
 crash: $(VENV)/.ready-to-test ## Kill a working process 2,000 times and count what was lost or repeated
 	@$(BIN)/python -m tests.crash
