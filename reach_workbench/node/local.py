@@ -10,7 +10,6 @@ from typing import Any
 from reach_workbench.clock import Clock, SystemClock, new_run_id
 from reach_workbench.effects.adapters import Adapters
 from reach_workbench.effects.functions import Functions
-from reach_workbench.engine.diagnostics import Diagnostic
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import Fact, digest
 from reach_workbench.engine.faults import Fault
@@ -27,12 +26,14 @@ from reach_workbench.errors import (
     NotFound,
     RunStateError,
 )
-from reach_workbench.node import archive
+from reach_workbench.node import archive, system
+from reach_workbench.node.authoring import inspect
 from reach_workbench.node.doctor import examine
 from reach_workbench.node.lineage import check_edits, refuse_other_past, verify
 from reach_workbench.node.mailbox import Mailbox, ask
 from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
+from reach_workbench.protocol.authoring import Compilation, WorkflowView
 from reach_workbench.protocol.node_views import (
     Change,
     Check,
@@ -47,6 +48,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, Vitals
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase
 from reach_workbench.runner.runner import GOING_ON, Runner
 from reach_workbench.settings import Settings
@@ -68,6 +70,7 @@ class LocalNode:
         self.store = store
         self.clock = clock
         self.evaluator = evaluator
+        self.started_at = clock.now()
         self.runner = Runner(store, settings, clock, evaluator, Adapters(clock, functions))
         self._mailbox: Mailbox | None = (
             Mailbox(self, store, clock, settings.runner.poll_seconds) if store.writable else None
@@ -106,8 +109,9 @@ class LocalNode:
 
     # ------------------------------------------------------------ compiling and starting
 
-    async def compile(self, source: str, file: Path) -> Sequence[Diagnostic]:
-        return compile_text(source, str(file), self.settings.limits).diagnostics
+    async def compile(self, source: str, file: Path) -> Compilation:
+        """In a thread: a large document takes longer than runs and screens may be kept waiting."""
+        return await asyncio.to_thread(inspect, source, file, self.settings.limits)
 
     def _program(self, source: str, file: Path) -> Program:
         result = compile_text(source, str(file), self.settings.limits)
@@ -417,6 +421,45 @@ class LocalNode:
 
     async def doctor(self) -> Sequence[Check]:
         return await asyncio.to_thread(examine, self.settings, self.store)
+
+    # ------------------------------------------------------------ the system
+
+    async def info(self) -> NodeInfo:
+        return system.info(self.settings, self.store, self.started_at)
+
+    async def vitals(self) -> Vitals:
+        return system.vitals(self.store, self.clock)
+
+    async def metrics(self) -> str:
+        """What `vitals` says and more, in the Prometheus text format."""
+        return system.metrics(self.store)
+
+    def activity(self) -> AsyncIterator[RunView]:
+        def view(run: str) -> RunView:
+            return self._view(self.store.read.run(run))
+
+        if self.store.writable:
+            return system.activity(self.runner, view)
+        return system.activity_elsewhere(self.store, view)
+
+    async def workflows(self) -> Sequence[WorkflowView]:
+        return system.workflows(self.store)
+
+    async def jobs(
+        self, *, status: JobState | None = None, limit: int = 50, before: str | None = None
+    ) -> Sequence[JobView]:
+        return system.jobs(self.store, status, limit, before)
+
+    async def requeue(self, job: str) -> None:
+        self._owner("try a job again")
+        await system.requeue(self.runner, job)
+
+    async def drop(self, job: str) -> None:
+        self._owner("drop a job")
+        await self.runner.queue.drop(job)
+
+    async def audit(self, run: str | None = None, *, limit: int = 100, after: int = 0) -> Sequence[AuditView]:
+        return system.audit(self.store, run, limit, after)
 
     # ------------------------------------------------------------ other processes
 

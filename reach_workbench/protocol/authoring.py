@@ -14,8 +14,9 @@ class TaskPlace:
 
     `parent` is the reference of the task it stands in, None at the top. `role` says as what:
     empty for a task of a list, `branch` of a fork, `catch` for the tasks of a catch, `each` of a loop
-    or a listener. `leads_to` are the tasks that may follow it by a directive or a case, with the words
-    that choose each (`then`, or the case's name); a reference, or `end` or `exit`.
+    or a listener; `function` and `extension` for those under `use`, whose references begin with /use/.
+    `leads_to` are the tasks that may follow it by a directive or a case, each as (where, words): where is a
+    reference, or `end` or `exit`; words are what chooses it (`then`, `catch`, or the case's name).
     """
 
     reference: str

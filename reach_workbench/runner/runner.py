@@ -518,6 +518,7 @@ class Runner:
             )
             failure.__cause__ = wrong
         self._failures[run] = failure
+        self.store.figures.failures += 1
         if token is None or isinstance(wrong, StoreError):
             return None
         try:
@@ -555,6 +556,7 @@ class Runner:
             unit.renew_job(run, token, until=until, lost=lost)
         if unit.statements:
             await self.store.commit(unit)
+        self.store.figures.leases_lost += len(lost)
         for run in lost:
             driver = self._drivers.get(run)
             if driver is not None and driver.token == held[run]:

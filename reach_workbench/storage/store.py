@@ -26,6 +26,7 @@ from reach_workbench.storage.reader import Reader
 from reach_workbench.storage.records import LOCAL_TENANT
 from reach_workbench.storage.unit import Unit
 from reach_workbench.storage.writer import Promise, Writer
+from reach_workbench.telemetry.metrics import Figures
 
 _PAUSE: Final = 0.01
 """Seconds between two looks whether another process has made the database."""
@@ -44,6 +45,7 @@ class Store:
         self._writer = writer
         self._lock = lock
         self._last_key: int | None = None
+        self._no_figures = Figures()
 
     @classmethod
     def open(cls, settings: Settings, *, write: bool, clock: Clock | None = None) -> Store:
@@ -75,6 +77,11 @@ class Store:
         if opening.is_new(file) or opening.stored_revision(file, settings) != opening.REVISION:
             _ready_for_readers(home, file, settings)
         return cls(settings, time, Reader(_reading(home, file, settings), file))
+
+    @property
+    def figures(self) -> Figures:
+        """What this process has counted; all zero where it only reads."""
+        return self._writer.figures if self._writer is not None else self._no_figures
 
     @property
     def writable(self) -> bool:

@@ -42,12 +42,17 @@ class Statement(NamedTuple):
 
 
 class Unit:
-    """Statements in the order they were added. A unit is used once."""
+    """Statements in the order they were added. A unit is used once.
 
-    __slots__ = ("statements",)
+    `events` and `faulted` count the events it appends and the runs it ends in a fault.
+    """
+
+    __slots__ = ("events", "faulted", "statements")
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
+        self.events = 0
+        self.faulted = 0
 
     def add(self, text: str, parameters: dict[str, Any], check: Check | None = None) -> None:
         """Add a statement of `statements.py`."""
@@ -117,6 +122,8 @@ class Unit:
         for name in ("breakpoints", "secrets"):
             if name in columns:
                 columns[name] = _list(columns[name])
+        if columns.get("status") == "faulted":
+            self.faulted += 1
         columns["key"] = key
         self.add(text, columns)
 
@@ -133,6 +140,7 @@ class Unit:
             return
         if events[-1].seq - events[0].seq + 1 != len(events):
             raise Bug(f"{len(events)} events from {events[0].seq} to {events[-1].seq} are not consecutive")
+        self.events += len(events)
         above = run_key << 32
         for last, count, at, payload, marks in split(events, digests):
             self.statements.append(

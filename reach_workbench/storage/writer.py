@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Final
 
 from reach_workbench.clock import Clock
-from reach_workbench.errors import ReachError, StoreError
+from reach_workbench.errors import LeaseLost, ReachError, StoreError
 from reach_workbench.storage.failures import explain
 from reach_workbench.storage.unit import Unit
 from reach_workbench.telemetry.crashpoints import crash_point
+from reach_workbench.telemetry.metrics import Figures
 
 SLOW: Final = 0.002
 """Seconds an average commit may take on the event loop."""
@@ -60,6 +61,7 @@ class Writer:
         self._executor: ThreadPoolExecutor | None = None
         self._average = 0.0
         self._version = 0
+        self.figures = Figures()
 
     def commit(self, unit: Unit) -> Promise:
         """Queue the unit. The future is done once it is durable, or carries the error that refused it.
@@ -78,6 +80,7 @@ class Writer:
     def commit_now(self, unit: Unit) -> None:
         """Commit the unit before returning; for code without an event loop."""
         wrong = self._transact([unit])[0]
+        self._count(unit, wrong)
         if wrong is not None:
             raise wrong
 
@@ -118,14 +121,14 @@ class Writer:
         batch: list[tuple[Unit, Promise]],
         done: asyncio.Future[list[BaseException | None]],
     ) -> None:
-        _resolve(batch, done.result())  # `_transact` raises nothing
+        self._resolve(batch, done.result())  # `_transact` raises nothing
         self._scheduled = bool(self._queue)
         if self._scheduled:
             loop.call_soon(self._flush, loop)
 
     def _settle(self, batch: list[tuple[Unit, Promise]]) -> None:
         if batch:
-            _resolve(batch, self._transact([unit for unit, _ in batch]))
+            self._resolve(batch, self._transact([unit for unit, _ in batch]))
 
     def _transact(self, units: list[Unit]) -> list[BaseException | None]:
         """Commit the units together; what comes back has each unit's error in its place."""
@@ -196,6 +199,7 @@ class Writer:
         taken = self._clock.elapsed() - started
         crash_point("writer.after-commit")
         self._average += MEMORY * (taken - self._average)
+        self.figures.commits.add(taken)
 
     def _roll_back(self) -> None:
         try:
@@ -205,6 +209,25 @@ class Writer:
             # Closed, or broken: whoever waits for the units must hear what refused them. Should the
             # transaction still be open, the next one can't begin, and says so.
             return
+
+    def _resolve(self, batch: list[tuple[Unit, Promise]], outcomes: list[BaseException | None]) -> None:
+        for (unit, promise), wrong in zip(batch, outcomes, strict=True):
+            self._count(unit, wrong)
+            if promise.done():
+                continue
+            if wrong is None:
+                promise.set_result(None)
+            else:
+                promise.set_exception(wrong)
+
+    def _count(self, unit: Unit, wrong: BaseException | None) -> None:
+        figures = self.figures
+        if wrong is None:
+            figures.steps += unit.events
+            figures.faulted += unit.faulted
+        else:
+            figures.refused += 1
+            figures.leases_lost += isinstance(wrong, LeaseLost)
 
     def _explain(self, wrong: Exception) -> BaseException:
         if isinstance(wrong, ReachError):
@@ -217,13 +240,3 @@ class Writer:
 def _hits_all(wrong: Exception) -> bool:
     code = getattr(wrong, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _ALL_FAIL
-
-
-def _resolve(batch: list[tuple[Unit, Promise]], outcomes: list[BaseException | None]) -> None:
-    for (_, promise), wrong in zip(batch, outcomes, strict=True):
-        if promise.done():
-            continue
-        if wrong is None:
-            promise.set_result(None)
-        else:
-            promise.set_exception(wrong)
