@@ -4,6 +4,7 @@ ReachError
 ├── UsageError              usage            a command line or request that makes no sense
 │   ├── NotFound            not-found        a file, run, command or workflow that does not exist
 │   └── BadInput            bad-input        data that is not JSON, or breaks a schema before a run exists
+├── Unauthorized            unauthorized     a request to a node without its token, or with a wrong one
 ├── CompileError            compile-failed   a document with diagnostics of severity error
 ├── HomeError               home             the data folder can't be used
 │   ├── HomeReadOnly        home-read-only
@@ -26,6 +27,8 @@ ReachError
 ├── LimitExceeded           limit            a limit of the settings was reached; names the setting
 ├── EffectError             effect           an adapter can't perform a command (see effects/)
 ├── EngineLost              engine-lost      the engine's child process died or never answered
+├── NodeUnreachable         node-unreachable no node answers at its socket or address
+├── ProtocolMismatch        protocol-mismatch  node and client speak no common version
 └── Bug                     bug              an invariant of ours does not hold: please report it
 
 A message says what was wrong, `where` the place (file:line:column, a setting, a run),
@@ -66,6 +69,10 @@ class NotFound(UsageError):
 
 class BadInput(UsageError):
     code = "bad-input"
+
+
+class Unauthorized(ReachError):
+    code = "unauthorized"
 
 
 class CompileError(ReachError):
@@ -182,5 +189,23 @@ class EngineLost(ReachError):
     code = "engine-lost"
 
 
+class NodeUnreachable(ReachError):
+    code = "node-unreachable"
+
+
+class ProtocolMismatch(ReachError):
+    code = "protocol-mismatch"
+
+
 class Bug(ReachError):
     code = "bug"
+
+
+def class_of(code: str) -> type[ReachError]:
+    """The class with that code; the root when there is none, as for an error that only a newer node knows."""
+    classes = [ReachError]
+    for each in classes:
+        if each.code == code:
+            return each
+        classes += each.__subclasses__()
+    return ReachError

@@ -58,6 +58,14 @@ class Lifecycle:
 
 
 @dataclass(frozen=True, slots=True)
+class Api:
+    """What a serving node takes in one request."""
+
+    body_bytes: int = 64 * 1024 * 1024  # the body of a request
+    archive_bytes: int = 2 * 1024 * 1024 * 1024  # an archive to import
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one home. Immutable; `load` reads them, nothing else does."""
 
@@ -66,6 +74,7 @@ class Settings:
     runner: Runner = field(default_factory=Runner)
     store: Store = field(default_factory=Store)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    api: Api = field(default_factory=Api)
 
 
 def load(home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -1,0 +1,112 @@
+"""What requests carry, as JSON. Members that are not known here are passed over, as everywhere on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from reach_workbench.api.parameters import MOST, Json
+from reach_workbench.protocol.debugging import BreakOn
+from reach_workbench.protocol.node_views import Decision, StepMode
+
+Source = Annotated[str, Field(max_length=16 * 1024 * 1024, description="a workflow's text, YAML or JSON")]
+File = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]*$", description="names the text")]
+Reference = Annotated[str, Field(max_length=4000, description="a task's JSON pointer")]
+Text = Annotated[str, Field(max_length=100_000)]
+Number = Annotated[int, Field(ge=0, le=MOST)]
+Place = Annotated[int, Field(ge=1, le=MOST)]
+Secrets = dict[str, Json]
+FILE = "workflow.yaml"
+
+
+class Start(BaseModel):
+    source: Source
+    file: File = FILE
+    input: Json = None
+    secrets: Secrets = {}
+    breakpoints: Annotated[list[Reference], Field(max_length=1000)] = []
+    hold: bool = False
+
+
+class Reason(BaseModel):
+    reason: Text | None = None
+
+
+class Step(BaseModel):
+    mode: StepMode = "over"
+    until: Reference | None = None
+    secrets: Secrets | None = None
+
+
+class Resume(BaseModel):
+    breakpoints: Annotated[list[Reference], Field(max_length=1000)] | None = None
+    secrets: Secrets | None = None
+
+
+class Resolve(BaseModel):
+    command: Number
+    decision: Decision
+    value: Json = None
+
+
+class OutcomeBody(BaseModel):
+    output: Json = None
+    error: Text | None = None
+
+
+class Fork(BaseModel):
+    at: Number
+    edits: dict[str, Json] = {}
+    source: Source | None = None
+    file: File | None = None
+    secrets: Secrets = {}
+    hold: bool = False
+    outcome: OutcomeBody | None = None
+
+
+class Evaluate(BaseModel):
+    expression: Text
+    at: Number | None = None
+    data: Json = None
+
+
+class BreakpointBody(BaseModel):
+    """See `Breakpoint`; `id`, `count` and `problem` are the node's to say."""
+
+    on: BreakOn = "task"
+    task: Reference | None = None
+    command: Text | None = None
+    workflow: Text | None = None
+    run: Text | None = None
+    condition: Text | None = None
+    hits: Number = 0
+    log: Text | None = None
+    enabled: bool = True
+
+
+class Document(BaseModel):
+    source: Source
+    file: File = FILE
+
+
+class Cursor(BaseModel):
+    source: Source
+    line: Place
+    column: Place
+
+
+class Rename(BaseModel):
+    source: Source
+    reference: Reference
+    name: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class TextOnly(BaseModel):
+    source: Source
+
+
+class CloudEvent(BaseModel, extra="allow"):
+    """A CloudEvent 1.0 in its JSON form; what is missing but `type` is filled in."""
+
+    type: Annotated[str, Field(min_length=1, max_length=4000)]

@@ -1,0 +1,137 @@
+"""/v1/runs/{run}/verify, /archive and /audit, /v1/archives: proving a run, and carrying it elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from reach_workbench.api.answers import answer, problems
+from reach_workbench.api.parameters import Accept, EventNumber, Limit, RunName
+from reach_workbench.api.streams import EVENT_STREAM, Streams, message
+from reach_workbench.errors import ArchiveError, LimitExceeded, NotFound
+from reach_workbench.protocol import wire
+from reach_workbench.protocol.node import Node
+from reach_workbench.protocol.node_views import RunView, Verification
+from reach_workbench.protocol.system import AuditView
+
+ARCHIVE: Final = "application/zip"
+_BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
+
+
+def routes(node: Node, streams: Streams, archive_bytes: int) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["proof"])
+
+    @router.post(
+        "/runs/{run}/verify",
+        response_model=Verification,
+        responses=problems(404)
+        | {200: {"description": "What replaying gave; as a stream, progress first.", "content": {EVENT_STREAM: {}}}},
+    )
+    async def verify(run: RunName, accept: Accept = "") -> Response:
+        """Replay a run and compare every digest. With `Accept: text/event-stream`, progress on the way."""
+        if EVENT_STREAM not in accept:
+            return answer(await node.verify(run))
+        name = (await node.run(run)).id
+        return streams.sse(_verifying(node, name), lambda each: each)
+
+    @router.get("/runs/{run}/audit", response_model=Sequence[AuditView], responses=problems(404))
+    async def audit_of(run: RunName, limit: Limit = 100, after: EventNumber = 0) -> Response:
+        """The audit log's records about a run."""
+        return answer(await node.audit((await node.run(run)).id, limit=limit, after=after))
+
+    @router.get("/audit", response_model=Sequence[AuditView], responses=problems())
+    async def audit(
+        run: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z]*$")] = None,
+        limit: Limit = 100,
+        after: EventNumber = 0,
+    ) -> Response:
+        """The audit log."""
+        return answer(await node.audit(run or None, limit=limit, after=after))
+
+    @router.get(
+        "/runs/{run}/archive",
+        response_class=FileResponse,
+        responses=problems(404) | {200: {"description": "The archive.", "content": {ARCHIVE: _BYTES}}},
+    )
+    async def export(run: RunName) -> Response:
+        """The run as a file that can be verified anywhere."""
+        view = await node.run(run)
+        file = _temporary()
+        try:
+            await node.export(view.id, file)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+        done = BackgroundTask(file.unlink, missing_ok=True)
+        return FileResponse(file, media_type=ARCHIVE, filename=f"{view.id}.reach", background=done)
+
+    @router.post(
+        "/archives",
+        status_code=201,
+        response_model=RunView,
+        responses=problems(409),
+        openapi_extra={"requestBody": {"required": True, "content": {ARCHIVE: _BYTES}}},
+    )
+    async def import_(request: Request) -> Response:
+        """Verify an archive and store its run."""
+        file = _temporary()
+        try:
+            await _receive(request, file, archive_bytes)
+            view = await node.import_(file)
+        except (ArchiveError, NotFound) as wrong:
+            where = (wrong.where or "").replace(str(file), "the archive") or None
+            raise type(wrong)(wrong.message.replace(str(file), "the archive"), where=where, hint=wrong.hint) from None
+        finally:
+            file.unlink(missing_ok=True)
+        return answer(view, 201, {"Location": f"/v1/runs/{view.id}"})
+
+    return router
+
+
+def _temporary() -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="reach-", suffix=".reach")
+    os.close(descriptor)
+    return Path(name)
+
+
+async def _receive(request: Request, file: Path, most: int) -> None:
+    """The body into a file, without ever holding it whole."""
+    size = 0
+    with file.open("wb") as into:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most:
+                raise LimitExceeded(f"the archive has more than {most:,} bytes (setting api.archive_bytes)")
+            await asyncio.to_thread(into.write, chunk)
+
+
+async def _verifying(node: Node, run: str) -> AsyncIterator[bytes]:
+    """Progress as it is made, the newest only, then the verification."""
+    loop = asyncio.get_running_loop()
+    news = asyncio.Event()
+    latest = (0, 0)
+
+    def note(done: int, total: int) -> None:
+        nonlocal latest
+        latest = (done, total)
+        loop.call_soon_threadsafe(news.set)
+
+    task = asyncio.ensure_future(node.verify(run, progress=note))
+    task.add_done_callback(lambda _: news.set())
+    try:
+        while not task.done():
+            await news.wait()
+            news.clear()
+            if latest[1]:
+                yield message(wire.dumps({"done": latest[0], "total": latest[1]}), kind="progress")
+        yield message(wire.dumps(task.result()), kind="verification")
+    finally:
+        task.cancel()

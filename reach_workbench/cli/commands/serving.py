@@ -1,0 +1,118 @@
+"""`reach serve`: the node of a home, for screens and other programs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reach_workbench.cli.command import JSON, Command, Example, Given, Option
+from reach_workbench.cli.session import Session, go, interruptible
+from reach_workbench.cli.terminal import Painted, Terminal
+from reach_workbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from reach_workbench.api.server import Listener
+    from reach_workbench.node.local import LocalNode
+
+
+def _serve(terminal: Terminal, given: Given) -> int:
+    session = Session(terminal, given)
+    address = _address(given.listen) if given.listen is not None else None
+    go(_work(session, address))
+    return 0
+
+
+async def _work(session: Session, address: tuple[str, int] | None) -> None:
+    from reach_workbench.node.local import LocalNode
+
+    with interruptible(session) as interruption:
+        # The home is taken before anything heavy is loaded: a second node learns at once that there is one.
+        node = await LocalNode.open(session.settings)
+        try:
+            await _answer(session, node, address, interruption.asked)
+        finally:
+            await node.close()
+
+
+async def _answer(session: Session, node: LocalNode, address: tuple[str, int] | None, ended: asyncio.Event) -> None:
+    from reach_workbench.api.app import create_app
+    from reach_workbench.api.server import Listener, listen_tcp, listen_unix, serve, token_in
+    from reach_workbench.client.address import TOKEN, SocketAddress
+
+    home = session.settings.home
+    limits = session.settings.api
+    own = SocketAddress(home)
+    api = create_app(node, body_bytes=limits.body_bytes, archive_bytes=limits.archive_bytes)
+    listeners: list[Listener] = []
+    try:
+        if address is not None:
+            listeners.append(Listener(listen_tcp(*address), token_in(home / TOKEN, node.clock)))
+        listeners.append(Listener(listen_unix(own.path), None))
+        recovered = await node.recover()
+        start_schedules = getattr(node, "start_schedules", None)
+        if start_schedules is not None:
+            await start_schedules()
+        _say(session, listeners[0], recovered)
+        await serve(api, listeners, ended)
+    finally:
+        await api.close()
+        for listener in listeners:
+            listener.socket.close()
+        Path(own.path).unlink(missing_ok=True)
+        own.close()
+
+
+def _say(session: Session, listener: Listener, recovered: list[str]) -> None:
+    """One line where it listens, and how many runs it goes on with."""
+    from reach_workbench.client.address import SOCKET, TOKEN
+
+    terminal = session.terminal
+    home = session.settings.home
+    place = str(home / SOCKET) if listener.token is None else _url(listener.socket)
+    if terminal.json:
+        terminal.print_json({"listening": place, "pid": os.getpid(), "runs": recovered})
+        return
+    going = f", goes on with {len(recovered)} run{'s' * (len(recovered) != 1)}" if recovered else ""
+    terminal.say(Painted("serving ", "green"), str(home), f" at {place}{going}")
+    if listener.token is not None:
+        terminal.say(f"  the token is in {home / TOKEN}")
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _address(given: str) -> tuple[str, int]:
+    host, colon, port = given.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"{given!r} is no address", hint="give HOST:PORT, for example 127.0.0.1:7317")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+COMMANDS = (
+    Command(
+        "serve",
+        "Serve this home: drive its runs and answer screens and programs",
+        _serve,
+        options=(
+            Option("--listen", "a TCP address too; requests there carry a token", value="HOST:PORT"),
+            JSON,
+        ),
+        about=(
+            "Runs that were cut off go on, workflows with a schedule start by themselves. The node listens on the "
+            "socket `node.sock` of the home, which only its owner can open. With --listen it listens on TCP too, and "
+            "every request there carries the token from the home's file `token`; traffic is not encrypted, so put TLS "
+            "in front of it on a network that others use.",
+            "Ctrl-C, SIGTERM and SIGHUP end it in order: runs stay where they are, and go on with the next node. "
+            "While it serves, the other commands ask it. With --json: {listening, pid, runs}.",
+        ),
+        examples=(
+            Example("reach serve", "on the home's socket"),
+            Example("reach serve --listen 127.0.0.1:7317", "on TCP, with a token"),
+        ),
+    ),
+)

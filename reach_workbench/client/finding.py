@@ -1,0 +1,105 @@
+"""The node of a home: the one that serves it, or a new one that outlives whoever wanted it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from reach_workbench.client.address import LOG, serves
+from reach_workbench.client.connecting import connect
+from reach_workbench.client.remote import PATIENCE, RemoteNode
+from reach_workbench.clock import Clock, SystemClock
+from reach_workbench.errors import BadInput, NodeUnreachable, ReachError
+from reach_workbench.protocol import wire
+from reach_workbench.protocol.problems import error_of
+
+DEADLINE: Final = 15.0
+"""Seconds in which a new node must answer."""
+
+_LOOK: Final = 0.02
+_PROGRAM: Final = "import sys; from reach_workbench.cli.main import main; sys.exit(main())"
+
+
+async def find_or_start(
+    home: Path, *, patience: float = PATIENCE, deadline: float = DEADLINE, clock: Clock | None = None
+) -> RemoteNode:
+    """Attach to the node of `home`; when none serves it, start one that goes on when this process ends.
+
+    Its output goes to `<home>/node.log`. Raises what kept it from starting (HomeInUse while a command
+    such as `reach run` has the home), or NodeUnreachable after `deadline` seconds.
+    """
+    folder = home.expanduser().absolute()
+    if serves(folder):
+        try:
+            return await connect(home=folder, patience=patience)
+        except NodeUnreachable:
+            pass  # it ended just now
+    time = clock or SystemClock()
+    until = time.elapsed() + deadline
+    started = _start(folder)
+    while time.elapsed() < until:
+        if serves(folder):
+            try:
+                return await connect(home=folder, patience=patience)
+            except NodeUnreachable:
+                pass
+        elif started.process.poll() is not None:
+            raise started.failure()
+        await asyncio.sleep(_LOOK)
+    raise NodeUnreachable(
+        f"the node did not answer within {deadline:g} s",
+        where=str(folder),
+        hint=f"{folder / LOG} has what it said",
+    )
+
+
+class _Started:
+    """A node that was started here; `said` is where its part of the log begins."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, said: int) -> None:
+        self.process = process
+        self._log = log
+        self._said = said
+
+    def failure(self) -> ReachError:
+        """Why it ended: what it said last, which is an error as JSON."""
+        with self._log.open("rb") as log:
+            log.seek(self._said)
+            lines = log.read().splitlines()
+        for line in reversed(lines):
+            try:
+                wrong = wire.parse(line)["error"]
+                found = error_of({**wrong, "detail": wrong["message"]})
+            except (BadInput, KeyError, TypeError):
+                continue
+            if found is not None:
+                return found
+        return NodeUnreachable(
+            f"the node ended at once, with exit code {self.process.returncode}",
+            where=str(self._log),
+            hint="that file has what it said; `reach serve` shows it here",
+        )
+
+
+def _start(home: Path) -> _Started:
+    """`reach serve` in a session of its own: closing the terminal does not end it."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = home / LOG
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        said = os.fstat(descriptor).st_size
+        process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, "--home", str(home), "serve", "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            cwd="/",
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+    return _Started(process, log, said)

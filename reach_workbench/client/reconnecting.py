@@ -1,0 +1,124 @@
+"""Streams that survive cuts: each goes on after the last thing it gave, with nothing lost and nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Final, NamedTuple
+
+from reach_workbench.client.connection import Connection
+from reach_workbench.clock import Clock, SystemClock
+from reach_workbench.engine.values import Json
+from reach_workbench.errors import NodeUnreachable
+from reach_workbench.protocol import wire
+from reach_workbench.protocol.node_views import EventView
+from reach_workbench.protocol.problems import error_of
+
+_FIRST: Final = 0.05
+_LONGEST: Final = 1.0
+"""Seconds between two tries; each wait is twice the one before."""
+
+
+class Message(NamedTuple):
+    """One server-sent event."""
+
+    kind: str
+    data: bytes
+
+
+async def messages(
+    connection: Connection,
+    method: str,
+    path: str,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> AsyncGenerator[Message, None]:
+    """What a stream of the node says, up to its end. Raises what the node raised, NodeUnreachable when it is cut."""
+    given = {"Accept": "text/event-stream", **(headers or {})}
+    async with connection.open(method, path, parameters=parameters, headers=given, stream=True) as response:
+        with connection.reading():
+            async for message in _parsed(response.aiter_bytes()):
+                if message.kind == "end":
+                    return
+                if message.kind == "problem":
+                    raise error_of(wire.parse(message.data)) or NodeUnreachable("the node broke a stream off")
+                yield message
+    raise NodeUnreachable("the stream was cut", where=connection.name)
+
+
+async def _parsed(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Message, None]:
+    """Server-sent events (the HTML standard's, as far as the node writes them); comments are passed over."""
+    buffer = bytearray()
+    async for chunk in chunks:
+        searched = max(len(buffer) - 1, 0)
+        buffer += chunk
+        begin = 0
+        while (end := buffer.find(b"\n\n", max(searched, begin))) >= 0:
+            message = _message(bytes(buffer[begin:end]))
+            begin = end + 2
+            if message is not None:
+                yield message
+        del buffer[:begin]
+
+
+def _message(block: bytes) -> Message | None:
+    kind, data = "message", b""
+    for line in block.split(b"\n"):
+        if line.startswith(b"data: "):
+            data = line[6:]
+        elif line.startswith(b"event: "):
+            kind = line[7:].decode()
+    return Message(kind, data) if data else None
+
+
+class Retry:
+    """How long a stream that was cut is tried again: `patience` seconds since the node last said something."""
+
+    def __init__(self, patience: float, clock: Clock | None = None) -> None:
+        self._patience = patience
+        self._clock = clock or SystemClock()
+        self._since = self._clock.elapsed()
+        self._delay = _FIRST
+
+    def heard(self) -> None:
+        self._since = self._clock.elapsed()
+        self._delay = _FIRST
+
+    async def after(self, wrong: NodeUnreachable) -> None:
+        """Wait before the next try; raises `wrong` when patience has run out."""
+        if self._clock.elapsed() - self._since >= self._patience:
+            raise wrong
+        await asyncio.sleep(self._delay)
+        self._delay = min(self._delay * 2, _LONGEST)
+
+
+async def events(
+    connection: Connection, path: str, *, after: int, follow: bool, patience: float
+) -> AsyncGenerator[EventView, None]:
+    """The events of a run, each once and in order, over as many connections as it takes."""
+    last = max(after, 0)
+    retry = Retry(patience)
+    while True:
+        stream = messages(connection, "GET", path, parameters={"follow": follow}, headers={"Last-Event-ID": str(last)})
+        try:
+            async for message in stream:
+                event = wire.loads(EventView, message.data)
+                retry.heard()
+                if event.seq <= last:
+                    continue
+                if event.seq > last + 1:
+                    raise NodeUnreachable(f"the stream left out event {last + 1}", where=connection.name)
+                last = event.seq
+                yield event
+            return
+        except NodeUnreachable as wrong:
+            await retry.after(wrong)
+        finally:
+            await stream.aclose()
+
+
+def progress(data: bytes) -> tuple[int, int]:
+    """The parts of a message about the progress of long work."""
+    value: Json = wire.parse(data)
+    return int(value["done"]), int(value["total"])
