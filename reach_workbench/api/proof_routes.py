@@ -16,7 +16,7 @@ from starlette.background import BackgroundTask
 from reach_workbench.api.answers import answer, problems
 from reach_workbench.api.parameters import Accept, EventNumber, Limit, RunName
 from reach_workbench.api.streams import EVENT_STREAM, Streams, message
-from reach_workbench.errors import ArchiveError, LimitExceeded, NotFound
+from reach_workbench.errors import LimitExceeded, ReachError
 from reach_workbench.protocol import wire
 from reach_workbench.protocol.node import Node
 from reach_workbench.protocol.node_views import RunView, Verification
@@ -86,9 +86,11 @@ def routes(node: Node, streams: Streams, archive_bytes: int) -> APIRouter:
         try:
             await _receive(request, file, archive_bytes)
             view = await node.import_(file)
-        except (ArchiveError, NotFound) as wrong:
-            where = (wrong.where or "").replace(str(file), "the archive") or None
-            raise type(wrong)(wrong.message.replace(str(file), "the archive"), where=where, hint=wrong.hint) from None
+        except ReachError as wrong:
+            # The file's name means nothing to who sent it.
+            wrong.message = wrong.message.replace(str(file), "the archive")
+            wrong.where = wrong.where.replace(str(file), "the archive") if wrong.where else None
+            raise
         finally:
             file.unlink(missing_ok=True)
         return answer(view, 201, {"Location": f"/v1/runs/{view.id}"})

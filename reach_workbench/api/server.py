@@ -100,6 +100,7 @@ async def _serve(api: Api, listener: Listener, ended: asyncio.Event) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         ws="websockets-sansio",
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE,

@@ -15,7 +15,7 @@ from reach_workbench.errors import ReachError
 from reach_workbench.protocol.node_views import RunView
 
 if TYPE_CHECKING:
-    from reach_workbench.node.local import LocalNode
+    from reach_workbench.protocol.node import Node
 
 _MOST = 1_000_000
 _ENDED = ("completed", "faulted", "cancelled")
@@ -29,7 +29,7 @@ async def resume_all(session: Session) -> int:
         interruption.last_words = lambda: terminal.say(f"left; go on with: {session.line('resume', '--all')}")
         async with session.owning() as node:
             suspended = [view.id for view in await node.runs(status="suspended", limit=_MOST)]
-            runs = await node.recover()
+            runs = await _recovered(node)
             for run in reversed(suspended):
                 await node.resume(run)
                 runs.append(run)
@@ -45,7 +45,14 @@ async def resume_all(session: Session) -> int:
     return next((code for code in (1, UNFINISHED) if code in codes), 0)
 
 
-async def _ended(session: Session, node: LocalNode, run: str) -> RunView:
+async def _recovered(node: Node) -> list[str]:
+    """The runs that were cut off, going on now. A node that serves went on with them when it began."""
+    from reach_workbench.node.local import LocalNode
+
+    return await node.recover() if isinstance(node, LocalNode) else []
+
+
+async def _ended(session: Session, node: Node, run: str) -> RunView:
     """The run once it has ended or stopped, with a line about it."""
     terminal = session.terminal
     try:
@@ -64,7 +71,7 @@ async def _ended(session: Session, node: LocalNode, run: str) -> RunView:
     return view
 
 
-async def _suspend(session: Session, node: LocalNode, runs: list[str]) -> list[RunView]:
+async def _suspend(session: Session, node: Node, runs: list[str]) -> list[RunView]:
     session.terminal.say("suspending, once what is under way has ended (Ctrl-C again leaves at once)")
 
     async def one(run: str) -> RunView:

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reach_workbench.node.local import LocalNode
+    from reach_workbench.protocol.node import Node
 
 Result = TypeVar("Result")
+AnyNode = TypeVar("AnyNode", bound="Node")
+
+SOCKET: Final = "node.sock"
+"""Where a node that serves listens; a test holds it against the client's, which is slow to import."""
 
 _TRIES: Final = 5
 _BETWEEN: Final = 0.05
@@ -54,20 +59,36 @@ class Session:
             yield node
 
     @asynccontextmanager
-    async def owning(self) -> AsyncIterator[LocalNode]:
-        """The node that drives runs; raises HomeInUse when another process has the home."""
-        async with _closing(await self._own()) as node:
+    async def owning(self) -> AsyncIterator[Node]:
+        """The node that drives runs: the one that serves the home, else one of this process.
+
+        Raises HomeInUse when another process has the home and does not serve it.
+        """
+        async with _closing(self._serving() or await self._own()) as node:
             yield node
 
     @asynccontextmanager
-    async def asking(self) -> AsyncIterator[LocalNode]:
-        """The node for a request: of this process when the home is free, else it asks the owner."""
-        try:
-            node = await self._own()
-        except HomeInUse:
-            node = await self._open(write=False)
+    async def asking(self) -> AsyncIterator[Node]:
+        """The node for a request: that which serves the home, or of this process when it is free, else it asks."""
+        node: Node | None = self._serving()
+        if node is None:
+            try:
+                node = await self._own()
+            except HomeInUse:
+                node = await self._open(write=False)
         async with _closing(node):
             yield node
+
+    def _serving(self) -> Node | None:
+        """The node that serves the home. Without one this costs one look at a file."""
+        home = self.settings.home
+        if not (home / SOCKET).exists():
+            return None
+        from reach_workbench.client.address import serves
+        from reach_workbench.client.connection import Connection
+        from reach_workbench.client.remote import RemoteNode
+
+        return RemoteNode(Connection(home=home)) if serves(home) else None
 
     async def _own(self) -> LocalNode:
         """The home for this process; another command that has it for a moment is waited for."""
@@ -84,8 +105,22 @@ class Session:
         return await LocalNode.open(self.settings, write=write)
 
 
+def asks(node: Node) -> bool:
+    """Whether this node only leaves a request for the process that has the home, which drives the runs."""
+    from reach_workbench.node.local import LocalNode
+
+    return isinstance(node, LocalNode) and not node.store.writable
+
+
+def drives(node: Node) -> bool:
+    """Whether it is this process that drives the runs, and nothing goes on once it ends."""
+    from reach_workbench.node.local import LocalNode
+
+    return isinstance(node, LocalNode) and node.store.writable
+
+
 @asynccontextmanager
-async def _closing(node: LocalNode) -> AsyncIterator[LocalNode]:
+async def _closing(node: AnyNode) -> AsyncIterator[AnyNode]:
     try:
         yield node
     finally:

@@ -14,7 +14,7 @@ from reach_workbench.cli.outcome import exit_code, result, show_result
 from reach_workbench.cli.reading import has_secret_variables, read_secrets
 from reach_workbench.cli.resuming import resume_all
 from reach_workbench.cli.runpage import run_object
-from reach_workbench.cli.session import Session, go, interruptible
+from reach_workbench.cli.session import Session, asks, go, interruptible
 from reach_workbench.cli.source import source_of
 from reach_workbench.cli.standing import stand
 from reach_workbench.cli.statepage import change_lines, change_object
@@ -24,7 +24,7 @@ from reach_workbench.errors import UsageError
 from reach_workbench.protocol.node_views import StepMode
 
 if TYPE_CHECKING:
-    from reach_workbench.node.local import LocalNode
+    from reach_workbench.protocol.node import Node
 
 _SHOWN = ("/data", "/context", "/output", "/error")
 """The parts of a state whose changes a step shows."""
@@ -77,7 +77,7 @@ def _resume(terminal: Terminal, given: Given) -> int:
                 before = await node.run(given.run)
                 breakpoints = tuple(given.break_) if given.break_ else None
                 view = await node.resume(before.id, breakpoints=breakpoints, secrets=await _secrets(node, given))
-                if not node.store.writable:
+                if asks(node):
                     return await _elsewhere(session, view.id)
                 if not given.quiet and not terminal.json:
                     terminal.say(Painted("▸ ", "cyan"), view.workflow, Painted(f"  run {view.id}, goes on", "dim"))
@@ -102,7 +102,7 @@ async def _elsewhere(session: Session, run: str) -> int:
     return 0
 
 
-async def _secrets(node: LocalNode, given: Given) -> dict[str, Json]:
+async def _secrets(node: Node, given: Given) -> dict[str, Json]:
     return read_secrets(given.secret, await given_to(node, given.run) if has_secret_variables() else ())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
 from reach_workbench.cli.outcome import result
 from reach_workbench.cli.reading import read_json
-from reach_workbench.cli.session import Session, go
+from reach_workbench.cli.session import Session, drives, go
 from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, UsageError
@@ -19,7 +19,7 @@ def _publish(terminal: Terminal, given: Given) -> int:
     async def work() -> int:
         async with session.asking() as node:
             published = await node.publish(event)
-            driven = not node.store.writable
+            driven = not drives(node)
         if terminal.json:
             terminal.print_json({"event": published.event, "consumed_by": list(published.consumed_by)})
             return 0
@@ -60,7 +60,7 @@ def _resolve(terminal: Terminal, given: Given) -> int:
     async def work() -> int:
         async with session.asking() as node:
             view = await node.resolve(given.run, int(given.command), decision, value=value)
-            driven = not node.store.writable
+            driven = not drives(node)
         if terminal.json:
             terminal.print_json(result(view))
             return 0
