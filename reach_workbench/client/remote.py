@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import BinaryIO, Final, TypeVar, cast
 from urllib.parse import quote
 
 from reach_workbench.client import reconnecting
@@ -15,7 +15,7 @@ from reach_workbench.client.connection import Connection
 from reach_workbench.client.reconnecting import Retry, messages
 from reach_workbench.engine.diagnostics import Diagnostic
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import CompileError, NodeUnreachable, NotFound
+from reach_workbench.errors import ArchiveError, CompileError, NodeUnreachable
 from reach_workbench.protocol import wire
 from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, ProgramView, WorkflowView
 from reach_workbench.protocol.debugging import (
@@ -325,12 +325,16 @@ class RemoteNode:
             part.unlink(missing_ok=True)
 
     async def import_(self, file: Path) -> RunView:
-        if not file.is_file():
-            raise NotFound(f"there is no file {file}", hint="check the name")
-        headers = {"Content-Type": "application/zip", "Content-Length": str(file.stat().st_size)}
-        async with self._connection.open("POST", "/v1/archives", content=_chunks(file), headers=headers) as response:
-            with self._connection.reading():
-                return wire.loads(RunView, await response.aread())
+        try:
+            source = file.open("rb")
+        except OSError as wrong:
+            raise ArchiveError(f"can't read the archive: {wrong.strerror}", where=str(file)) from None
+        headers = {"Content-Type": "application/zip"}
+        with source:
+            content = _chunks(source)
+            async with self._connection.open("POST", "/v1/archives", content=content, headers=headers) as response:
+                with self._connection.reading():
+                    return wire.loads(RunView, await response.aread())
 
     async def publish(self, event: Mapping[str, Json]) -> Published:
         return wire.loads(Published, await self._connection.post("/v1/events", event))
@@ -431,7 +435,6 @@ def _member(name: str, text: bytes) -> str:
     return str(_value(name, text))
 
 
-async def _chunks(file: Path) -> AsyncIterator[bytes]:
-    with file.open("rb") as source:
-        while chunk := await asyncio.to_thread(source.read, _CHUNK):
-            yield chunk
+async def _chunks(source: BinaryIO) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(source.read, _CHUNK):
+        yield chunk

@@ -1,0 +1,157 @@
+"""The ways to a node that must not differ: in process, over HTTP, and over HTTP through a line that is cut again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from reach_workbench.api.app import create_app
+from reach_workbench.api.server import Listener, listen_tcp, listen_unix, serve
+from reach_workbench.client.address import SocketAddress
+from reach_workbench.client.connection import Connection
+from reach_workbench.client.remote import RemoteNode
+from reach_workbench.effects.functions import Functions
+from reach_workbench.node.local import LocalNode
+from reach_workbench.protocol.node import Node
+from reach_workbench.settings import load
+
+DOORS = ("local", "socket", "tcp", "cut")
+TOKEN = "a-token-of-the-tests"
+HEAD = "document: {dsl: 1.0.3, namespace: tests, name: example, version: 1.0.0}\n"
+
+
+class Line:
+    """A proxy that delays, and cuts a connection after so many bytes of answers; each next one lives longer."""
+
+    def __init__(self, port: int, *, bytes_: int, delay: float = 0.0) -> None:
+        self._port = port
+        self._bytes = bytes_
+        self._delay = delay
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self.cuts = 0
+        self.down = False
+
+    async def start(self) -> int:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if self.down:
+            writer.transport.abort()
+            return
+        there, away = await asyncio.open_connection("127.0.0.1", self._port)
+        asking = asyncio.ensure_future(_pass(reader, away))
+        try:
+            await self._answer(there, writer)
+        finally:
+            asking.cancel()
+            for each in (writer, away):
+                each.transport.abort()
+            with suppress(asyncio.CancelledError):
+                await asking
+
+    async def _answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Only streams are cut: an answer that is lost on the way is lost for a local client too."""
+        left, streams = self._bytes, False
+        while chunk := await there.read(256):
+            streams = streams or b"text/event-stream" in chunk
+            if self._delay:
+                await asyncio.sleep(self._delay)
+            if streams:
+                left -= len(chunk)
+                if left < 0:
+                    writer.write(chunk[: len(chunk) // 2])
+                    self.cuts += 1
+                    self._bytes += 1000
+                    return
+            writer.write(chunk)
+            with suppress(ConnectionError):
+                await writer.drain()
+
+    def hang_up(self) -> None:
+        """Cut every connection there is."""
+        for task in list(self._tasks):
+            task.cancel()
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        tasks = list(self._tasks)
+        self.hang_up()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+            await writer.drain()
+
+
+class Place:
+    """A home with files beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.files = folder / "files"
+        self.files.mkdir(parents=True)
+        self.functions = Functions()
+
+    @asynccontextmanager
+    async def local(self) -> AsyncIterator[LocalNode]:
+        node = await LocalNode.open(load(self.home, {"REACH_RUNNER_POLL_SECONDS": "0.02"}), functions=self.functions)
+        try:
+            yield node
+        finally:
+            await node.close()
+
+
+@asynccontextmanager
+async def served(node: Node, listener: socket.socket, token: str | None = None) -> AsyncIterator[None]:
+    """The node's API behind that socket, for the time of the block."""
+    api = create_app(node)
+    ended = asyncio.Event()
+    serving = asyncio.ensure_future(serve(api, [Listener(listener, token)], ended))
+    try:
+        yield
+    finally:
+        ended.set()
+        await serving
+        await api.close()
+        listener.close()
+
+
+@asynccontextmanager
+async def through(door: str, place: Place) -> AsyncIterator[Node]:
+    """A node behind that door."""
+    async with place.local() as node:
+        if door == "local":
+            yield node
+        elif door == "socket":
+            address = SocketAddress(place.home)
+            async with served(node, listen_unix(address.path)):
+                remote = RemoteNode(Connection(home=place.home), patience=10)
+                yield remote
+                await remote.close()
+            address.close()
+        else:
+            listener = listen_tcp("127.0.0.1", 0)
+            port: int = listener.getsockname()[1]
+            async with served(node, listener, TOKEN):
+                line = Line(port, bytes_=1500) if door == "cut" else None
+                port = await line.start() if line is not None else port
+                remote = RemoteNode(Connection(url=f"http://127.0.0.1:{port}", token=TOKEN), patience=10)
+                yield remote
+                await remote.close()
+                if line is not None:
+                    await line.stop()
