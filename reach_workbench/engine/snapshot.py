@@ -116,6 +116,12 @@ def from_text(
     return from_json(program, json.loads(text) if text[:1] == b" " else orjson.loads(text), fetch, origins)
 
 
+def frames_in(text: bytes) -> frozenset[int] | None:
+    """The frames that were there when the snapshot was taken; None if it is of another format."""
+    written = json.loads(text) if text[:1] == b" " else orjson.loads(text)
+    return frozenset(each["id"] for each in written["frames"]) if written.get("format") == FORMAT else None
+
+
 def from_json(
     program: Program, written: Json, fetch: Fetch | None = None, origins: Origins | None = None
 ) -> State | None:

@@ -30,6 +30,7 @@ from reach_workbench.node import archive, system
 from reach_workbench.node.authoring import inspect
 from reach_workbench.node.doctor import examine
 from reach_workbench.node.lineage import check_edits, refuse_other_past, verify
+from reach_workbench.node.looking import Looking
 from reach_workbench.node.mailbox import Mailbox, ask
 from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
@@ -60,7 +61,7 @@ _FOLLOW_SECONDS = 0.1
 """How often a follower looks for events that another process wrote."""
 
 
-class LocalNode:
+class LocalNode(Looking):
     """See `protocol.Node`. With `write=False` it only reads, and asks the home's owner for the rest."""
 
     def __init__(
@@ -184,9 +185,16 @@ class LocalNode:
         return run_view(record, parent, [self._view(child) for child in children if child.status not in ENDED])
 
     async def runs(
-        self, *, status: Status | None = None, limit: int = 50, before: str | None = None
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        text: str = "",
+        limit: int = 50,
+        before: str | None = None,
     ) -> Sequence[RunView]:
-        return [self._view(record) for record in self.store.read.runs(status=status, limit=limit, before=before)]
+        found = self.store.read.runs(status=status, workflow=workflow, text=text, limit=limit, before=before)
+        return [self._view(record) for record in found]
 
     async def run(self, run: str) -> RunView:
         return self._view(self.store.read.run(run))

@@ -173,6 +173,14 @@ def last_digest(digests: bytes) -> bytes:
     return digests[-36:-4]
 
 
+def open_payload(payload: bytes) -> tuple[list[str | None], list[list[Json]]]:
+    """The tasks and rows of a payload of today's version. Raises ValueError, TypeError, IndexError."""
+    recorded, tasks, rows = _open(payload)
+    if recorded != VERSION:
+        raise ValueError(f"its version is {recorded}")
+    return tasks, rows
+
+
 def _open(payload: bytes) -> tuple[int, list[str | None], list[list[Json]]]:
     document = unpack(payload)
     if not isinstance(document, list):

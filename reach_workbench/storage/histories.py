@@ -7,7 +7,9 @@ works on it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +20,16 @@ from reach_workbench.storage.codec import RESTORE, Chunk, Encoded, blame, decode
 from reach_workbench.storage.failures import damaged, explained
 from reach_workbench.storage.packing import stretch
 from reach_workbench.storage.records import Snapshot
+from reach_workbench.storage.searching import Needle, Searched, hits
 
 SEQ_MAX: Final = (1 << 32) - 1
 """The highest number an event can have."""
 
 _PORTION: Final = 16
 """Most chunks read at once; the first reads are of fewer, since often one is all that is wanted."""
+
+_KEPT_BYTES: Final = 64 * 1024
+"""Payloads up to this size are kept once they are decoded: who looks at an event looks at its neighbours too."""
 
 Segment = tuple[int, str, int, int]
 """A part of a history: run key, run id, and the events of that run it has: after, until."""
@@ -35,6 +41,7 @@ class Histories:
     def __init__(self, connection: sqlite3.Connection, file: Path) -> None:
         self._connection = connection
         self._file = file
+        self._lock = threading.Lock()
         self._lineages: dict[int, tuple[Segment, ...]] = {}
 
     def chunks(self, run_key: int, after: int = 0, until: int = SEQ_MAX) -> Iterator[Chunk]:
@@ -61,6 +68,36 @@ class Histories:
                     yield Chunk(events, digests, chunk.version)
             if last < SEQ_MAX and expected <= min(until, last):
                 raise _missing(id, expected)
+
+    def around(self, run_key: int, seq: int) -> list[Event]:
+        """The events of the chunk that holds event `seq`. Raises HistoryDamaged when it is missing or can't be read."""
+        for key, id, first, last in self.lineage(run_key):
+            if first < seq <= last:
+                encoded = next(self._encoded(key, seq - 1, SEQ_MAX), None)
+                if encoded is not None and encoded.last_seq - encoded.length < seq:
+                    start = encoded.last_seq - encoded.length
+                    return self._decode(run_key, id, encoded).events[max(first - start, 0) : last - start]
+                break
+        raise _missing(str(run_key), seq)
+
+    def search(
+        self, run_key: int, needles: Sequence[Needle], after: int, before: int, *, backwards: bool = False
+    ) -> Iterator[Searched]:
+        """Look for events with `after < seq < before`, chunk by chunk, so that the caller may stop between two.
+
+        Reads no more of a chunk than it takes to see that nothing in it fits.
+        """
+        segments = self.lineage(run_key)
+        for key, id, first, last in reversed(segments) if backwards else segments:
+            low, high = max(after, first), min(before, last + 1)
+            if high - low < 2:
+                continue
+            rows = self._encoded_back(key, low, high) if backwards else self._encoded(key, low, high - 1)
+            for encoded in rows:
+                start = max(encoded.last_seq - encoded.length, low) + 1
+                end = min(encoded.last_seq, high - 1)
+                found = [seq for seq in hits(encoded, needles, id) if start <= seq <= end]
+                yield Searched(start, end, tuple(reversed(found) if backwards else found))
 
     def last_chunk(self, run_key: int) -> Chunk | None:
         """The newest events of the run, None before the first."""
@@ -89,7 +126,7 @@ class Histories:
                 raise _missing(id, seq)
             if encoded.last_seq == seq:
                 return last_digest(encoded.digests)
-            chunk = decode(encoded, id)
+            chunk = _read(encoded, id)
             value = self.digest_at(run_key, encoded.last_seq - encoded.length)
             for event, mark in zip(chunk.events, chunk.digests, strict=True):
                 value = digest(value, event)
@@ -140,7 +177,7 @@ class Histories:
 
     def _decode(self, run_key: int, id: str, encoded: Encoded) -> Chunk:
         try:
-            return decode(encoded, id)
+            return _read(encoded, id)
         except HistoryDamaged:
             event = blame(encoded, self.digest_at(run_key, encoded.last_seq - encoded.length))
             if event is None:
@@ -164,9 +201,32 @@ class Histories:
             place = rows[-1][0]
             portion = min(2 * portion, _PORTION)
 
+    def _encoded_back(self, key: int, after: int, before: int) -> Iterator[Encoded]:
+        """Rows that hold events before `before`, the newest first, down to the row that holds `after + 1`."""
+        above = key << 32
+        rows = self._rows(sql.EVENTS_RANGE, after=above | (before - 2), until=above | SEQ_MAX, limit=1)
+        portion = 1
+        while rows:
+            for row in rows:
+                yield _encode(row)
+            place = rows[-1][0]
+            rows = self._rows(sql.EVENTS_BEFORE, after=above | after, before=place, limit=portion)
+            portion = min(2 * portion, _PORTION)
+
     def _rows(self, text: str, **parameters: Any) -> list[Any]:
-        with explained(self._file):
+        # Threads that look at histories share this connection, and with it its prepared statements.
+        with self._lock, explained(self._file):
             return self._connection.execute(text, parameters).fetchall()
+
+
+def _read(encoded: Encoded, id: str) -> Chunk:
+    return _kept(encoded, id) if len(encoded.payload) <= _KEPT_BYTES else decode(encoded, id)
+
+
+@lru_cache(maxsize=64)
+def _kept(encoded: Encoded, id: str) -> Chunk:
+    """Known by their very bytes, so that what is kept can't be out of date; nobody changes what is in it."""
+    return decode(encoded, id)
 
 
 def _encode(row: Any) -> Encoded:

@@ -81,14 +81,28 @@ class Reader(Histories):
         """Whether a run of exactly this id exists."""
         return bool(self._rows(sql.RUN_BY_ID, id=id))
 
-    def runs(self, *, status: str | None = None, limit: int = 50, before: str | None = None) -> tuple[RunRecord, ...]:
-        """Runs, the newest first; `before` is the id (or a prefix) of the last one already seen."""
+    def runs(
+        self,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        text: str = "",
+        limit: int = 50,
+        before: str | None = None,
+    ) -> tuple[RunRecord, ...]:
+        """Runs, the newest first; `before` is the id (or a prefix) of the last one already seen.
+
+        `workflow` is namespace/name; `text` a part of an id or of namespace/name:version, whatever the case.
+        """
         place = _KEY_MAX + 1 if before is None else self.run(before).key
-        if status is None:
-            rows = self._rows(sql.RUNS, before=place, limit=limit)
-        else:
-            rows = self._rows(sql.RUNS_OF_STATUS, status=status, before=place, limit=limit)
-        return tuple(map(self._run, rows))
+        given: dict[str, Any] = {}
+        if status is not None:
+            given["status"] = status
+        if workflow is not None:
+            given["namespace"], _, given["name"] = workflow.partition("/")
+        if text:
+            given["part"] = f"%{_literally(text.lower())}%"
+        return tuple(map(self._run, self._rows(sql.runs(tuple(given)), before=place, limit=limit, **given)))
 
     def unfinished(self) -> tuple[RunRecord, ...]:
         """Runs that have not ended, the oldest first: what a node goes on with when it starts."""
@@ -289,6 +303,11 @@ class Reader(Histories):
             return unpack(packed)
         except ValueError as wrong:
             raise damaged(self._file, f"a recorded value can't be read: {wrong}") from None
+
+
+def _literally(text: str) -> str:
+    """The text as a pattern of LIKE that stands for nothing but itself."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _texts(column: str | None) -> tuple[str, ...]:

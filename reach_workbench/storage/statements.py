@@ -25,8 +25,24 @@ RUN_BY_KEY: Final = _RUN + "WHERE r.key = :key"
 RUN_BY_ID: Final = _RUN + "WHERE r.id = :id"
 RUN_BY_PREFIX: Final = _RUN + "WHERE r.id >= :low AND r.id < :high ORDER BY r.id LIMIT :limit"
 RUN_LAST: Final = _RUN + "WHERE r.parent IS NULL ORDER BY r.key DESC LIMIT 1"
-RUNS: Final = _RUN + "WHERE r.key < :before ORDER BY r.key DESC LIMIT :limit"
-RUNS_OF_STATUS: Final = _RUN + "WHERE r.status = :status AND r.key < :before ORDER BY r.key DESC LIMIT :limit"
+RUN_FILTERS: Final = {
+    "status": "r.status = :status",
+    "namespace": "r.namespace = :namespace",
+    "name": "r.name = :name",
+    "part": "lower(r.id || ' ' || r.namespace || '/' || r.name || ':' || r.version) LIKE :part ESCAPE '\\'",
+}
+
+
+@lru_cache(maxsize=32)
+def runs(filters: tuple[str, ...] = ()) -> str:
+    """The newest runs before a key; `filters` are of RUN_FILTERS."""
+    return (
+        _RUN
+        + f"WHERE {''.join(f'{RUN_FILTERS[name]} AND ' for name in filters)}r.key < :before "
+        + ("ORDER BY r.key DESC LIMIT :limit")
+    )
+
+
 RUNS_UNFINISHED: Final = _RUN + "WHERE r.ended_at IS NULL ORDER BY r.key"
 RUNS_LISTENING: Final = _RUN + "WHERE r.ended_at IS NULL AND r.waiting IS NOT NULL ORDER BY r.key"
 RUNS_OF_PARENT: Final = _RUN + "WHERE r.parent = :parent ORDER BY r.key"

@@ -85,7 +85,8 @@ def test_every_statement_fits_the_schema(migrated: sqlite3.Connection) -> None:
     "text",
     [
         statements.RUN_BY_PREFIX,
-        statements.RUNS_OF_STATUS,
+        statements.runs(("status",)),
+        statements.runs(("namespace", "name", "part")),
         statements.RUNS_OF_PARENT,
         statements.RUNS_UNFINISHED,
         statements.EVENTS_RANGE,

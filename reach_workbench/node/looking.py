@@ -1,0 +1,125 @@
+"""What a node answers about the past of its runs: pages, finds, moves, values, origins, comparisons."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from reach_workbench.clock import Clock
+from reach_workbench.engine.evaluator import Evaluator
+from reach_workbench.engine.state import State
+from reach_workbench.engine.values import Json
+from reach_workbench.errors import NotFound
+from reach_workbench.node.aside import Stopped, aside
+from reach_workbench.node.comparing import compare
+from reach_workbench.node.evaluating import evaluate, holds
+from reach_workbench.node.finding import find
+from reach_workbench.node.history import History
+from reach_workbench.node.origins import origin
+from reach_workbench.node.paging import page
+from reach_workbench.node.seeking import Seeker
+from reach_workbench.protocol.authoring import ProgramView
+from reach_workbench.protocol.debugging import (
+    Breakpoint,
+    Comparison,
+    Evaluation,
+    EventPage,
+    Found,
+    Motion,
+    Origin,
+    Query,
+)
+from reach_workbench.runner.loading import load_state
+from reach_workbench.settings import Settings
+from reach_workbench.storage.records import RunRecord
+from reach_workbench.storage.store import Store
+
+
+class Looking:
+    """The part of `LocalNode` that only looks. Whatever may take long is done in a thread."""
+
+    settings: Settings
+    store: Store
+    clock: Clock
+    evaluator: Evaluator
+
+    async def page(self, run: str, first: int, count: int) -> EventPage:
+        return page(self.store, self.store.read.run(run), first, count)
+
+    async def find(
+        self, run: str, query: Query, *, after: int = 0, backwards: bool = False, limit: int = 1000
+    ) -> Found:
+        record = self.store.read.run(run)
+
+        def look(stopped: Stopped) -> Found:
+            return find(self.store, record, query, after, self.clock, stopped, backwards=backwards, limit=limit)
+
+        return await aside(look)
+
+    async def seek(self, run: str, at: int, motion: Motion) -> int:
+        record = self.store.read.run(run)
+        within(record, at)
+        points = self._breakpoints_of(record)
+
+        def look(stopped: Stopped) -> int:
+            return Seeker(
+                History(self.store, record), at, points, partial(_holds, self.store, record, self.evaluator), stopped
+            ).seek(motion)
+
+        if motion in ("into", "back"):
+            return look(bool)
+        return await aside(look)
+
+    def _breakpoints_of(self, record: RunRecord) -> Sequence[Breakpoint]:
+        """The breakpoints that would hold this run: its own, and those of the node."""
+        return [Breakpoint(task=reference) for reference in record.breakpoints]
+
+    async def evaluate(self, run: str, at: int | None, expression: str, *, data: Json = None) -> Evaluation:
+        record = self.store.read.run(run)
+        if at is not None:
+            within(record, at)
+
+        def look() -> Evaluation:
+            state = load_state(self.store, record, at)
+            given = data
+            if state.ended:
+                given = state.output if data is None else data
+                state = load_state(self.store, record, state.seq - 1)
+            return evaluate(state, expression, self.evaluator, given)
+
+        return await asyncio.to_thread(look)
+
+    async def origin(self, run: str, at: int, pointer: str) -> Origin | None:
+        record = self.store.read.run(run)
+        within(record, at)
+        return await aside(lambda stopped: origin(History(self.store, record), at, pointer, stopped))
+
+    async def compare(self, left: str, right: str) -> Comparison:
+        one, other = self.store.read.run(left), self.store.read.run(right)
+        return await aside(lambda stopped: compare(self.store, one, other, stopped))
+
+    async def program(self, run: str) -> ProgramView:
+        record = self.store.read.run(run)
+        stored = self.store.read.program(record.program)
+        file = record.file or stored.file
+
+        def look() -> ProgramView:
+            from reach_workbench.node.authoring import inspect
+
+            compilation = inspect(stored.source, Path(file or "workflow.yaml"), self.settings.limits)
+            return ProgramView(stored.digest, stored.source, file, compilation)
+
+        return await asyncio.to_thread(look)
+
+
+def within(record: RunRecord, at: int) -> None:
+    """Raises NotFound for an event that the run does not have; 0 is before its first."""
+    if not 0 <= at <= record.seq:
+        raise NotFound(f"run {record.id} has no event {at}", hint=f"its events are 1 to {record.seq}")
+
+
+def _holds(store: Store, record: RunRecord, evaluator: Evaluator, condition: str, at: int) -> bool:
+    state: State = load_state(store, record, at)
+    return holds(state, condition, evaluator)
