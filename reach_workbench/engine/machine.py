@@ -63,7 +63,7 @@ class Advance(NamedTuple):
 
 
 Pause = Callable[[State, Frame, Todo], bool]
-"""Asked before each decision whether to hold there."""
+"""Asked before each decision whether to hold there; may raise Deferred, and is then asked again."""
 
 
 class Machine(Recorder):
@@ -90,11 +90,11 @@ class Machine(Recorder):
             frame = state.frames[next(iter(state.ready))]
             todo = frame.todo
             assert todo is not None
-            if pause is not None and pause(state, frame, todo):
-                paused = True
-                break
             before = state.seq
             try:
+                if pause is not None and pause(state, frame, todo):
+                    paused = True
+                    break
                 if frame.id == ROOT and todo[0] in ("raise", "cancel"):
                     DECISIONS[todo[0]](self, frame, todo)  # the run is ending: no limit keeps it from that
                 elif state.pure > most_pure:

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from reach_workbench.clock import Clock
 from reach_workbench.engine.evaluator import Evaluator
+from reach_workbench.engine.events import Event, Fact
+from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.state import State, data_frame, replaced
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ForkRefused, UsageError
 from reach_workbench.node.proof import Recorded, prove
+from reach_workbench.protocol.debugging import Outcome
 from reach_workbench.protocol.node_views import Progress, Verification
 from reach_workbench.runner.loading import program_of
 from reach_workbench.storage.records import RunRecord
@@ -57,6 +60,33 @@ def check_edits(state: State, edits: Mapping[str, Json]) -> None:
                 f"{pointer} does not exist at this event: {missing}",
                 hint="`reach state RUN --at SEQ` shows the data there; the last step of the pointer may be new",
             ) from None
+
+
+def other_outcome(state: State, event: Event, outcome: Outcome, clock: Clock) -> Fact:
+    """What to tell a fork in the place of the recorded outcome `event`; `state` is the one before it.
+
+    Raises ForkRefused for an event that is no outcome of a command.
+    """
+    if event.type not in ("command.completed", "command.faulted", "command.resolved"):
+        raise ForkRefused(
+            f"event {event.seq} is a {event.type}: only a command's outcome can be replaced",
+            where=f"event {event.seq}",
+            hint="outcomes are command.completed, command.faulted and command.resolved",
+        )
+    number = (event.data or {})["command"]
+    data: dict[str, Json] = {"command": number}
+    if outcome.error is None:
+        kind, decision = "command.completed", "result"
+        data["output"] = outcome.output
+    else:
+        kind, decision = "command.faulted", "fail"
+        task = state.frames[state.commands[number]].task
+        fault = Fault("runtime", outcome.error, code="given-as-failed")
+        data["error"] = fault.problem(task.reference if task is not None else None)
+    if number in state.in_doubt:
+        kind = "command.resolved"
+        data["decision"] = decision
+    return Fact(kind, clock.now(), data)
 
 
 def _recorded(store: Store, record: RunRecord, until: int) -> Iterator[Recorded]:

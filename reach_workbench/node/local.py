@@ -28,13 +28,15 @@ from reach_workbench.errors import (
 )
 from reach_workbench.node import archive, system
 from reach_workbench.node.authoring import inspect
+from reach_workbench.node.breakpoints import clear_breakpoint, listed, log_lines, set_breakpoint, written
 from reach_workbench.node.doctor import examine
-from reach_workbench.node.lineage import check_edits, refuse_other_past, verify
+from reach_workbench.node.lineage import check_edits, other_outcome, refuse_other_past, verify
 from reach_workbench.node.looking import Looking
 from reach_workbench.node.mailbox import Mailbox, ask
 from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
 from reach_workbench.protocol.authoring import Compilation, WorkflowView
+from reach_workbench.protocol.debugging import Breakpoint, LogLine, Outcome
 from reach_workbench.protocol.node_views import (
     Change,
     Check,
@@ -50,7 +52,7 @@ from reach_workbench.protocol.node_views import (
     Verification,
 )
 from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, Vitals
-from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase
+from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.runner import GOING_ON, Runner
 from reach_workbench.settings import Settings
 from reach_workbench.storage.home import holder
@@ -296,6 +298,31 @@ class LocalNode(Looking):
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(record.id))
 
+    async def breakpoints(self) -> Sequence[Breakpoint]:
+        return listed(self.runner.breakpoints, self.store)
+
+    async def set_breakpoint(self, breakpoint: Breakpoint) -> Breakpoint:
+        if not self.store.writable:
+            answer = await ask(self.store, self.settings, "set-breakpoint", {"breakpoint": written(breakpoint)})
+            return Breakpoint(**answer["breakpoint"])
+        return await set_breakpoint(breakpoint, self.runner.breakpoints, self.store, self.clock)
+
+    async def clear_breakpoint(self, id: str) -> None:
+        if not self.store.writable:
+            await ask(self.store, self.settings, "clear-breakpoint", {"id": id})
+            return
+        await clear_breakpoint(id, self.runner.breakpoints, self.store)
+
+    async def log_lines(self, run: str) -> Sequence[LogLine]:
+        return log_lines(self.store, run)
+
+    async def pause(self, run: str) -> RunView:
+        if not self.store.writable:
+            return await self._asked("pause", run)
+        record = self._goable(run, "be held")
+        await self.runner.pause(record)
+        return self._view(self.store.read.run(record.id))
+
     async def suspend(self, run: str, reason: str | None = None) -> RunView:
         if not self.store.writable:
             return await self._asked("suspend", run, reason=reason)
@@ -345,11 +372,16 @@ class LocalNode(Looking):
         file: Path | None = None,
         secrets: Mapping[str, Json] | None = None,
         hold: bool = False,
+        outcome: Outcome | None = None,
     ) -> RunView:
         self._owner("fork a run")
         record = self.store.read.run(run)
         if not 1 <= at <= record.seq:
             raise NotFound(f"run {record.id} has no event {at}", hint=f"its events are 1 to {record.seq}")
+        told: Fact | None = None
+        if outcome is not None:
+            event, at = recorded_event(self.store, record.key, at), at - 1
+            told = other_outcome(load_state(self.store, record, at), event, outcome, self.clock)
         state = load_state(self.store, record, at)
         if state.ended:
             raise ForkRefused(
@@ -372,6 +404,7 @@ class LocalNode(Looking):
             file=str(file) if file is not None else record.file,
             secrets=secrets or {},
             hold=hold,
+            outcome=told,
         )
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(number))

@@ -9,6 +9,8 @@ from reach_workbench import errors
 from reach_workbench.clock import Clock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import HomeInUse, NobodyWaits, NotFound, ReachError, StoreError
+from reach_workbench.node.breakpoints import written
+from reach_workbench.protocol.debugging import Breakpoint
 from reach_workbench.protocol.node import Node
 from reach_workbench.settings import Settings
 from reach_workbench.storage.home import holder
@@ -155,9 +157,16 @@ class Mailbox:
         if kind == "publish":
             published = await node.publish(payload["event"])
             return {"consumed_by": list(published.consumed_by)}
+        if kind == "set-breakpoint":
+            return {"breakpoint": written(await node.set_breakpoint(Breakpoint(**payload["breakpoint"])))}
+        if kind == "clear-breakpoint":
+            await node.clear_breakpoint(payload["id"])
+            return _UNDER_WAY
         run = payload["run"]
         if kind == "suspend":
             await node.suspend(run, payload.get("reason"))
+        elif kind == "pause":
+            await node.pause(run)
         elif kind == "cancel":
             await node.cancel(run, payload.get("reason"))
         elif kind == "resume":

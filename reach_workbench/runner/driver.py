@@ -29,16 +29,18 @@ from reach_workbench.engine.machine import SLICE_BYTES, Advance, Machine, Pause
 from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.recorder import command_of
 from reach_workbench.engine.snapshot import to_text
-from reach_workbench.engine.state import State
+from reach_workbench.engine.state import Frame, State, Todo
 from reach_workbench.engine.templates import Expression
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, ReachError, StoreBusy, StoreFull
 from reach_workbench.runner.alarm import Alarm
+from reach_workbench.runner.breakpoints import Breakpoints
 from reach_workbench.runner.child import awaited_child
 from reach_workbench.runner.debug import Debug, Mode, continuing
 from reach_workbench.runner.performing import Performing
 from reach_workbench.runner.row import columns_of, status_of
 from reach_workbench.runner.slots import Place, Slots
+from reach_workbench.runner.traps import Traps
 from reach_workbench.settings import Settings
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
@@ -80,6 +82,7 @@ class Host(Protocol):
     settings: Settings
     clock: Clock
     evaluator: Evaluator
+    breakpoints: Breakpoints
 
     def lease(self, unit: Unit, run: str) -> str: ...
 
@@ -172,6 +175,9 @@ class Driver:
         self.children: dict[int, str] = {}
         self._evaluator = _Patient(runner.evaluator)
         self.machine = Machine(state, self._evaluator, origins)
+        self.traps = Traps(runner.breakpoints, run, self._evaluator, since=state.seq if state.run == run else 0)
+        if status == "held":
+            self.traps.release(state)
         self.performing = Performing(self._carry_out, self.tell, runner.clock)
         self._runner = runner
         self._alarm = Alarm(runner.clock)
@@ -226,6 +232,13 @@ class Driver:
         self._redirected = (breakpoints, mode, until)
         self._wake.set()
 
+    def pause(self) -> None:
+        """Hold the run before the next task it starts."""
+        if self._redirected is not None:
+            self._redirected = (self._redirected[0], "into", None)
+        elif self.status != "held":
+            self.debug = Debug(self.debug.breakpoints, mode="into")
+
     def exempt(self) -> None:
         """Take no place among the runs that go on: this one runs in the place of its caller."""
         self._give_back()
@@ -277,7 +290,8 @@ class Driver:
     def _begin(self, first: Fact, briefly: bool) -> None:
         if first.type == "workflow.forked":
             # What the past asked for and had not got at the fork is asked for again, under new ids.
-            pending = [number for number in self.state.commands if number not in self.state.in_doubt]
+            told = {fact.data.get("command") for fact, _ in self._told}
+            pending = [number for number in self.state.commands if number not in self.state.in_doubt | told]
             if briefly or self.debug.hold_first:
                 self._unbegun.update(pending)
             else:
@@ -389,7 +403,7 @@ class Driver:
         """Take the facts there are, decide, commit, perform. Returns idle, more or held."""
         pause: Pause | None = _always
         if decide:
-            pause = None if self.debug.idle else self.debug
+            pause = None if self.traps.idle(self.state) and self.debug.idle else self._holds
         events: list[Event] = []
         digests: list[bytes] = []
         commands: list[Command] = []
@@ -432,13 +446,15 @@ class Driver:
         assert result is not None
         self._bound_pure()
         perform = decide and not self.state.suspended and not self.stopping
+        if perform and pause is not None:
+            commands = await self._withhold(commands)
         if not perform:
             self._unbegun.update(self._repeats, (command.number for command in commands))
             self._repeats = []
         elif self._unbegun and not self.debug.hold_first:
             self._repeats += sorted(self._unbegun)
             self._unbegun.clear()
-        paused = result.paused or (self.debug.hold_first and bool(self._unbegun))
+        paused = result.paused or bool(self.traps.withheld) or (self.debug.hold_first and bool(self._unbegun))
         held = paused if decide else self.status == "held"
         await self._commit(
             unit, events, digests, emissions, held=held, active=decide, begins=perform and bool(commands)
@@ -451,6 +467,20 @@ class Driver:
         if paused:
             return "held"
         return "more" if result.more or result.deferred else "idle"
+
+    def _holds(self, state: State, frame: Frame, todo: Todo) -> bool:
+        trapped = self.traps(state, frame, todo)  # asked first: what is met there counts, whatever else holds
+        return self.debug(state, frame, todo) or trapped
+
+    async def _withhold(self, commands: list[Command]) -> list[Command]:
+        """Those that no breakpoint holds back. An intent that is asked for again may be held back, too."""
+        try:
+            self.traps.weigh(self.state)
+        except Deferred:
+            await self._aside(lambda: self.traps.weigh(self.state))
+        withheld = self.traps.withheld
+        self._repeats = [number for number in self._repeats if number not in withheld]
+        return [command for command in commands if command.number not in withheld]
 
     def _bound_pure(self) -> None:
         """Large values recorded without end cost an error, as many small tasks do (`limits.pure_tasks`)."""
@@ -582,11 +612,13 @@ class Driver:
             or status in ("held", "waiting")
             or self._row_is_stale
             or self._unbegun
+            or self.traps.withheld
             or state.listeners
             or state.in_doubt
         ):
             self._update_job(unit, status, active=active, busy=begins or bool(self._repeats) or bool(self.performing))
             self._update_row(unit, status)
+        self.traps.save(unit)
         if unit.statements:
             crash_point("driver.before-commit")
             await self._save(unit)
@@ -632,8 +664,9 @@ class Driver:
         state = self.state
         if self._unbegun:
             self._unbegun &= state.commands.keys()
-        columns = columns_of(state, status, unbegun=self._unbegun, reason=self._reason)
-        self._row_is_stale = bool(self._unbegun or state.listeners or state.in_doubt)
+        unbegun = self._unbegun | self.traps.withheld if self.traps.withheld else self._unbegun
+        columns = columns_of(state, status, unbegun=unbegun, reason=self._reason)
+        self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt)
         if columns != self._row:
             unit.update_run(self.key, **columns)
             self._row = columns
@@ -680,6 +713,8 @@ class Driver:
         have happened (DESIGN: effects happen once).
         """
         state = self.state
+        self._unbegun |= self.traps.withheld
+        self.traps.withheld.clear()
         for number in state.commands:
             if number in state.in_doubt or number in self.performing:
                 continue
@@ -711,6 +746,7 @@ class Driver:
         self._redirected = None
         points = self.debug.breakpoints if breakpoints is None else breakpoints
         if self.status == "held" or mode is not None:
+            self._unbegun |= self.traps.release(self.state)
             self.debug = continuing(self.state, points, mode, until)
         else:
             self.debug = Debug(points)

@@ -26,6 +26,7 @@ from reach_workbench.errors import Bug, HistoryError, LeaseLost, ReachError, Run
 from reach_workbench.jobs.backoff import delay
 from reach_workbench.jobs.queue import Queue
 from reach_workbench.runner.audience import Audience
+from reach_workbench.runner.breakpoints import Breakpoints
 from reach_workbench.runner.debug import Debug, Mode, continuing
 from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.loading import base_of, load_state, recorded_event
@@ -69,6 +70,7 @@ class Runner:
         self.settings = settings
         self.clock = clock
         self.evaluator = evaluator
+        self.breakpoints = Breakpoints(store)
         self.adapters = adapters
         self._holder = clock.entropy(8).hex()
         self.queue = Queue(store, clock, self._holder, lease_seconds=settings.runner.lease_seconds)
@@ -167,8 +169,12 @@ class Runner:
         file: str | None,
         secrets: Mapping[str, Json],
         hold: bool,
+        outcome: Fact | None = None,
     ) -> Driver:
-        """A new run that shares the first `at` events of `source`; `state` is the one after them."""
+        """A new run that shares the first `at` events of `source`; `state` is the one after them.
+
+        `outcome` is what it is told of a command that is pending there.
+        """
         now = self.clock.now()
         given = self._given(source, secrets, "be forked")
         key = self.store.new_run_key()
@@ -205,6 +211,8 @@ class Runner:
             debug=Debug(hold_first=hold),
             token=self._employ(unit, run, now),
         )
+        if outcome is not None:
+            driver.tell(outcome)
         self._launch(driver, Fact("workflow.forked", now, data), unit, slots=self._slots)
         return driver
 
@@ -286,6 +294,17 @@ class Runner:
             driver.token = self.lease(unit, record.id)
             self._launch(driver, None, unit, slots=None if at_once else self._slots)
         return driver
+
+    async def pause(self, record: RunRecord) -> None:
+        """Hold a run before the next task it starts; one that waits for something holds when it goes on."""
+        driver = await self._alive(record.id)
+        if driver is None:
+            record = self.store.read.run(record.id)
+            if record.status not in GOING_ON:
+                return
+            self._secrets[record.id] = self._given(record, {}, "go on to where it holds")
+            driver = self._launch_stored(record.id)
+        driver.pause()
 
     async def tell(self, record: RunRecord, fact: Fact) -> bool:
         """Record a fact of a run, driven or not, without going on with one that is not; whether it still fitted."""
@@ -494,7 +513,9 @@ class Runner:
             self._drivers.pop(run, None)
             self._audience.forget(run)
             if driver.parent is not None:
-                asyncio.get_running_loop().call_soon(self.announce, driver.parent)
+                task, caller = asyncio.current_task(), driver.parent
+                assert task is not None
+                task.add_done_callback(lambda _: self.announce(caller))  # once nothing drives this run any more
         if due is None or self._closing:
             return
         self._queued[run] = None
