@@ -1,4 +1,4 @@
-"""The ways to a node that must not differ: in process, over HTTP, and over HTTP through a line that is cut again and again."""
+"""The ways to a node that must not differ: in process, over HTTP, and over HTTP through a line that is cut."""
 
 from __future__ import annotations
 
