@@ -34,6 +34,8 @@ from reach_workbench.node.lineage import check_edits, other_outcome, refuse_othe
 from reach_workbench.node.looking import Looking
 from reach_workbench.node.mailbox import Mailbox, ask
 from reach_workbench.node.publishing import complete_event
+from reach_workbench.node.schedules import Schedules
+from reach_workbench.node.schedules import views as scheduled
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
 from reach_workbench.protocol.authoring import Compilation, WorkflowView
 from reach_workbench.protocol.debugging import Breakpoint, LogLine, Outcome
@@ -51,7 +53,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
-from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, Vitals
+from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.runner import GOING_ON, Runner
 from reach_workbench.settings import Settings
@@ -75,6 +77,7 @@ class LocalNode(Looking):
         self.evaluator = evaluator
         self.started_at = clock.now()
         self.runner = Runner(store, settings, clock, evaluator, Adapters(clock, functions))
+        self._schedules: Schedules | None = None
         self._mailbox: Mailbox | None = (
             Mailbox(self, store, clock, settings.runner.poll_seconds) if store.writable else None
         )
@@ -102,6 +105,8 @@ class LocalNode(Looking):
         try:
             if self._mailbox is not None:
                 await self._mailbox.stop()
+            if self._schedules is not None:
+                await self._schedules.stop()
             await self.runner.stop()
             await self.runner.adapters.close()
         finally:
@@ -432,18 +437,38 @@ class LocalNode(Looking):
         complete = complete_event(event, self.clock)
         if not self.store.writable:
             answer = await ask(self.store, self.settings, "publish", {"event": complete})
-            published = Published(complete, tuple(answer["consumed_by"]))
+            published = Published(complete, tuple(answer["consumed_by"]), queued=answer.get("queued", False))
         else:
             unit = self.store.unit()
             unit.put_cloudevent(complete, at=self.clock.now())
             await self.store.commit(unit)
-            published = Published(complete, tuple(await self.runner.offer(complete)))
-        if not published.consumed_by:
+            published = await self._offer(complete)
+        if not published.consumed_by and not published.queued:
             raise NobodyWaits(
                 f"no run waits for an event like this (type {complete['type']}); it was logged and not kept for later",
                 hint="`reach runs --status waiting` lists the runs that wait, `reach show RUN` what for",
             )
         return published
+
+    async def _offer(self, event: dict[str, Json]) -> Published:
+        """An event that was logged: to the runs that wait, and to the workflows that it starts."""
+        consumed = await self.runner.offer(event)
+        started: list[str] | None = None
+        if self._schedules is not None:
+            await self._schedules.look()
+            started = self._schedules.fate(event)
+        return Published(event, (*consumed, *(started or ())), queued=started == [])
+
+    async def start_schedules(self) -> None:
+        """From now on catalogued workflows start by themselves as their `schedule` says, until the node is closed."""
+        self._owner("follow schedules")
+        if self._schedules is None:
+            seconds = self.settings.runner.poll_seconds
+            self._schedules = Schedules(self.runner, self.store, self.clock, self.evaluator, seconds)
+            await self._schedules.start()
+
+    async def schedules(self) -> Sequence[ScheduleView]:
+        return scheduled(self.store)
 
     async def add(self, source: str, file: Path) -> str:
         self._owner("add a workflow")
@@ -458,6 +483,8 @@ class LocalNode(Looking):
         unit.add_program(digest=program.digest, source=source, file=str(file.resolve()), created_at=now, **named)
         unit.add_workflow(program=program.digest, created_at=now, **named)
         await self.store.commit(unit)
+        if self._schedules is not None:
+            await self._schedules.follow_catalog()
         return f"{program.namespace}/{program.name}:{program.version}"
 
     async def doctor(self) -> Sequence[Check]:

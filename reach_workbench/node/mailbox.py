@@ -156,7 +156,7 @@ class Mailbox:
         node = self._node
         if kind == "publish":
             published = await node.publish(payload["event"])
-            return {"consumed_by": list(published.consumed_by)}
+            return {"consumed_by": list(published.consumed_by), "queued": published.queued}
         if kind == "set-breakpoint":
             return {"breakpoint": written(await node.set_breakpoint(Breakpoint(**payload["breakpoint"])))}
         if kind == "clear-breakpoint":

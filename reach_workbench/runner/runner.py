@@ -86,6 +86,8 @@ class Runner:
         sink = settings.lifecycle.sink
         self._sink = Sink(sink, lambda: adapters.web, self._surroundings(settings.home, {})) if sink else None
         self._audience = Audience(self._offer_to, self._sink.put if self._sink is not None else None)
+        self.on_emission: Callable[[], None] | None = None
+        """Called when a run has emitted CloudEvents, which are in the store by then."""
         self._heart: asyncio.Task[None] | None = None
         self._threads: ThreadPoolExecutor | None = None
         self._closing = False
@@ -105,15 +107,17 @@ class Runner:
         hold: bool = False,
         parent: tuple[str, int] | None = None,
         at_once: bool = False,
+        unit: Unit | None = None,
     ) -> Driver:
         """Create a run and begin to drive it; its driver's `committed` tells when it is durable.
 
+        What `unit` holds is committed with the run's creation.
         `parent` are the run and the command that start it. `at_once` takes no place of another run:
         for a sub-workflow that runs in the place of its caller.
         """
         now = self.clock.now()
         key = self.store.new_run_key()
-        unit = Unit()
+        unit = unit or Unit()
         self._add_program(unit, program, str(file) if file is not None else None, now)
         unit.create_run(
             key=key,
@@ -660,6 +664,8 @@ class Runner:
 
     def deliver(self, emissions: list[Emission]) -> None:
         """Offer what a run emitted to all runs that wait for events, and wait for none of them."""
+        if self.on_emission is not None:
+            self.on_emission()
         now = self.clock.now()
         listening = [driver for driver in self._drivers.values() if driver.state.listeners and driver.open]
         for emission in emissions:

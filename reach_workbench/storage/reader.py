@@ -5,6 +5,7 @@ Reads are short and take no lock a writer would wait for (WAL).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -232,19 +233,15 @@ class Reader(Histories):
 
     def breakpoints(self) -> tuple[BreakpointRecord, ...]:
         """The oldest first."""
-        return tuple(BreakpointRecord(*row[:10], bool(row[10]), *row[11:]) for row in self._rows(sql.BREAKPOINTS))
+        found = [BreakpointRecord(*row) for row in self._rows(sql.BREAKPOINTS)]
+        return tuple(replace(record, enabled=bool(record.enabled)) for record in found)
 
     def log_lines(self, run: str) -> tuple[LogLineRecord, ...]:
         """What breakpoints have said about the run with that id, the oldest first."""
         return tuple(LogLineRecord(*row) for row in self._rows(sql.LOG_LINES, run=run))
 
     def schedules(self) -> tuple[ScheduleRecord, ...]:
-        return tuple(
-            ScheduleRecord(
-                *row[:7], self._json(row[7]), bool(row[8]), *row[9:15], tuple(self._json(row[15]) or ()), row[16]
-            )
-            for row in self._rows(sql.SCHEDULES)
-        )
+        return tuple(map(self._schedule, self._rows(sql.SCHEDULES)))
 
     def last_cloudevent(self) -> int:
         """The key of the newest CloudEvent, 0 when there is none."""
@@ -290,6 +287,29 @@ class Reader(Histories):
             waiting=self._json(waiting),
             secrets=_texts(secrets),
             next_due=next_due,
+        )
+
+    def _schedule(self, row: Any) -> ScheduleRecord:
+        (id, tenant, program, namespace, name, version, kind, rule, enabled, next_at) = row[:10]
+        (last_at, last_run, started, skipped, heard, collected, created_at) = row[10:]
+        return ScheduleRecord(
+            id=id,
+            tenant=tenant,
+            program=program,
+            namespace=namespace,
+            name=name,
+            version=version,
+            kind=kind,
+            rule=self._json(rule),
+            enabled=bool(enabled),
+            next_at=next_at,
+            last_at=last_at,
+            last_run=last_run,
+            started=started,
+            skipped=skipped,
+            heard=heard,
+            collected=tuple(self._json(collected) or ()),
+            created_at=created_at,
         )
 
     def _request(self, row: Any) -> RequestRecord:
