@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
@@ -11,19 +11,22 @@ from pathlib import Path
 from types import EllipsisType
 from typing import Any, ClassVar, Final, TypeVar
 
+from textual import work
 from textual.app import App
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 
-from reach_workbench.errors import ReachError, RunStateError
+from reach_workbench.errors import NotFound, ReachError, RunStateError
 from reach_workbench.protocol.node import Node
-from reach_workbench.protocol.node_views import Progress, RunView
+from reach_workbench.protocol.node_views import Progress, RunView, StartRun
 from reach_workbench.ui import config as configuration
 from reach_workbench.ui.frame import HeaderState
-from reach_workbench.ui.keys import Action, bindings
+from reach_workbench.ui.keys import Action, bindings, find
 from reach_workbench.ui.session import Session
+from reach_workbench.ui.start import StartScreen
 
 Result = TypeVar("Result")
 
@@ -60,6 +63,7 @@ class Workbench(App[None]):
     ENABLE_COMMAND_PALETTE = False
     ALLOW_IN_MAXIMIZED_VIEW = "Header,Footer"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("app")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-medium"), (140, "-wide")]  # noqa: RUF012  # as Textual types it
     CSS = """
     .pane { border: round $panel-lighten-2; border-title-color: $text-muted; background: $background; }
     .pane:focus, .pane:focus-within { border: round $primary; border-title-color: $text; border-title-style: bold; }
@@ -93,7 +97,8 @@ class Workbench(App[None]):
         self._stop = stop
         self._node: Node | None = None
         self._hurry = asyncio.Event()
-        self._home = ""
+        self.run_at: int | None = None
+        self._stop_at: int | None = None  # of the tour
 
     # ------------------------------------------------------------ services of the screens
 
@@ -112,18 +117,23 @@ class Workbench(App[None]):
         """Put that screen in front; it is made when it is needed first."""
         if scope not in SCREENS or self._node is None:
             return
-        while len(self.screen_stack) > 1:
+        while len(self.screen_stack) > 2:
             self.pop_screen()
         if not self.is_screen_installed(scope):
             module, _, name = SCREENS[scope].partition(":")
             screen: Screen[None] = getattr(import_module(module), name)()
             self.install_screen(screen, scope)
-        if self.screen is not self.get_screen(scope):
+        if len(self.screen_stack) == 1:
+            self.push_screen(scope)  # upon the start screen, which stays below
+        elif self.screen is not self.get_screen(scope):
             self.switch_screen(scope)
         self.session.put("screen", scope)
+        if self._stop_at is not None:
+            self._tour_to(self._stop_at)
 
-    def open_run(self, run: str) -> None:
-        """Make it the open run, and go to the debugger."""
+    def open_run(self, run: str, at: int | None = None) -> None:
+        """Make it the open run, and go to the debugger; `at` is the event to stand on there, when not the last."""
+        self.run_at = at
         self.run_id = run
         self.session.put("run", run)
         self.show("debug")
@@ -180,8 +190,6 @@ class Workbench(App[None]):
     # ------------------------------------------------------------ the connection
 
     def get_default_screen(self) -> Screen[None]:
-        from reach_workbench.ui.start import StartScreen
-
         return StartScreen(id="start")
 
     def on_mount(self) -> None:
@@ -189,8 +197,12 @@ class Workbench(App[None]):
         self.theme = self.config.theme if self.config.theme in self.available_themes else configuration.DARK
         for problem in self.config.problems:
             self.notify(problem, title="Configuration", severity="warning", markup=False)
-        self.run_worker(self._keep_connected(), name="connection", group="connection")
+        self.call_after_refresh(self._begin_to_connect)
         self.set_interval(2, self.session.save, name="session")
+
+    def _begin_to_connect(self) -> None:
+        """Only now: the first frame is drawn."""
+        self.run_worker(self._keep_connected(), name="connection", group="connection")
 
     async def _keep_connected(self) -> None:
         """Connect, follow the node's activity until it is lost, and begin again."""
@@ -205,7 +217,7 @@ class Workbench(App[None]):
                 tries += 1
                 continue
             tries = 0
-            self._node, self._home = node, info.home
+            self._node = node
             self.header = replace(self.header, node=info.name, tenant=info.tenant, link="connected")
             self.connected = True
             self._begin()
@@ -226,13 +238,13 @@ class Workbench(App[None]):
     def _say_lost(self, wrong: ReachError) -> None:
         if self._node is not None or self.header.link != "lost":
             self.header = replace(self.header, link="lost" if self._node is not None else "connecting")
-        tell = getattr(self.screen_stack[0], "told", None)
-        if tell is not None:
-            tell(wrong)
+        start = self.screen_stack[0]
+        if isinstance(start, StartScreen):
+            start.told(wrong)
 
     def _begin(self) -> None:
         """Where one was the last time, or, on a screen that stands already, look again."""
-        if self.screen_stack[0].id == "start":
+        if len(self.screen_stack) == 1:
             self.run_id = self.session.get("run")
             self.show(self.session.get("screen", "flows"))
             return
@@ -272,6 +284,15 @@ class Workbench(App[None]):
     def action_system(self) -> None:
         self.show("system")
 
+    def action_palette(self) -> None:
+        from reach_workbench.ui.palette import Palette
+
+        self.push_screen(Palette(self._scope, self.keys_of), self._chosen)
+
+    def _chosen(self, id: str | None) -> None:
+        if id is not None:
+            self.perform(find(id))
+
     def perform(self, action: Action) -> None:
         """Carry out a row of the key table, on its screen."""
         if action.scope == "app":
@@ -279,6 +300,11 @@ class Workbench(App[None]):
         else:
             self.show(action.scope)
             self.call_later(self.run_action, f"screen.{action.method}")
+
+    def action_help(self) -> None:
+        from reach_workbench.ui.help import Help
+
+        self.push_screen(Help(self._scope, self.keys_of))
 
     def action_jump(self) -> None:
         from reach_workbench.ui.panes import Jump, panes
@@ -305,5 +331,95 @@ class Workbench(App[None]):
 
         resize(self.screen, -1)
 
+    @work(group="dialog")
+    async def action_copy(self) -> None:
+        from reach_workbench.ui.copying import to_machine, under_cursor
+
+        text = under_cursor(self.screen)
+        if not text:
+            self.notify("There is nothing to copy here.", timeout=2)
+            return
+        self.copy_to_clipboard(text)
+        self.notify(f"{len(text):,} characters", title="Copied", timeout=2)
+        await asyncio.to_thread(to_machine, text)
+
+    @work(group="dialog", exclusive=True)
+    async def action_theme(self) -> None:
+        from reach_workbench.ui.themes import choices
+
+        before = self.theme
+        chosen = await self.choose("Theme", choices(before, self.available_themes))
+        if chosen is None:
+            return
+        self.theme = chosen
+        try:
+            configuration.put_theme(self.config_folder, chosen)
+        except ReachError as wrong:
+            self.report(wrong)
+
+    @work(group="dialog", exclusive=True)
+    async def action_tour(self) -> None:
+        from reach_workbench.ui.tour import samples, source_of
+
+        if self._stop_at is not None:
+            self._tour_to(self._stop_at + 1)
+            return
+        chosen = await self.choose("The tour: choose a workflow to walk through", samples(self.workspace))
+        if chosen is None:
+            return
+        try:
+            source, file = source_of(chosen, self.workspace)
+            run = await self.node.start(StartRun(source, file, hold=True))
+        except (ReachError, OSError) as wrong:
+            self.report(wrong if isinstance(wrong, ReachError) else NotFound(str(wrong)))
+            return
+        self.open_run(run.id)
+        self._tour_to(0)
+
+    def _tour_to(self, place: int) -> None:
+        """Show a stop of the tour in front; after the last one the tour is over."""
+        from reach_workbench.ui.tour import STOPS, TourStrip
+
+        for screen in self._made():
+            screen.query(TourStrip).remove()
+        self._stop_at = place if place < len(STOPS) else None
+        if self._stop_at is not None:
+            self.screen_stack[1].mount(TourStrip(place))
+
+    async def run_action(
+        self, action: Any, default_namespace: Any = None, namespaces: Mapping[str, DOMNode] | None = None
+    ) -> bool:
+        """As Textual does; the tour looks on."""
+        done = await super().run_action(action, default_namespace, namespaces)
+        if self._stop_at is not None and isinstance(action, str):
+            from reach_workbench.ui.tour import STOPS
+
+            wanted = find(STOPS[self._stop_at].does)
+            if action.rpartition(".")[2] == wanted.method and wanted.scope in ("app", self._scope):
+                self.call_after_refresh(self._tour_to, self._stop_at + 1)
+        return done
+
     def action_reconnect(self) -> None:
+        if self.connected:
+            self.notify("The node is connected.", timeout=2)
         self._hurry.set()
+
+    @work(group="dialog", exclusive=True)
+    async def action_quit(self) -> None:  # type: ignore[override]  # a dialog may come first: it needs a worker
+        from reach_workbench.ui.leaving import CHOICES, active_runs, question
+
+        runs = await active_runs(self.node) if self.connected and self._stop is not None else []
+        if runs and self._stop is not None:
+            chosen = await self.choose("Leave", CHOICES, question(runs))
+            if chosen in (None, "stay"):
+                return
+            if chosen == "stop":
+                await self._stop()
+        self.exit()
+
+    def on_unmount(self) -> None:
+        self.session.save()
+
+    @property
+    def _scope(self) -> str:
+        return str(getattr(self.screen, "scope", ""))

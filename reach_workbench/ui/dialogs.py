@@ -143,3 +143,21 @@ class Working(ModalScreen[Any]):
     def action_cancel(self) -> None:
         self.workers.cancel_node(self)
         self.dismiss(None)
+
+
+class Tell(ModalScreen[None]):
+    """Words to read, as long as they may be; any of the leaving keys ends it."""
+
+    DEFAULT_CSS = _FRAME.format(name="Tell") + "Tell .dialog-text { max-height: 80vh; }"
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,enter,q", "dismiss", "Leave")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = self._title
+            with VerticalScroll(classes="dialog-text"):
+                yield Static(self._text, markup=False)
+            yield Label("esc  leave", classes="dialog-keys")

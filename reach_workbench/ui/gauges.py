@@ -1,0 +1,81 @@
+"""The figures of the node over the last minutes, as sparklines with their number beside them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from textual.content import Content
+from textual.widgets import Static
+
+from reach_workbench.protocol.system import Vitals
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+
+KEPT: Final = 240
+"""Measures kept; one is taken every two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A figure of `Vitals`; `rate` shows how much it grew a second."""
+
+    title: str
+    name: str
+    unit: str = ""
+    rate: bool = False
+
+
+GAUGES: Final = (
+    Gauge("active runs", "active"),
+    Gauge("queued", "queued"),
+    Gauge("dead letters", "dead"),
+    Gauge("events", "steps", "/s", rate=True),
+    Gauge("commit", "commit_ms", " ms"),
+    Gauge("request", "request_ms", " ms"),
+    Gauge("errors", "errors"),
+    Gauge("memory", "memory_mb", " MB"),
+)
+
+
+class Gauges(Static):
+    """A line each: title, the figure now, and how it went."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__("No measure yet.", id=id, classes=classes, markup=False)
+        self._taken: deque[Vitals] = deque(maxlen=KEPT)
+
+    def take(self, vitals: Vitals) -> None:
+        """One more measure."""
+        self._taken.append(vitals)
+        self._show()
+
+    def on_resize(self) -> None:
+        if self._taken:
+            self._show()
+
+    def _show(self) -> None:
+        room = max(8, self.content_size.width - 26)
+        self.update(Content("\n").join(self._line(gauge, room) for gauge in GAUGES))
+
+    def _line(self, gauge: Gauge, room: int) -> Content:
+        values = [float(getattr(each, gauge.name)) for each in self._taken]
+        if gauge.rate:
+            times = [each.at / 1000 for each in self._taken]
+            values = [
+                max(0.0, (values[place] - values[place - 1]) / max(0.001, times[place] - times[place - 1]))
+                for place in range(1, len(values))
+            ] or [0.0]
+        now = values[-1]
+        figure = f"{now:,.0f}{gauge.unit}" if now >= 100 or now == int(now) else f"{now:,.1f}{gauge.unit}"
+        return Content.assemble((f"{gauge.title:<13}", "dim"), (f"{figure:>11}", "bold"), "  ", spark(values[-room:]))
+
+
+def spark(values: Sequence[float]) -> str:
+    """The values as bars, the highest of them full; one that never moved from nothing is a low line."""
+    highest = max(values, default=0.0)
+    if highest <= 0:
+        return _BARS[0] * len(values)
+    return "".join(_BARS[min(7, int(value / highest * 7.999))] for value in values)

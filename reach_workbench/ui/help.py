@@ -1,0 +1,74 @@
+"""`?`: the keys of this screen and those that are everywhere, made from the key table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from reach_workbench.ui.keynames import shown
+from reach_workbench.ui.keys import Action, actions
+from reach_workbench.ui.palette import SCREEN_NAMES
+
+
+class Help(ModalScreen[None]):
+    """A page to scroll; any of its own keys leaves it."""
+
+    DEFAULT_CSS = """
+    Help { align: center middle; background: $background 60%; }
+    Help > VerticalScroll {
+        width: 92; max-width: 98%; height: auto; max-height: 96%; padding: 0 1;
+        border: round $primary; background: $surface;
+    }
+    Help Static { height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,question_mark,f1,q,enter", "dismiss", "Leave"),
+        ("j", "scroll(1)", "Down"),
+        ("k", "scroll(-1)", "Up"),
+    ]
+
+    def __init__(self, scope: str, keys_of: Callable[[Action], tuple[str, ...]]) -> None:
+        super().__init__()
+        self._scope, self._keys_of = scope, keys_of
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as page:
+            page.border_title = "Keys"
+            page.border_subtitle = "arrows  scroll     esc  leave"
+            yield Static(self._page())
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+    def _page(self) -> Content:
+        parts: list[Content] = []
+        if self._scope in SCREEN_NAMES:
+            parts += [Content.styled(f"On {SCREEN_NAMES[self._scope]}", "bold"), *self._rows(actions(self._scope))]
+            parts.append(Content(""))
+        parts += [Content.styled("Everywhere", "bold"), *self._rows(actions("app"))]
+        parts += [
+            Content(""),
+            Content(
+                "Letters act wherever text is not being typed; esc leaves a field. F-keys and ^letters act there too."
+            ),
+            Content("Keys can be changed: `reach keys` lists the actions, `reach locate config` names the file."),
+        ]
+        return Content("\n").join(parts)
+
+    def _rows(self, rows: Iterable[Action]) -> list[Content]:
+        return [
+            Content.assemble(
+                (f"  {'  '.join(shown(key) for key in self._keys_of(action)):<12}", "bold"), f" {action.help}"
+            )
+            for action in rows
+        ]
+
+    def action_scroll(self, step: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=step)
