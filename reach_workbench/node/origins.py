@@ -62,13 +62,11 @@ def origin(history: History, at: int, pointer: str, stopped: Stopped) -> Origin 
         value = tracer.value(source)
         if value is _MISSING:
             return None
-        before = tracer.carried(tracer.before(source))
-        if before is None:
+        earlier = (tracer.carried(flow) for flow in tracer.before(source))
+        passed = next((each for each in earlier if each is not None and same(tracer.value(each), value)), None)
+        if passed is None:
             break
-        earlier = tracer.value(before)
-        if earlier is _MISSING or not same(earlier, value):
-            break
-        source = before
+        source = passed
     if source is None:
         return None
     event = history.event(source.seq)
@@ -135,20 +133,19 @@ class _Tracer:
                 return _MISSING
         return value
 
-    def before(self, source: _Carried) -> _Flow | None:
-        """The same part of what went into the task that recorded the value; None for what came from outside."""
-        event = self._history.event(source.seq)
+    def before(self, source: _Carried) -> list[_Flow]:
+        """The same part of what went into the task that recorded the value; nothing for what came from outside."""
+        event, steps = self._history.event(source.seq), source.steps
         if source.part == "context":
-            return _Flow("context", ROOT, event.seq - 1, source.steps)
-        if event.type in ("task.completed", "task.evaluated"):
-            return _Flow("value", event.frame, event.seq - 1, source.steps)
-        if event.type == "workflow.completed":
-            return _Flow("value", ROOT, event.seq - 1, source.steps)
+            return [_Flow("context", ROOT, event.seq - 1, steps)]
+        if event.type in ("task.completed", "task.evaluated", "workflow.completed"):
+            # Its output as the task gave it; or what the task had, if `output.as` put that in again.
+            return [_Flow(kind, event.frame, event.seq - 1, steps) for kind in ("value", "input")]
         if event.type in ("task.started", "workflow.started"):
-            return _Flow("raw", event.seq if event.type == "task.started" else ROOT, event.seq, source.steps)
+            return [_Flow("raw", event.seq if event.type == "task.started" else ROOT, event.seq, steps)]
         if event.type == "function.entered":
-            return _Flow("input", event.frame, event.seq, source.steps)
-        return None
+            return [_Flow("input", event.frame, event.seq, steps)]
+        return []
 
     # ------------------------------------------------------------ one step back
 
