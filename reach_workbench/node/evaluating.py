@@ -10,13 +10,13 @@ from reach_workbench.engine.evaluator import Evaluator, Overrun
 from reach_workbench.engine.expressions import ExpressionSyntaxError, compile_expression
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.recorder import task_scope
-from reach_workbench.engine.scope import Scope
+from reach_workbench.engine.scope import Looking, Scope
 from reach_workbench.engine.state import ROOT, Frame, State, data_frame
 from reach_workbench.engine.templates import Expression
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import EngineLost
 from reach_workbench.protocol.debugging import Evaluation
-from reach_workbench.runner.debug import next_entry
+from reach_workbench.runner.debug import entered_task, next_entry
 
 
 def evaluate(state: State, text: str, evaluator: Evaluator, data: Json = None) -> Evaluation:
@@ -45,11 +45,13 @@ def evaluate(state: State, text: str, evaluator: Evaluator, data: Json = None) -
         return Evaluation(error=wrong.message)
 
 
-def holds(state: State, condition: str, evaluator: Evaluator) -> bool:
-    """Whether a breakpoint's condition holds at this state; one that fails does."""
+def holds(state: State, condition: str, evaluator: Evaluator, error: Json = None) -> bool:
+    """Whether a breakpoint's condition holds at this state, with `$error` at a fault; one that fails does."""
     if not state.frames:
         return False
     variables, _, given = arguments(state, evaluator)
+    if error is not None:
+        variables = Looking(variables, {"error": error})
     try:
         value = evaluate_template(compile_expression(bare(condition)), given, variables, evaluator)
     except (ExpressionSyntaxError, Fault, Overrun):
@@ -66,12 +68,11 @@ def bare(text: str) -> str:
 def arguments(state: State, evaluator: Evaluator) -> tuple[Mapping[str, Json], Frame, Json]:
     """The variables of the task that is about to start, else of the innermost one; the frame it is in; its input."""
     entry = next_entry(state)
-    if entry is not None:
-        frame, reference = entry
-        task = state.program.tasks.get(reference)
-        raw = frame.input if frame.task is not None and frame.task.kind == "fork" else frame.value
+    todo = entry[0].todo if entry is not None else None
+    if entry is not None and todo is not None and (entered := entered_task(state, entry[0], todo)) is not None:
+        frame, (task, raw) = entry[0], entered
         given = raw
-        if task is not None and task.input_from is not None:
+        if task.input_from is not None:
             before = Scope(state, frame, task, raw=raw, started=state.at, inside=frame)
             with suppress(Fault, Overrun):  # the task itself will fail of it
                 given = evaluate_template(task.input_from, raw, before, evaluator)

@@ -13,6 +13,7 @@ from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import NotFound
 from reach_workbench.node.aside import Stopped, aside
+from reach_workbench.node.breakpoints import listed
 from reach_workbench.node.comparing import compare
 from reach_workbench.node.evaluating import evaluate, holds
 from reach_workbench.node.finding import find
@@ -32,6 +33,7 @@ from reach_workbench.protocol.debugging import (
     Query,
 )
 from reach_workbench.runner.loading import load_state
+from reach_workbench.runner.runner import Runner
 from reach_workbench.settings import Settings
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
@@ -44,6 +46,7 @@ class Looking:
     store: Store
     clock: Clock
     evaluator: Evaluator
+    runner: Runner
 
     async def page(self, run: str, first: int, count: int) -> EventPage:
         return page(self.store, self.store.read.run(run), first, count)
@@ -74,7 +77,12 @@ class Looking:
 
     def _breakpoints_of(self, record: RunRecord) -> Sequence[Breakpoint]:
         """The breakpoints that would hold this run: its own, and those of the node."""
-        return [Breakpoint(task=reference) for reference in record.breakpoints]
+        workflow = f"{record.namespace}/{record.name}"
+        return [Breakpoint(task=reference) for reference in record.breakpoints] + [
+            point
+            for point in listed(self.runner.breakpoints, self.store)
+            if point.workflow in (None, workflow) and point.run in (None, record.id)
+        ]
 
     async def evaluate(self, run: str, at: int | None, expression: str, *, data: Json = None) -> Evaluation:
         record = self.store.read.run(run)
@@ -120,6 +128,6 @@ def within(record: RunRecord, at: int) -> None:
         raise NotFound(f"run {record.id} has no event {at}", hint=f"its events are 1 to {record.seq}")
 
 
-def _holds(store: Store, record: RunRecord, evaluator: Evaluator, condition: str, at: int) -> bool:
+def _holds(store: Store, record: RunRecord, evaluator: Evaluator, condition: str, at: int, error: Json) -> bool:
     state: State = load_state(store, record, at)
-    return holds(state, condition, evaluator)
+    return holds(state, condition, evaluator, error)

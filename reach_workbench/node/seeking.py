@@ -14,7 +14,7 @@ from typing import Final
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.snapshot import frames_in
 from reach_workbench.engine.state import ROOT
-from reach_workbench.engine.values import same
+from reach_workbench.engine.values import Json, same
 from reach_workbench.node.aside import Stopped
 from reach_workbench.node.history import ENDS, STARTS, History
 from reach_workbench.protocol.debugging import Breakpoint, Motion
@@ -26,8 +26,8 @@ _NEAR: Final = 4096
 _FAULTS: Final = frozenset({"command.faulted", "task.faulted", "workflow.faulted", "limit.reached"})
 _MARKS: Final = _FAULTS | {"command.in-doubt"}
 
-Holds = Callable[[str, int], bool]
-"""Whether a breakpoint's condition holds at an event."""
+Holds = Callable[[str, int, Json], bool]
+"""Whether a breakpoint's condition holds at an event, with the error there if it is about a fault."""
 
 
 class Seeker:
@@ -199,7 +199,11 @@ class Seeker:
     def _meets(self, point: Breakpoint, seq: int) -> bool:
         if not met(point, self._history, seq):
             return False
-        return point.condition is None or self._holds(point.condition, _stand(self._history.event(seq)))
+        if point.condition is None:
+            return True
+        event = self._history.event(seq)
+        error = (event.data or {}).get("error") if point.on == "fault" else None
+        return self._holds(point.condition, _stand(event), error)
 
     def _since(self, point: Breakpoint) -> int:
         """The event at which the breakpoint had been met often enough."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reach_workbench.errors import NotFound
+from reach_workbench.protocol.debugging import Breakpoint
 
 NESTED = """
 do:
@@ -167,6 +168,91 @@ def test_continuing_over_the_record_stops_at_the_breakpoints_of_the_run(home, go
                 at = await node.seek(run.id, at, "continue-back")
                 back.append(at)
             assert back == [*reversed(held), 1]
+
+    go(body)
+
+
+async def held_at(node, run):
+    """Where a run that was started with the node's breakpoints set was held, until its end."""
+    held = []
+    while run.status == "held":
+        held.append(run.seq)
+        run = await node.wait((await node.resume(run.id)).id)
+    return held, run
+
+
+RETRYING = """
+do:
+- guarded:
+    try:
+    - count: {set: {n: '${ .n }'}}
+    - maybe: {call: 'count:1.0.0@python', with: {}}
+    catch:
+      errors: {}
+      retry: {limit: {attempt: {count: 3}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        Breakpoint(task="/do/0/outer/do/0/inner/do/0/cell", condition="$row == 7 and $column > 1"),
+        Breakpoint(task="/do/0/outer/do/0/inner/do/0/cell", hits=90),
+        Breakpoint(task="/do/0/outer/do/1/after", condition="${ .n | not }", workflow="tests/example"),
+        Breakpoint(task="/do/1/last", enabled=False),
+        Breakpoint(task="/do/1/last", log='"here"'),
+    ],
+    ids=str,
+)
+def test_continuing_over_the_record_stops_where_the_breakpoints_of_the_node_held(home, go, point):
+    async def body():
+        async with home.node() as node:
+            await node.set_breakpoint(point)
+            held, run = await held_at(node, await home.run(node, LOOPS))
+            at, there = 1, []
+            while at < run.seq:
+                at = await node.seek(run.id, at, "continue")
+                there.append(at)
+            assert there == [*held, run.seq]
+            assert await node.seek(run.id, run.seq, "continue-back") == [1, *held][-1]
+
+    go(body)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        Breakpoint(on="fault"),
+        Breakpoint(on="fault", condition='$error.detail | contains("2")'),
+        Breakpoint(on="retry"),
+        Breakpoint(on="command", command="function.call"),
+        Breakpoint(on="command", command="http.call"),
+    ],
+    ids=str,
+)
+def test_faults_retries_and_commands_are_found_where_they_held(home, go, point):
+    calls = []
+
+    def count(given):
+        calls.append(given)
+        if len(calls) < 3:
+            raise ValueError(f"attempt {len(calls)}")
+        return {"n": len(calls)}
+
+    home.functions.register("count", "1.0.0", count, idempotent=True)
+
+    async def body():
+        async with home.node() as node:
+            await node.set_breakpoint(point)
+            held, run = await held_at(node, await home.run(node, RETRYING))
+            assert run.status == "completed", run.error
+            at, there = 1, []
+            while at < run.seq:
+                at = await node.seek(run.id, at, "continue")
+                there.append(at)
+            assert there == [*held, run.seq]
+            if point.on == "fault" and point.condition is None:
+                assert len(held) == 2
 
     go(body)
 
