@@ -7,7 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK_TOOL := pip-tools==7.6.2
 LOCK := $(VENV)/lock/bin/pip-compile --quiet --no-config --generate-hashes --allow-unsafe --strip-extras \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --build-deps-for editable
-FILE ?= workflows/release-notes.yaml
+FILE ?=
+DEMO := workflows/release-notes.yaml
 TESTS ?=
 
 .DEFAULT_GOAL := help
@@ -17,8 +18,8 @@ TESTS ?=
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: $(VENV)/.ready ## Set up, then run the demo (or FILE=path/to/workflow.yaml)
-	@$(BIN)/reach run $(FILE)
+run: $(VENV)/.ready ## Set up, then open the workbench (without a terminal: run the demo; or FILE=workflow.yaml)
+	@if [ -z "$(FILE)" ] && [ -t 0 ] && [ -t 1 ]; then $(BIN)/reach; else $(BIN)/reach run $(or $(FILE),$(DEMO)); fi
 
 test: $(VENV)/.ready-to-test ## Set up, then run the tests (or TESTS=tests/project)
 	@$(BIN)/python -m pytest $(TESTS)

@@ -29,6 +29,7 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
     ),
     ("Prove and carry", {"verify": "proving", "export": "carrying", "import": "carrying"}),
     ("Serve", {"serve": "serving"}),
+    ("The workbench", {"keys": "workbench", "locate": "workbench"}),
     ("This installation", {"doctor": "installation", "engine": "installation", "completion": "installation"}),
 )
 """Group by group, the name of each command and of the module that holds it."""

@@ -57,7 +57,7 @@ def _dispatch(terminal: Terminal, words: list[str], home: list[Path]) -> int:
             value = words.pop(0)
         given_home = value
     if not words:
-        return _overview(terminal)
+        return _alone(terminal, given_home)
     command = catalogue.find(words.pop(0))
     if any(word in ("-h", "--help") for word in (_before_dashes(words) if command.common else words[:1])):
         from reach_workbench.cli.manual import page
@@ -73,6 +73,13 @@ def _dispatch(terminal: Terminal, words: list[str], home: list[Path]) -> int:
 
 def _before_dashes(words: list[str]) -> list[str]:
     return words[: words.index("--")] if "--" in words else words
+
+
+def _alone(terminal: Terminal, home: str | None) -> int:
+    """`reach` without a command: the workbench, or, without a terminal to draw it on, the overview."""
+    from reach_workbench.cli.opening import on_terminal, open_workbench
+
+    return open_workbench(home) if on_terminal() else _overview(terminal)
 
 
 def _overview(terminal: Terminal) -> int:

@@ -23,7 +23,8 @@ EXIT_CODES: Final = (
 
 def overview() -> str:
     """What `reach --help` shows."""
-    lines = ["Write, run, step and prove workflows from a terminal.", "", "usage: reach [--home DIR] COMMAND …", ""]
+    lines = ["Write, run, step and prove workflows from a terminal.", "", "usage: reach [--home DIR] [COMMAND …]", ""]
+    lines += ["Without a command, on a terminal: the workbench, where all of this has its place and its key.", ""]
     for title, commands in catalogue.grouped():
         lines.append(title)
         lines += _rows((f"  {command.name}", command.summary) for command in commands)

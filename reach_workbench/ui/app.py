@@ -56,7 +56,8 @@ class RunChanged(Message):
 class Workbench(App[None]):
     """`connect` finds or starts the node; `config` and `state` are folders (see `ui.config`, `ui.session`).
 
-    `stop` ends the node's process; without it, leaving never offers to.
+    `stop` ends the node's process; without it, leaving never offers to. With `greet` the first start of all
+    says how to begin.
     """
 
     TITLE = "reach"
@@ -86,6 +87,7 @@ class Workbench(App[None]):
         config: Path,
         state: Path | None = None,
         stop: Callable[[], Awaitable[None]] | None = None,
+        greet: bool = False,
     ) -> None:
         self.config = configuration.read(config)
         super().__init__()
@@ -95,6 +97,7 @@ class Workbench(App[None]):
         self.session = Session((state or config) / "session.json")
         self._connect = connect
         self._stop = stop
+        self._greet = greet and not self.session.file.exists()
         self._node: Node | None = None
         self._hurry = asyncio.Event()
         self.run_at: int | None = None
@@ -217,7 +220,9 @@ class Workbench(App[None]):
                 tries += 1
                 continue
             tries = 0
-            self._node = node
+            before, self._node = self._node, node
+            if before is not None and before is not node:
+                await before.close()
             self.header = replace(self.header, node=info.name, tenant=info.tenant, link="connected")
             self.connected = True
             self._begin()
@@ -247,6 +252,8 @@ class Workbench(App[None]):
         if len(self.screen_stack) == 1:
             self.run_id = self.session.get("run")
             self.show(self.session.get("screen", "flows"))
+            if self._greet:
+                self.notify("New here? F3 walks you through a sample; ? shows the keys.", title="Welcome", timeout=20)
             return
         for screen in self._made():
             look = getattr(screen, "look_again", None)

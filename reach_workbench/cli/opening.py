@@ -1,0 +1,52 @@
+"""`reach` alone, on a terminal: the workbench over the node of the home."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reach_workbench.client.remote import RemoteNode
+
+
+def on_terminal() -> bool:
+    """Whether a screen can be drawn: both ends are a terminal that understands more than lines."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def open_workbench(home: str | None) -> int:
+    """Draw the workbench until the person leaves; the node is found or started meanwhile. Returns the exit code."""
+    from reach_workbench.ui.app import Workbench
+    from reach_workbench.ui.config import folder, state_folder
+
+    async def node() -> RemoteNode:
+        return await _node(home)
+
+    async def stop() -> None:
+        await _stop(home)
+
+    state = state_folder()
+    app = Workbench(node, workspace=Path.cwd(), config=folder(), state=state, stop=stop, greet=True)
+    app.run()
+    return app.return_code or 0
+
+
+async def _node(home: str | None) -> RemoteNode:
+    from reach_workbench.client.finding import find_or_start
+    from reach_workbench.settings import load
+
+    # The screen says itself that the node was lost, and looks for it: streams that were cut need not hide it.
+    return await find_or_start(load(Path(home) if home is not None else None).home, patience=0.0)
+
+
+async def _stop(home: str | None) -> None:
+    """Ask the home's node to end, as Ctrl-C would where it runs; its runs go on with the next one."""
+    import signal
+
+    node = await _node(home)
+    try:
+        os.kill((await node.info()).pid, signal.SIGTERM)
+    finally:
+        await node.close()
