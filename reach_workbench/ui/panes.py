@@ -44,7 +44,10 @@ def focus_pane(screen: Screen[Any], pane: Widget) -> None:
 
 
 def focus_beside(screen: Screen[Any], step: int) -> None:
-    """Put the focus on the pane after (1) or before (-1)."""
+    """Put the focus on the pane after (1) or before (-1); a screen with panes behind tabs knows better (`beside`)."""
+    if (beside := getattr(screen, "beside", None)) is not None:
+        beside(step)
+        return
     there = panes(screen)
     if not there:
         return

@@ -1,0 +1,1 @@
+"""Screen 2: walking through a run, forwards and backwards."""

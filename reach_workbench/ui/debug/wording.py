@@ -1,0 +1,175 @@
+"""Values and events in few words: one line each, safe to put on a terminal."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from reach_workbench.protocol.node_views import EventView
+
+Json: TypeAlias = Any
+"""Any JSON value."""
+
+_UNSAFE: Final = {
+    **dict.fromkeys(range(0x20), "·"),
+    **dict.fromkeys(range(0x7F, 0xA0), "·"),
+    **dict.fromkeys((0x200E, 0x200F, 0x2028, 0x2029, 0x061C, 0xFEFF), "·"),
+    **dict.fromkeys(range(0x202A, 0x202F), "·"),
+    **dict.fromkeys(range(0x2066, 0x206A), "·"),
+}
+
+MARKS: Final = {
+    "workflow.created": "╶",
+    "workflow.started": "╶",
+    "workflow.completed": "✓",
+    "workflow.faulted": "✗",
+    "workflow.cancelled": "⊘",
+    "workflow.cancel-requested": "⊘",
+    "workflow.suspended": "‖",
+    "workflow.resumed": "▹",
+    "workflow.forked": "⎇",
+    "task.faulted": "✗",
+    "task.cancelled": "⊘",
+    "task.retried": "↻",
+    "task.caught": "↩",
+    "command.issued": "→",
+    "command.completed": "←",
+    "command.faulted": "✗",
+    "command.in-doubt": "?",
+    "command.resolved": "!",
+    "event.emitted": "↑",
+    "event.consumed": "↓",
+    "expression.overran": "✗",
+    "limit.reached": "✗",
+}
+"""One sign a type, each a single cell wide; types that say nothing special have none."""
+
+GATE: Final = "◆"
+BREAKPOINT: Final = "●"
+CURRENT: Final = "▶"
+
+
+class Row(NamedTuple):
+    """What the timeline keeps of an event; `gap` is the milliseconds since the event before."""
+
+    seq: int
+    at: int
+    type: str
+    task: str | None
+    mark: str
+    brief: str
+    gap: int
+
+
+def row_of(event: EventView, before: int | None) -> Row:
+    """`before` is when the event before it was recorded, where that is known."""
+    gap = event.at - before if before is not None else 0
+    return Row(event.seq, event.at, event.type, event.task, mark_of(event), brief(_telling(event), 120), gap)
+
+
+def mark_of(event: EventView) -> str:
+    if event.type == "command.issued" and str((event.data or {}).get("kind", "")).startswith("approv"):
+        return GATE
+    return MARKS.get(event.type, " ")
+
+
+def _telling(event: EventView) -> Json:
+    """The part of an event's data that a reader looks for."""
+    data = event.data
+    if not data:
+        return None
+    error = data.get("error")
+    if isinstance(error, dict):
+        return Words(str(error.get("detail") or error.get("title") or error.get("type") or "error"))
+    if event.type == "workflow.created":
+        return data.get("input")
+    if event.type == "command.issued":
+        return Words(f"{data.get('kind', '')} {brief(data.get('arguments'), 100)}")
+    for name in ("output", "arguments", "event", "input"):
+        if name in data and "refs" not in data:
+            return data[name]
+    return data
+
+
+class Words(str):
+    """Text that is shown as it is, not as JSON."""
+
+
+def brief(value: Json, most: int) -> str:
+    """The beginning of a value as compact JSON, at most `most` characters, however large the value is."""
+    if value is None:
+        return ""
+    if isinstance(value, Words):
+        return clean(value[:most])
+    parts: list[str] = []
+    left = _write(value, parts, most)
+    text = clean("".join(parts))
+    return text[: most - 1] + "…" if left < 0 or len(text) > most else text
+
+
+def _write(value: Json, parts: list[str], left: int) -> int:
+    """Append to `parts` until `left` characters are used up; returns how many are left, negative when cut."""
+    if isinstance(value, dict):
+        opening, closing, members = "{", "}", list(_first(value.items(), left))
+    elif isinstance(value, list):
+        opening, closing, members = "[", "]", [(None, each) for each in value[: max(left, 0) + 1]]
+    else:
+        text = json.dumps(value[: max(left, 0) + 2] if isinstance(value, str) else value, ensure_ascii=False)
+        parts.append(text)
+        return left - len(text)
+    parts.append(opening)
+    left -= 1
+    for place, (name, member) in enumerate(members):
+        if left < 0:
+            return left
+        head = (", " if place else "") + (f"{name}: " if name is not None else "")
+        parts.append(head)
+        left = _write(member, parts, left - len(head))
+    parts.append(closing)
+    return left - 1
+
+
+def _first(items: Any, most: int) -> Any:
+    for place, item in enumerate(items):
+        if place > max(most, 0):
+            return
+        yield item
+
+
+def clean(text: str) -> str:
+    """Without what a terminal would act upon: control characters and marks that turn the direction."""
+    return text.translate(_UNSAFE)
+
+
+def clock_time(at: int) -> str:
+    """The time of day here, with milliseconds."""
+    return datetime.fromtimestamp(at / 1000).strftime("%H:%M:%S.%f")[:-3]
+
+
+def lasting(milliseconds: int) -> str:
+    """A duration in at most six characters: `1.2s`, `12s`, `3m20`, `5h07`, `12d`."""
+    seconds = milliseconds / 1000
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    if seconds < 60:
+        return f"{seconds:.0f}s"
+    minutes = int(seconds) // 60
+    if minutes < 60:
+        return f"{minutes}m{int(seconds) % 60:02}"
+    if minutes < 60 * 48:
+        return f"{minutes // 60}h{minutes % 60:02}"
+    return f"{minutes // 1440}d"
+
+
+def task_name(reference: str | None, most: int) -> str:
+    """The end of a task's reference that says most: its name, and as much before it as fits."""
+    if not reference:
+        return ""
+    reference = clean(reference)
+    if len(reference) <= most:
+        return reference
+    name = reference.rpartition("/")[2]
+    if len(name) + 2 > most:
+        return name[: most - 1] + "…"
+    return "…" + reference[len(reference) - most + 1 :]
