@@ -63,14 +63,14 @@ def _task(place: Place, findings: Findings) -> Record | None:
     kind = kinds[0]
     for name in ("for", "try", "listen"):
         # `do` belongs to a loop and `catch` to an attempt, wherever they stand among the properties.
-        if name in kinds and all(other == name or other in _OWN[name].fields for other in kinds):
+        if name in kinds and all(other == name or other in OWN[name].fields for other in kinds):
             kind = name
-    others = [name for name in kinds if name != kind and name not in _OWN[kind].fields]
+    others = [name for name in kinds if name != kind and name not in OWN[kind].fields]
     if others:
         message = f"a task has one kind, but here {others[0]!r} follows {kind!r}"
         hint = f"make {others[0]!r} a task of its own: start it with '- ' and a name"
         findings.error_at_member(place, others[0], "several-task-kinds", message, hint)
-    grammar = _call(place) if kind == "call" else _OWN[kind]
+    grammar = _call(place) if kind == "call" else OWN[kind]
     fields = {**COMMON, **grammar.fields, **dict.fromkeys(others, ANY)}
     return Record(grammar.says, fields, grammar.required, grammar.rules)
 
@@ -165,7 +165,7 @@ _CATCH: Final = Record(
 
 _CASE: Final = Record("a case", {"when": CONDITION, "then": NAME}, required=("then",))
 
-_OWN: Final[dict[str, Record]] = {
+OWN: Final[dict[str, Record]] = {
     "call": Record("a call", {"call": NAME, "with": OBJECT}),
     "do": Record("a do task", {"do": TASKS}),
     "fork": Record(
@@ -212,4 +212,4 @@ _OWN: Final[dict[str, Record]] = {
 }
 """What the tasks of each kind have of their own."""
 
-KINDS: Final = tuple(_OWN)
+KINDS: Final = tuple(OWN)

@@ -8,7 +8,9 @@ from pathlib import Path
 from reach_workbench.engine.document import read_document
 from reach_workbench.engine.findings import Findings
 from reach_workbench.engine.outline import last_line, outline, summary
-from reach_workbench.engine.tree import Place
+from reach_workbench.engine.program import Program
+from reach_workbench.engine.sketch import sketch
+from reach_workbench.engine.tree import Place, plant
 from reach_workbench.engine.values import Json
 from reach_workbench.protocol.authoring import Compilation, TaskPlace
 from reach_workbench.runner.loading import compile_text, document_limits
@@ -18,11 +20,9 @@ from reach_workbench.settings import Limits
 def inspect(source: str, file: Path | str, limits: Limits) -> Compilation:
     """Everything that the compiler and the outline say about a text; raises nothing for a text that is wrong."""
     result = compile_text(source, str(file), limits)
-    root = _tree(source, limits)
-    if root is None:
-        return Compilation(diagnostics=tuple(result.diagnostics))
-    about = root.get("document") or root
     program = result.program
+    root = _tree(source, limits, program)
+    about = root.get("document") or root
     return Compilation(
         diagnostics=tuple(result.diagnostics),
         workflow=f"{program.namespace}/{program.name}:{program.version}" if program is not None else None,
@@ -54,9 +54,13 @@ def tasks(root: Place, source: str) -> tuple[TaskPlace, ...]:
     )
 
 
-def _tree(source: str, limits: Limits) -> Place | None:
+def _tree(source: str, limits: Limits, program: Program | None) -> Place:
+    """The tree of a text: drawn quickly where that gives what the compiler read, or where nothing else can be had."""
+    drawn = sketch(source).root if len(source) <= limits.document_bytes else Place(plant({}))
+    if program is not None and drawn.plain == program.document:
+        return drawn
     node = read_document(source, Findings("", source), document_limits(limits))
-    return Place(node) if node is not None else None
+    return Place(node) if node is not None else drawn
 
 
 def _schema(root: Place) -> Json:

@@ -37,7 +37,7 @@ from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.schedules import Schedules
 from reach_workbench.node.schedules import views as scheduled
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
-from reach_workbench.protocol.authoring import Compilation, WorkflowView
+from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, WorkflowView
 from reach_workbench.protocol.debugging import Breakpoint, LogLine, Outcome
 from reach_workbench.protocol.node_views import (
     Change,
@@ -120,6 +120,26 @@ class LocalNode(Looking):
     async def compile(self, source: str, file: Path) -> Compilation:
         """In a thread: a large document takes longer than runs and screens may be kept waiting."""
         return await asyncio.to_thread(inspect, source, file, self.settings.limits)
+
+    async def complete(self, source: str, line: int, column: int) -> Sequence[Completion]:
+        from reach_workbench.node import assisting  # with a table of all words, which runs need not load
+
+        return await asyncio.to_thread(assisting.complete, source, line, column, self.settings.limits)
+
+    async def explain(self, source: str, line: int, column: int) -> Explanation | None:
+        from reach_workbench.node import assisting
+
+        return await asyncio.to_thread(assisting.explain, source, line, column, self.settings.limits)
+
+    async def rename(self, source: str, reference: str, name: str) -> str:
+        from reach_workbench.node import assisting
+
+        return await asyncio.to_thread(assisting.renamed, source, reference, name, self.settings.limits)
+
+    async def format(self, source: str) -> str:
+        from reach_workbench.node import assisting
+
+        return await asyncio.to_thread(assisting.formatted, source, self.settings.limits)
 
     def _program(self, source: str, file: Path) -> Program:
         result = compile_text(source, str(file), self.settings.limits)

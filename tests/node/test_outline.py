@@ -97,3 +97,11 @@ def test_the_outline_and_the_program_name_the_same_tasks(file):
     assert {task.reference: task.line for task in found.tasks} == {
         reference: task.line for reference, task in program.tasks.items()
     }
+
+
+@pytest.mark.parametrize("end", ["\n  - half", "\n  - half: { call: ht", "\n  - half:\n      set:\n     bad"])
+def test_a_text_that_is_no_yaml_has_the_outline_of_what_can_be_read(end):
+    found = inspect(TEXT + end, "shapes.yaml", Limits())
+    assert [each.code for each in found.diagnostics][:1] == ["yaml-syntax"] or not found.ok
+    assert [task.name for task in found.tasks][:11] == [task.name for task in inspect(TEXT, "x", Limits()).tasks]
+    assert (found.title, found.secrets) == ("All shapes", ("key",))
