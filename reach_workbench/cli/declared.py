@@ -1,4 +1,4 @@
-"""Which secrets a workflow or a run asks for, so that the environment may give them."""
+"""What a document declares that the command line cares for: its secrets, and whether it has a schedule."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ def declared_in(text: str, file: str, limits: Limits) -> tuple[str, ...]:
 
     program = compile_text(text, file, limits).program
     return program.secrets if program is not None else ()
+
+
+def is_scheduled(text: str, file: str, limits: Limits) -> bool:
+    """Whether the document says when it starts by itself."""
+    from reach_workbench.runner.loading import compile_text
+
+    program = compile_text(text, file, limits).program
+    return program is not None and program.schedule is not None
 
 
 async def given_to(node: Node, run: str) -> tuple[str, ...]:

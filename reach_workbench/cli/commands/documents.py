@@ -83,6 +83,7 @@ COMMANDS = (
         about=(
             "A task `run: workflow` looks for the workflow it names among the files beside its own document, then "
             "among those stored here.",
+            "A workflow with `schedule` starts by itself from now on, while `reach serve` runs for this home.",
         ),
         examples=(Example("reach add greet.yaml", "store it under its namespace, name and version"),),
     ),

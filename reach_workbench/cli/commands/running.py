@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
-from reach_workbench.cli.declared import declared_in, given_to
+from reach_workbench.cli.declared import declared_in, given_to, is_scheduled
 from reach_workbench.cli.following import finish
 from reach_workbench.cli.history import EventFile
 from reach_workbench.cli.reading import has_secret_variables, read_document, read_edits, read_json, read_secrets
@@ -36,6 +36,8 @@ def _run(terminal: Terminal, given: Given) -> int:
             async with session.owning() as node:
                 view = await node.start(request)
                 _announce(terminal, given, view)
+                if "schedule" in text and is_scheduled(text, given.file, limits):
+                    _explain_schedule(terminal, given, session)
                 source = Source(text, given.file, limits)
                 return await finish(session, node, view, source, interruption, file=file, quiet=given.quiet, after=0)
 
@@ -80,6 +82,15 @@ def _announce(terminal: Terminal, given: Given, view: RunView) -> None:
     terminal.say(Painted("▸ ", "cyan"), view.workflow, Painted(f"  run {view.id}{past}", "dim"))
 
 
+def _explain_schedule(terminal: Terminal, given: Given, session: Session) -> None:
+    """That the document's schedule has no part in this: what starts by itself is stored, and served."""
+    if given.quiet or terminal.json:
+        return
+    add, serve = session.line("add", given.file), session.line("serve")
+    terminal.say(Painted("  its schedule is not followed: it runs once, now. To let it start by itself: ", "dim"))
+    terminal.say(f"    {add} && {serve}")
+
+
 EVENTS = Option("--events", "write every event of the run to this file, a JSON line each", value="FILE", fills="file")
 QUIET = Option("--quiet", "no progress, only the result", short="-q")
 SECRET = Option(
@@ -111,6 +122,7 @@ COMMANDS = (
             "ISO 8601 in UTC.",
             "Ctrl-C suspends the run, and so do SIGTERM and SIGHUP; `reach resume` goes on with it. A second Ctrl-C "
             "leaves at once: nothing that was committed is lost.",
+            "A workflow with `schedule` is run once, now. To let it start by itself, `reach add` it and `reach serve`.",
         ),
         examples=(
             Example("reach run workflows/release-notes.yaml", "with progress"),

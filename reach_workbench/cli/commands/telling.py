@@ -21,9 +21,12 @@ def _publish(terminal: Terminal, given: Given) -> int:
             published = await node.publish(event)
             driven = not drives(node)
         if terminal.json:
-            terminal.print_json({"event": published.event, "consumed_by": list(published.consumed_by)})
+            told = {"event": published.event, "consumed_by": list(published.consumed_by), "queued": published.queued}
+            terminal.print_json(told)
             return 0
         terminal.say("published ", Painted(str(published.event["type"]), "bold"), f", id {published.event['id']}")
+        if published.queued:
+            terminal.say("  a schedule took it, and waits for the other events that it starts by")
         for run in published.consumed_by:
             terminal.say(f"  consumed by run {run}")
             if not driven:
@@ -98,7 +101,8 @@ COMMANDS = (
         ),
         about=(
             "`id`, `source`, `time` and `specversion` are filled in when they are missing. Exit code 1 when no run "
-            "waits for such an event. With --json: {event, consumed_by: [run, …]}.",
+            "and no schedule waits for such an event. With --json: {event, consumed_by: [run, …], queued}; queued: a "
+            "schedule keeps it until the other events have come.",
         ),
         examples=(
             Example('reach publish --type com.example.approved --data \'{"by": "Ada"}\'', "from its parts"),
