@@ -13,7 +13,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek frames crash hostile determinism docs lock clean
+.PHONY: help run test setup check bench cold seek frames crash hostile determinism fuzz docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ hostile: $(VENV)/.ready-to-test ## Run documents that mean harm, and time how ea
 
 determinism: $(VENV)/.ready-to-test ## Run 1,000 generated workflows in two processes each and compare every digest
 	@$(BIN)/python -m tests.determinism
+
+fuzz: $(VENV)/.ready-to-test ## Send 10,000 requests made up from the API's description
+	@$(BIN)/python -m tests.api
 
 docs: $(VENV)/.ready ## Write docs/cli.md from the commands, and what the pages' consoles show
 	@$(BIN)/python docs/write_cli.py

@@ -47,7 +47,7 @@ def routes(node: Node, streams: Streams, archive_bytes: int) -> APIRouter:
         """The audit log's records about a run."""
         return answer(await node.audit((await node.run(run)).id, limit=limit, after=after))
 
-    @router.get("/audit", response_model=Sequence[AuditView], responses=problems())
+    @router.get("/audit", response_model=Sequence[AuditView], responses=problems(404))
     async def audit(
         run: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z]*$")] = None,
         limit: Limit = 100,
