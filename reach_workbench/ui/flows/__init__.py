@@ -1,0 +1,1 @@
+"""Screen 1: where workflows are written and run from."""
