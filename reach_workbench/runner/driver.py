@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -30,13 +30,15 @@ from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.recorder import command_of
 from reach_workbench.engine.snapshot import to_text
 from reach_workbench.engine.state import Frame, State, Todo
-from reach_workbench.engine.templates import Expression
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, ReachError, StoreBusy, StoreFull
 from reach_workbench.runner.alarm import Alarm
+from reach_workbench.runner.answer import Answer
 from reach_workbench.runner.breakpoints import Breakpoints
 from reach_workbench.runner.child import awaited_child
 from reach_workbench.runner.debug import Debug, Mode, continuing
+from reach_workbench.runner.fitting import fits
+from reach_workbench.runner.patience import Patient
 from reach_workbench.runner.performing import Performing
 from reach_workbench.runner.row import columns_of, status_of
 from reach_workbench.runner.slots import Place, Slots
@@ -105,33 +107,6 @@ class Host(Protocol):
     async def aside(self, work: Callable[[], T]) -> T: ...
 
 
-class Answer:
-    """What becomes of a fact or an event that was handed in: `future` is done once that is durable.
-
-    It tells whether the run has taken it. `left` counts the facts that are still to be taken.
-    """
-
-    __slots__ = ("future", "left", "taken")
-
-    def __init__(self, left: int = 0) -> None:
-        self.future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.left = left
-        self.taken = False
-
-
-class _Patient:
-    """An evaluator that waits for another process only while it `may_wait`: off the event loop."""
-
-    def __init__(self, evaluator: Evaluator) -> None:
-        self._evaluator = evaluator
-        self.may_wait = False
-
-    def evaluate(self, expression: Expression, data: Json, variables: Mapping[str, Json]) -> Json:
-        if not self.may_wait:
-            raise Deferred
-        return self._evaluator.evaluate(expression, data, variables)
-
-
 class Driver:
     """Drives one run until it has ended, is held or suspended, or the node stops.
 
@@ -173,7 +148,7 @@ class Driver:
         self.slots: Slots | None = None
         self.place: Place | None = None
         self.children: dict[int, str] = {}
-        self._evaluator = _Patient(runner.evaluator)
+        self._evaluator = Patient(runner.evaluator)
         self.machine = Machine(state, self._evaluator, origins)
         self.traps = Traps(runner.breakpoints, run, self._evaluator, since=state.seq if state.run == run else 0)
         if status == "held":
@@ -417,7 +392,7 @@ class Driver:
             answer: Answer | None = None
             if self._told:
                 fact, answer = self._told.popleft()
-                if not self._fits(fact):
+                if not fits(self.state, fact):
                     self._settle(answer, taken=False)
                     if self._told or result is not None:
                         continue
@@ -565,23 +540,6 @@ class Driver:
         for answer in waiting:
             if answer is not None and not answer.future.done():
                 answer.future.set_result(False)
-
-    def _fits(self, fact: Fact) -> bool:
-        """Whether the run still waits for what the fact tells: it may have been cancelled meanwhile."""
-        state = self.state
-        if state.ended:
-            return False
-        if fact.type in ("command.completed", "command.faulted", "command.in-doubt"):
-            return fact.data["command"] in state.commands
-        if fact.type == "command.resolved":
-            return fact.data["command"] in state.in_doubt
-        if fact.type == "timer.fired":
-            return fact.data["timer"] in state.timers
-        if fact.type in ("event.consumed", "expression.overran") and "listener" in fact.data:
-            return fact.data["listener"] in state.listeners
-        if fact.type == "workflow.suspended":
-            return not state.suspended
-        return True
 
     # ------------------------------------------------------------ committing
 
