@@ -66,6 +66,14 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What a serving node tells those who look after it."""
+
+    log_level: str = ""  # the least that is logged: debug, info, warning or error; empty for info
+    log_file: str = ""  # where to; empty for node.log in the home, - for standard error
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one home. Immutable; `load` reads them, nothing else does."""
 
@@ -75,6 +83,7 @@ class Settings:
     store: Store = field(default_factory=Store)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     api: Api = field(default_factory=Api)
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
 
 def load(home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:

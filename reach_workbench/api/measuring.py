@@ -1,4 +1,7 @@
-"""How long requests take: told to whoever counts, by the route's pattern and never by the path."""
+"""How long requests take: told to whoever counts, by the route's pattern and never by the path.
+
+Each request has an id, which the answer's `X-Request-Id` and the log's lines carry.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reach_workbench.clock import SystemClock
+from reach_workbench.telemetry.logs import bound
 
 Record = Callable[[str, str, int, float], None]
 """Is told method, route, status and seconds until the answer began."""
@@ -25,11 +29,14 @@ class Measuring:
             await self._app(scope, receive, send)
             return
         began = self._clock.elapsed()
+        id = self._clock.entropy(6).hex()
 
         async def say(message: Message) -> None:
             if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", id.encode())]
                 route = getattr(scope.get("route"), "path", "-")
                 self._record(scope["method"], route, message["status"], self._clock.elapsed() - began)
             await send(message)
 
-        await self._app(scope, receive, say)
+        with bound(request=id):
+            await self._app(scope, receive, say)

@@ -83,6 +83,8 @@ class Runner:
         self.families: dict[str, int] = {}
         self._failures: dict[str, ReachError] = {}
         self._listeners: dict[str | None, list[Callable[[str], None]]] = {}
+        self._observers: list[Callable[[State, list[Event]], None]] = []
+        self._learners: list[Callable[[Json], None]] = []
         sink = settings.lifecycle.sink
         self._sink = Sink(sink, lambda: adapters.web, self._surroundings(settings.home, {})) if sink else None
         self._audience = Audience(self._offer_to, self._sink.put if self._sink is not None else None)
@@ -603,6 +605,10 @@ class Runner:
         if run in self._failures:
             raise self._failures[run].with_traceback(None)
 
+    def failure(self, run: str) -> ReachError | None:
+        """What keeps the run from going on, if anything does."""
+        return self._failures.get(run)
+
     def settled(self, run: str) -> bool:
         """Whether waiting for the run is of no more use: it has stopped, failed, or needs a person."""
         return run not in self._tasks or self.stuck(run)
@@ -643,9 +649,26 @@ class Runner:
 
         return forget
 
+    def observe(
+        self, observer: Callable[[State, list[Event]], None], learn: Callable[[Json], None]
+    ) -> Callable[[], None]:
+        """Call `observer` with the events of each commit, `learn` with every secret of a run; returns how to stop."""
+        for secrets in self._secrets.values():
+            learn(secrets)
+        self._observers.append(observer)
+        self._learners.append(learn)
+
+        def forget() -> None:
+            self._observers.remove(observer)
+            self._learners.remove(learn)
+
+        return forget
+
     def follow(self, driver: Driver, events: list[Event]) -> None:
         """A driver has committed `events`."""
         self._audience.follow(driver.state, events)
+        for observer in self._observers:
+            observer(driver.state, events)
         self.announce(driver.run)
 
     def announce(self, run: str) -> None:
@@ -700,6 +723,8 @@ class Runner:
     # ------------------------------------------------------------ for drivers
 
     def _surroundings(self, base: Path, secrets: dict[str, Json]) -> Surroundings:
+        for learn in self._learners:
+            learn(secrets)
         limits = self.settings.limits
         return Surroundings(
             base=base,

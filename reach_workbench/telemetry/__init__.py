@@ -1,1 +1,1 @@
-"""Crash points for tests; logs, metrics and traces are not built yet."""
+"""What a node tells those who look after it: logs, figures, traces; and crash points for tests."""

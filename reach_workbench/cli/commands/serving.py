@@ -16,6 +16,7 @@ from reach_workbench.errors import UsageError
 if TYPE_CHECKING:
     from reach_workbench.api.server import Listener
     from reach_workbench.node.local import LocalNode
+    from reach_workbench.node.reporting import Reporter
 
 
 def _serve(terminal: Terminal, given: Given) -> int:
@@ -27,17 +28,21 @@ def _serve(terminal: Terminal, given: Given) -> int:
 
 async def _work(session: Session, address: tuple[str, int] | None) -> None:
     from reach_workbench.node.local import LocalNode
+    from reach_workbench.node.reporting import reported
 
     with interruptible(session) as interruption:
         # The home is taken before anything heavy is loaded: a second node learns at once that there is one.
         node = await LocalNode.open(session.settings)
         try:
-            await _answer(session, node, address, interruption.asked)
+            with reported(node) as reporter:
+                await _answer(session, node, address, interruption.asked, reporter)
         finally:
             await node.close()
 
 
-async def _answer(session: Session, node: LocalNode, address: tuple[str, int] | None, ended: asyncio.Event) -> None:
+async def _answer(
+    session: Session, node: LocalNode, address: tuple[str, int] | None, ended: asyncio.Event, reporter: Reporter
+) -> None:
     from reach_workbench.api.app import create_app
     from reach_workbench.api.server import Listener, listen_tcp, listen_unix, serve, token_in
     from reach_workbench.client.address import TOKEN, SocketAddress
@@ -45,7 +50,13 @@ async def _answer(session: Session, node: LocalNode, address: tuple[str, int] | 
     home = session.settings.home
     limits = session.settings.api
     own = SocketAddress(home)
-    api = create_app(node, body_bytes=limits.body_bytes, archive_bytes=limits.archive_bytes)
+    api = create_app(
+        node,
+        body_bytes=limits.body_bytes,
+        archive_bytes=limits.archive_bytes,
+        metrics=node.metrics,
+        record=reporter.request,
+    )
     listeners: list[Listener] = []
     try:
         if address is not None:
