@@ -79,7 +79,8 @@ def answer_for_errors(app: FastAPI) -> None:
         errors = wrong.errors() if isinstance(wrong, RequestValidationError) else []
         first: Mapping[str, Any] = errors[0] if errors else {}
         place = ".".join(str(part) for part in first.get("loc", ()))
-        return refusal(BadInput(str(first.get("msg", "the request is not valid")), where=place or None))
+        said = first.get("ctx", {}).get("error") if first.get("type") == "json_invalid" else first.get("msg")
+        return refusal(BadInput(str(said or "the request is not valid"), where=place or None))
 
     async def http(_: Request, wrong: Exception) -> Response:
         assert isinstance(wrong, HTTPException)

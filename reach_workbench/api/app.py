@@ -76,9 +76,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        max_body_size=body_bytes,
         redirect_slashes=False,
     )
+    app.state.body_bytes = body_bytes
     for router in (
         run_routes.routes(node, waiting),
         history_routes.routes(node, streams),

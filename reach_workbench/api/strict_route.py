@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from json import JSONDecodeError
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
+from reach_workbench.errors import BadInput
 from reach_workbench.protocol import wire
 
 
@@ -22,5 +24,23 @@ class StrictRoute(APIRoute):
 
 
 class _StrictRequest(Request):
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """The body in parts; raises a 413 as soon as there is more than `app.state.body_bytes`."""
+        most: int = self.app.state.body_bytes
+        size = int(self.headers.get("content-length") or 0)
+        if size <= most:
+            size = 0
+            async for chunk in super().stream():
+                size += len(chunk)
+                if size > most:
+                    break
+                yield chunk
+        if size > most:
+            raise HTTPException(413)
+
     async def json(self) -> Any:
-        return wire.parse(await self.body())
+        try:
+            return wire.parse(await self.body())
+        except BadInput as wrong:
+            # The one exception from which FastAPI makes a request that is not valid.
+            raise JSONDecodeError(wrong.message, "", 0) from None
