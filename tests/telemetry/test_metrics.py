@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from reach_workbench.telemetry.metrics import QUICK, Figures, Spread, render
@@ -44,3 +47,12 @@ def test_what_was_counted_is_told():
 
 def test_the_classes_rise():
     assert list(QUICK) == sorted(set(QUICK))
+
+
+def test_the_page_lists_every_metric():
+    figures = Figures()
+    figures.request("GET", "/", 200, 0.1)
+    text = render(figures, {"runs": {"held": 1}, "jobs": {"queued": 1}, "process": {"resident_bytes": 1}})
+    told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    page = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text("utf-8")
+    assert told == set(re.findall(r"^\| `(reach_\w+)`", page, re.M))
