@@ -69,6 +69,11 @@ do:
   - last: {set: {x: 2}}
 """
 
+LISTENING = """\
+document: {dsl: 1.0.3, namespace: shop, name: listening, version: 1.0.0}
+do: [{wait: {listen: {to: {one: {with: {type: go}}}}}}]
+"""
+
 
 class Ticking(FixedClock):
     """Each look at this clock is a millisecond later than the one before."""

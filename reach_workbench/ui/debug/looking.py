@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from textual.app import ComposeResult
+from textual.widget import Widget
 from textual.widgets import Static
 
 from reach_workbench.errors import ReachError
@@ -307,6 +308,15 @@ class LookingScreen(WorkbenchScreen):
     def beside(self, step: int) -> None:
         """The pane after or before, those behind a tab included."""
         self.query_one(Desk).beside(step)
+
+    def focus_next(self, selector: str | type[Widget] = "*") -> Widget | None:
+        """What the toolkit's own Tab does, which comes before the app's."""
+        self.beside(1)
+        return self.focused
+
+    def focus_previous(self, selector: str | type[Widget] = "*") -> Widget | None:
+        self.beside(-1)
+        return self.focused
 
     def copied(self) -> str | None:
         focused = self.focused
