@@ -46,6 +46,11 @@ class Needle:
         return _ALL if self.types is None else frozenset(n for n, name in enumerate(TYPES) if name in self.types)
 
     @cached_property
+    def _rows(self) -> tuple[bytes, ...]:
+        """How a row of one of its types may begin; none when all types fit."""
+        return () if self.types is None else tuple(b"[%d%c" % (n, end) for n in self.numbers for end in b",]")
+
+    @cached_property
     def named(self) -> frozenset[int]:
         """The types whose very name holds the text."""
         return frozenset(n for n in self.numbers if self.text.lower() in TYPES[n])
@@ -63,6 +68,8 @@ class Needle:
         if self.within is not None and _written(self.within) not in plain:
             return False
         if self.tasks is not None and not any(_written(task) + b'"' in plain for task in self.tasks):
+            return False
+        if self.types is not None and not any(row in plain for row in self._rows):
             return False
         return not self.text or bool(self.named) or self._in(plain)
 
