@@ -57,8 +57,9 @@ determinism: $(VENV)/.ready-to-test ## Run 1,000 generated workflows in two proc
 fuzz: $(VENV)/.ready-to-test ## Send 10,000 requests made up from the API's description
 	@$(BIN)/python -m tests.api
 
-docs: $(VENV)/.ready ## Write docs/cli.md from the commands, and what the pages' consoles show
+docs: $(VENV)/.ready ## Write docs/cli.md and docs/keys.md from the tables, and what the pages consoles show
 	@$(BIN)/python docs/write_cli.py
+	@$(BIN)/python docs/write_keys.py
 	@$(BIN)/python docs/transcripts.py
 
 lock: $(VENV)/.made ## Pin the newest allowed versions in requirements*.txt

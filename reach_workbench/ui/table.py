@@ -123,7 +123,7 @@ class Table(ScrollView, can_focus=True):
         self.scroll_to_region(Region(0, self.place if self.place == 0 else self.place + 1, 1, 1), animate=False)
         self.refresh()
         self.post_message(self.Moved(self, self.key))
-        if self.place >= len(self._rows) - 2:
+        if self._rows and self.place >= len(self._rows) - 2:
             self.post_message(self.Wanted())
 
     def on_resize(self) -> None:
