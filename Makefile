@@ -13,7 +13,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek frames crash hostile determinism fuzz docs lock clean
+.PHONY: help run test setup check bench cold seek screen frames crash hostile determinism fuzz docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ seek: $(VENV)/.ready-to-test ## Measure seeking in a run of a million events
 
 frames: $(VENV)/.ready-to-test ## Measure the workbench's first frame beside posting and harlequin
 	@$(BIN)/python -m tests.bench.frames
+
+screen: $(VENV)/.ready-to-test ## Measure the debugger's keys on a run of a million events
+	@$(BIN)/python -m tests.bench.screen
 
 crash: $(VENV)/.ready-to-test ## Kill a working process 2,000 times and count what was lost or repeated
 	@$(BIN)/python -m tests.crash
