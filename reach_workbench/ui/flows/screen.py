@@ -77,33 +77,46 @@ class FlowsScreen(WorkbenchScreen):
         self._stops: dict[str, Breakpoint] = {}
         self._asking = False
         self._problem = -1
+        # Held here rather than looked up: an answer may come while the screen is being taken down.
+        self.editor = Editor(id="editor")
+        self.editor_pane = Vertical(id="editor-pane", classes="pane")
+        self.problems = Problems(id="problems", classes="pane")
+        self.about = Static("", id="about", markup=False)
+        self.graph = GraphView(id="graph", classes="pane")
+        self.popup = Popup(id="popup")
+        self.strip = ViewStrip(id="strip", markup=False)
+        self.side_strip = ViewStrip(id="side-strip", markup=False)
+        self.side = Vertical(id="side")
+        self.sides: dict[View, Widget] = {
+            "problems": self.problems,
+            "docs": VerticalScroll(self.about, id="docs", classes="pane"),
+            "graph": self.graph,
+        }
 
     def compose(self) -> ComposeResult:
+        self.files = FileTree(self.workbench.workspace, id="files", classes="pane")
         yield Header()
-        yield ViewStrip(id="strip", markup=False)
+        yield self.strip
         with Horizontal(id="panes"):
-            yield FileTree(self.workbench.workspace, id="files", classes="pane")
-            with Vertical(id="editor-pane", classes="pane"):
+            yield self.files
+            with self.editor_pane:
                 yield Static(
                     "No file is open.\n\nenter  opens the one under the cursor\nctrl+n  a new one from a template",
                     id="nothing",
                     classes="empty",
                 )
-                yield Editor(id="editor")
-            with Vertical(id="side"):
-                yield ViewStrip(id="side-strip", markup=False)
-                yield Problems(id="problems", classes="pane")
-                with VerticalScroll(id="docs", classes="pane"):
-                    yield Static("", id="about", markup=False)
-                yield GraphView(id="graph", classes="pane")
-        yield Popup(id="popup")
+                yield self.editor
+            with self.side:
+                yield self.side_strip
+                yield from self.sides.values()
+        yield self.popup
         yield Footer()
 
     def on_mount(self) -> None:
         self.recovery = Recovery(self.workbench.session.file.parent / "recovery")
         self.files.border_title = "Files"
-        self.query_one("#problems").border_title = "Problems"
-        self.query_one("#docs").border_title = "About"
+        self.problems.border_title = "Problems"
+        self.sides["docs"].border_title = "About"
         self.graph.border_title = "Graph"
         self.editor.intercept = self.popup.key
         self.editor.display = False
@@ -130,26 +143,6 @@ class FlowsScreen(WorkbenchScreen):
     # ------------------------------------------------------------ the parts
 
     @property
-    def editor(self) -> Editor:
-        return self.query_one("#editor", Editor)
-
-    @property
-    def files(self) -> FileTree:
-        return self.query_one("#files", FileTree)
-
-    @property
-    def problems(self) -> Problems:
-        return self.query_one("#problems", Problems)
-
-    @property
-    def graph(self) -> GraphView:
-        return self.query_one("#graph", GraphView)
-
-    @property
-    def popup(self) -> Popup:
-        return self.query_one("#popup", Popup)
-
-    @property
     def unsaved(self) -> bool:
         return self.opened is not None and self.editor.text != self.opened.saved
 
@@ -170,20 +163,20 @@ class FlowsScreen(WorkbenchScreen):
     def _arrange(self) -> None:
         shown = seen(self._view, self._side, self._breadth())
         self.files.display = "files" in shown
-        self.query_one("#editor-pane").display = "editor" in shown
-        self.query_one("#side").display = bool(shown & set(SIDE))
-        for view in SIDE:
-            self.query_one(f"#{view}").display = view in shown
+        self.editor_pane.display = "editor" in shown
+        self.side.display = bool(shown & set(SIDE))
+        for view, pane in self.sides.items():
+            pane.display = view in shown
         count = len(self.compilation.diagnostics) if self.compilation is not None else 0
         counts: dict[View, str] = {"problems": f" {count}"} if count else {}
-        self.query_one("#strip", ViewStrip).show(tuple(VIEWS), shown, self._view, counts)
+        self.strip.show(tuple(VIEWS), shown, self._view, counts)
         side = self._side if self._side in SIDE else "problems"
-        self.query_one("#side-strip", ViewStrip).show(SIDE, shown, side, counts)
+        self.side_strip.show(SIDE, shown, side, counts)
 
     def action_view(self, view: View) -> None:
         """Show a pane and put the focus there."""
         self._turn_to(view)
-        target: Widget = {"editor": self.editor, "files": self.files}.get(view) or self.query_one(f"#{view}")
+        target: Widget = {"editor": self.editor, "files": self.files, **self.sides}[view]
         if view == "editor" and self.opened is None:
             return
         target.focus()
@@ -290,7 +283,7 @@ class FlowsScreen(WorkbenchScreen):
         self._compile()
 
     def _show_name(self) -> None:
-        pane = self.query_one("#editor-pane")
+        pane = self.editor_pane
         if self.opened is None:
             pane.border_title = "Editor"
             return
@@ -473,11 +466,10 @@ class FlowsScreen(WorkbenchScreen):
             found = await self.node.explain(editor.text, editor.line, editor.column)
         except ReachError:
             return  # the pane keeps what it has: a cursor that moves must not raise notices
-        about = self.query_one("#about", Static)
         if found is None:
-            about.update("What stands under the cursor is explained here.")
+            self.about.update("What stands under the cursor is explained here.")
         else:
-            about.update(f"{found.title}\n\n{found.text}")
+            self.about.update(f"{found.title}\n\n{found.text}")
 
     def action_complete(self) -> None:
         if self.opened is not None:
@@ -511,7 +503,7 @@ class FlowsScreen(WorkbenchScreen):
 
     def on_popup_looked(self, event: Popup.Looked) -> None:
         words = event.completion.documentation or event.completion.detail
-        self.query_one("#about", Static).update(f"{event.completion.label}\n\n{words}")
+        self.about.update(f"{event.completion.label}\n\n{words}")
 
     @work(group="dialog", exclusive=True)
     async def action_definition(self) -> None:
