@@ -63,9 +63,7 @@ async def _answer(
             listeners.append(Listener(listen_tcp(*address), token_in(home / TOKEN, node.clock)))
         listeners.append(Listener(listen_unix(own.path), None))
         recovered = await node.recover()
-        start_schedules = getattr(node, "start_schedules", None)
-        if start_schedules is not None:
-            await start_schedules()
+        await node.start_schedules()
         _say(session, listeners[0], recovered)
         await serve(api, listeners, ended)
     finally:
