@@ -64,13 +64,26 @@ async def seek(folder: Path) -> dict[str, Any]:
         state = await node.state(view.id, at)
         taken.append((time.perf_counter() - began) * 1000)
         assert state.seq == at
+    paged, moved = [], []
+    for _ in range(SEEKS):
+        at = draw.randint(1, view.seq)
+        began = time.perf_counter()
+        page = await node.page(view.id, at, 200)
+        paged.append((time.perf_counter() - began) * 1000)
+        assert page.events[0].seq == at
+        began = time.perf_counter()
+        assert await node.seek(view.id, at, "over-back") <= at
+        moved.append((time.perf_counter() - began) * 1000)
     await node.close()
-    taken.sort()
+    for each in (taken, paged, moved):
+        each.sort()
     return {
         "open_s": opened,
         "p50_ms": taken[len(taken) // 2],
         "p99_ms": taken[int(len(taken) * 0.99)],
         "max_ms": taken[-1],
+        "page_p95_ms": paged[int(len(paged) * 0.95)],
+        "back_p95_ms": moved[int(len(moved) * 0.95)],
     }
 
 
@@ -105,6 +118,8 @@ def main() -> int:
             f"seek      p50 {looked['p50_ms']:.1f} ms, p99 {looked['p99_ms']:.1f} ms, "
             f"slowest {looked['max_ms']:.1f} ms of {SEEKS} (p99 must be under 50)"
         )
+        print(f"page      of 200 events: p95 {looked['page_p95_ms']:.1f} ms")
+        print(f"back      over one task: p95 {looked['back_p95_ms']:.1f} ms")
         print(f"verify    {_child('verify', folder)['replayed_s']:,.0f} events a second replayed and compared")
     held = looked["open_s"] < 2 and looked["p99_ms"] < 50
     print("all of it holds" if held else "something does not hold")
