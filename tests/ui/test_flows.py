@@ -1,0 +1,299 @@
+"""Screen 1: writing a workflow, with the keys of the table, over a real node."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from reach_workbench.node.local import LocalNode
+from reach_workbench.protocol.authoring import TaskPlace
+from reach_workbench.ui.flows.fields import fields, objection, value_of
+from reach_workbench.ui.flows.filetree import workflows
+from reach_workbench.ui.flows.graph import draw
+from reach_workbench.ui.flows.opened import read
+from reach_workbench.ui.flows.screen import FlowsScreen
+from reach_workbench.ui.flows.templates import templates
+from tests.ui.conftest import Desk, Place
+from tests.ui.performing import performs
+
+Go = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
+
+TEXT = """document:
+  dsl: '1.0.3'
+  namespace: tests
+  name: two-steps
+  version: '1.0.0'
+input:
+  schema:
+    document:
+      type: object
+      properties:
+        amount: { type: integer, default: 3, minimum: 1 }
+do:
+  - first:
+      set: { x: '${ .amount }' }
+  - second:
+      set: { y: 2 }
+"""
+
+
+def flows(desk: Desk) -> FlowsScreen:
+    return cast(FlowsScreen, desk.app.screen_stack[1])
+
+
+@asynccontextmanager
+async def writing(
+    place: Place, node: LocalNode, text: str = TEXT, size: tuple[int, int] = (160, 45)
+) -> AsyncIterator[tuple[Desk, FlowsScreen]]:
+    """Sit down with that text open in the editor, compiled."""
+    (place.workspace / "two.yaml").write_text(text, "utf-8")
+    async with place.desk(node, "flows", size=size) as desk:
+        screen = flows(desk)
+        await desk.until(lambda: screen.files.files)
+        await desk.press("down", "enter")
+        await desk.until(lambda: screen.compilation is not None)
+        await desk.pilot.pause()
+        yield desk, screen
+
+
+def test_every_template_compiles_and_says_what_it_is_for(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node:
+            assert len(templates()) == 8
+            for each in templates():
+                found = await node.compile(each.filled("my-flow"), Path("my-flow.yaml"))
+                assert not found.diagnostics, each.name
+                assert found.workflow == "default/my-flow:0.1.0"
+                assert each.sentence.endswith(".")
+
+    go(body)
+
+
+@performs("flows.next-problem")
+def test_mistakes_are_marked_as_one_types_and_f10_goes_to_them(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            screen.editor.go_to(15, 5)
+            await desk.press("x", "x", "end", "x")
+            await desk.until(lambda: screen.compilation is not None and not screen.compilation.ok)
+            await desk.until_shown("✗")
+            screen.editor.go_to(1)
+            await desk.press("f10")
+            assert screen.compilation is not None
+            assert screen.editor.line == screen.compilation.diagnostics[0].line
+
+    go(body)
+
+
+@performs("flows.run")
+def test_a_run_starts_from_the_form_with_its_defaults(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, _):
+            await desk.press("ctrl+r")
+            await desk.until_screen("RunForm")
+            assert "✓ the input fits" in desk.shown()
+            await desk.press("backspace", "0")
+            await desk.until_shown("✗ amount")
+            await desk.press("backspace", "7", "ctrl+r")
+            await desk.until(lambda: desk.app.run_id)
+            run = await node.wait(desk.app.run_id or "")
+            assert run.status == "completed"
+            assert (await node.state(run.id, 1)).input == {"amount": 7}
+            assert next(iter(desk.app.session.get("inputs").values()))["input"] == {"amount": 7}
+
+    go(body)
+
+
+@performs("flows.save")
+def test_saving_keeps_the_permissions(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            file = place.workspace / "two.yaml"
+            file.chmod(0o640)
+            await desk.press("#", "ctrl+s")
+            await desk.until(lambda: not screen.unsaved)
+            assert file.read_text("utf-8") == "#" + TEXT
+            assert file.stat().st_mode & 0o777 == 0o640
+
+    go(body)
+
+
+@performs("flows.new")
+def test_a_new_workflow_comes_from_a_template(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, place.desk(node, "flows", size=(80, 24)) as desk:
+            await desk.press("ctrl+n")
+            await desk.until_screen("ListDialog")
+            await desk.press("l", "o", "o", "p", "enter")
+            await desk.until_screen("AskText")
+            await desk.press("enter")
+            await desk.until(lambda: flows(desk).compilation is not None)
+            assert flows(desk).compilation.workflow == "default/loop-over-a-list:0.1.0"  # type: ignore[union-attr]
+            assert (place.workspace / "loop-over-a-list.yaml").is_file()
+
+    go(body)
+
+
+@performs("flows.complete")
+def test_completion_is_offered_and_taken(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            screen.editor.go_to(14, 99)
+            await desk.press("enter", "o", "u", "t")
+            await desk.until(lambda: screen.popup.open)
+            await desk.press("escape")
+            assert not screen.popup.open
+            await desk.press("f6")
+            await desk.until(lambda: screen.popup.open)
+            await desk.press("enter")
+            await desk.until(lambda: "      output" in screen.editor.text)
+
+    go(body)
+
+
+@performs("flows.definition", "flows.rename", "flows.format")
+def test_going_to_a_task_renaming_it_and_formatting(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            await desk.press("f7")
+            await desk.until_screen("ListDialog")
+            await desk.press("s", "e", "c", "enter")
+            await desk.until(lambda: screen.editor.line == 15)
+            await desk.press("f8")
+            await desk.until_screen("AskText")
+            await desk.press("ctrl+u", "l", "a", "s", "t", "enter")
+            await desk.until(lambda: "- last:" in screen.editor.text)
+            screen.editor.replace("set:    {", (15, 6), (15, 12))
+            await desk.press("ctrl+t")
+            await desk.until(lambda: "set:    {" not in screen.editor.text)
+
+    go(body)
+
+
+@performs("flows.breakpoint")
+def test_a_breakpoint_is_the_nodes(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            screen.editor.go_to(16)
+            await desk.press("f9")
+            await desk.until_shown("● ")
+            (found,) = await node.breakpoints()
+            assert (found.task, found.workflow) == ("/do/1/second", "tests/two-steps")
+            await desk.press("f9")
+            await desk.until(lambda: not screen._stops)
+            assert not await node.breakpoints()
+
+    go(body)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 45)])
+@performs("flows.graph")
+def test_the_graph_follows_the_cursor_at_every_size(place: Place, go: Go, size: tuple[int, int]) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node, size=size) as (desk, screen):
+            screen.editor.go_to(16)
+            await desk.press("ctrl+g")
+            await desk.until_shown("□ second")
+            await desk.until(lambda: screen.graph.current == "/do/1/second")
+            screen.graph.focus()
+            await desk.press("up", "enter")
+            await desk.until(lambda: screen.editor.has_focus and screen.editor.line == 13)
+
+    go(body)
+
+
+@performs("flows.edit-outside")
+def test_another_editor_writes_the_file(place: Place, go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDITOR", "no-such-editor-anywhere")
+    monkeypatch.delenv("VISUAL", raising=False)
+
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, _):
+            await desk.press("f4")
+            await desk.until(lambda: any("there is no editor" in each.message for each in desk.app._notifications))
+
+    go(body)
+
+
+def test_changes_on_disk_come_in_and_unsaved_ones_are_asked_about(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            file = place.workspace / "two.yaml"
+            file.write_text("# one\n" + TEXT, "utf-8")
+            await desk.until(lambda: screen.editor.text.startswith("# one"))
+            await desk.press("x")
+            mine = screen.editor.text
+            file.write_text("# other\n" + TEXT, "utf-8")
+            await desk.until_screen("Choose")
+            await desk.press("1")
+            await desk.pilot.pause()
+            assert screen.editor.text == mine
+            assert file.read_text("utf-8").startswith("# other")
+
+    go(body)
+
+
+def test_unsaved_changes_are_there_again_after_the_screen_was_lost(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node:
+            async with writing(place, node) as (desk, screen):
+                await desk.press("#", "#")
+                await desk.until(lambda: screen.recovery.kept(place.workspace / "two.yaml"))
+            async with writing(place, node) as (_, screen):
+                assert screen.editor.text == "##" + TEXT
+                assert screen.unsaved
+
+    go(body)
+
+
+def test_the_tree_leaves_out_what_is_no_workflow(tmp_path: Path) -> None:
+    for name in (".git/a.yaml", ".venv/b.yaml", "node_modules/c.yml", "flows/d.yml", "e.yaml", "f.json", "g.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text('{"document": {"dsl": "1.0.3"}}' if name == "f.json" else "{}", "utf-8")
+    assert [str(path) for path in workflows(tmp_path)] == ["e.yaml", "f.json", f"flows{os.sep}d.yml"]
+
+
+def test_a_form_is_read_from_the_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}, "s": {"type": "string"}, "deep": {"type": "object"}},
+        "required": ["n"],
+    }
+    form = fields(schema)
+    assert form is not None
+    assert value_of(form, {"n": "3", "s": "3", "deep": '{"a": 1}'}) == {"n": 3, "s": "3", "deep": {"a": 1}}
+    with pytest.raises(ValueError, match="n: a whole number"):
+        value_of(form, {"n": "3.5"})
+    with pytest.raises(ValueError, match="n: is required"):
+        value_of(form, {})
+    assert "required" in (objection(schema, {}) or "")
+
+
+def test_the_drawing_shows_loops_branches_catches_and_jumps() -> None:
+    tasks = (
+        TaskPlace("/do/0/a", "a", "switch", 1, 1, 2, leads_to=(("/do/2/c", "big"), ("end", "small"))),
+        TaskPlace("/do/1/b", "b", "for", 3, 1, 5),
+        TaskPlace("/do/1/b/do/0/x", "x", "set", 4, 1, 5, parent="/do/1/b", role="each"),
+        TaskPlace("/do/2/c", "c", "try", 6, 1, 9, leads_to=(("/do/0/a", "then"),)),
+        TaskPlace("/do/2/c/try/0/y", "y", "call", 7, 1, 7, parent="/do/2/c"),
+        TaskPlace("/do/2/c/catch/do/0/z", "z", "set", 8, 1, 9, parent="/do/2/c", role="catch"),
+    )
+    assert [f"{row.lines}{row.text}" for row in draw(tasks)] == [
+        "○ start", "│", "◇ a", "├─big ─▸ c ↓", "├─small ─▸ ■ end", "│", "↻ b", "│  │", "│  □ x", "│  ╰─▸ ↻ next", "│",
+        "◎ c", "│  │", "│  □ y", "├─catch", "│  │", "│  □ z", "├─then ─▸ a ↑",
+    ]  # fmt: skip
+
+
+def test_a_file_that_can_not_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("before", "utf-8")
+    opened = read(file)
+    opened.write("after")
+    assert file.read_text("utf-8") == "after"
+    assert [each.name for each in tmp_path.iterdir()] == ["a.yaml"]
+    assert not opened.moved()
