@@ -130,6 +130,11 @@ class FlowsScreen(WorkbenchScreen):
         self.look_again()
         self._arrange()
 
+    def on_unmount(self) -> None:
+        """Leaving within the moment before the copy is due loses nothing either."""
+        if self.opened is not None and self.unsaved:
+            self.recovery.keep(self.opened.path, self.editor.text)
+
     def on_resize(self) -> None:
         self.call_after_refresh(self._arrange)
 
