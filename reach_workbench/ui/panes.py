@@ -67,7 +67,7 @@ def resize(screen: Screen[Any], step: int) -> None:
         screen.minimize()
     pane.set_class(size > 0, "-half")
     if size == 2:
-        screen.maximize(pane, container=False)
+        screen.maximized = pane  # `Screen.maximize` would refuse a pane that only scrolls
 
 
 class Jump(ModalScreen[None]):
