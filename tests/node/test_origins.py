@@ -78,7 +78,7 @@ def test_a_value_is_traced_through_all_that_passed_it_on(home, go):
             assert await wrote("/input/kept", run.seq) == (1, "input")
             assert await wrote("/data/kept", of(events, "first", "task.started")) == (1, "input")
             assert await wrote("/data", 0) is None
-            with pytest.raises(BadInput, match="not part of a run.s state"):
+            with pytest.raises(BadInput, match=r"not part of a run.s state"):
                 await node.origin(run.id, 5, "/elsewhere")
 
     go(body)
