@@ -307,7 +307,7 @@ def test_an_event_that_is_none(reach: Reach, words: tuple[str, ...], code: str, 
     ("words", "says"),
     [
         (("rnu",), "did you mean `reach run`?"),
-        (("frobnicate",), "`reach --help` lists the commands"),
+        (("xyzzy",), "`reach --help` lists the commands"),
         (("run",), "FILE"),
         (("run", "a", "b"), "does not take b"),
         (("run", "a", "--inptu", "1"), "did you mean --input?"),
