@@ -47,7 +47,6 @@ class Streams:
         return StreamingResponse(self._chunks(source, form), media_type=EVENT_STREAM, headers=_HEADERS)
 
     async def _chunks(self, source: AsyncIterator[Item], form: Callable[[Item], bytes]) -> AsyncGenerator[bytes, None]:
-        yield b": reach\n\n"  # the headers leave at once
         async with aclosing(self._messages(source, form, _ending)) as messages:
             async for chunk in messages:
                 yield chunk
@@ -75,6 +74,8 @@ class Streams:
         pumping = asyncio.ensure_future(pump())
         closing = asyncio.ensure_future(self._closing.wait())
         try:
+            await asyncio.sleep(0)  # the source listens before the reader knows that the stream is open
+            yield b": reach\n\n"
             while True:
                 chunk = await _next(queue, closing)
                 if chunk is None:

@@ -34,9 +34,13 @@ async def messages(
     parameters: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[Message, None]:
-    """What a stream of the node says, up to its end. Raises what the node raised, NodeUnreachable when it is cut."""
+    """What a stream of the node says, `opened` first, up to its end.
+
+    Raises what the node raised, NodeUnreachable when the stream is cut.
+    """
     given = {"Accept": "text/event-stream", **(headers or {})}
     async with connection.open(method, path, parameters=parameters, headers=given, stream=True) as response:
+        yield Message("opened", b"")
         with connection.reading():
             async for message in _parsed(response.aiter_bytes()):
                 if message.kind == "end":
@@ -73,21 +77,27 @@ def _message(block: bytes) -> Message | None:
 
 
 class Retry:
-    """How long a stream that was cut is tried again: `patience` seconds since the node last said something."""
+    """How long a stream that was cut is tried again: `patience` seconds since the cut, however quiet it was before."""
 
     def __init__(self, patience: float, clock: Clock | None = None) -> None:
         self._patience = patience
         self._clock = clock or SystemClock()
-        self._since = self._clock.elapsed()
+        self._since: float | None = None
         self._delay = _FIRST
 
+    def found(self) -> None:
+        """The node answers; a stream that it opens may be cut at once all the same, so tries do not hurry."""
+        self._since = None
+
     def heard(self) -> None:
-        self._since = self._clock.elapsed()
+        self._since = None
         self._delay = _FIRST
 
     async def after(self, wrong: NodeUnreachable) -> None:
         """Wait before the next try; raises `wrong` when patience has run out."""
-        if self._clock.elapsed() - self._since >= self._patience:
+        now = self._clock.elapsed()
+        self._since = now if self._since is None else self._since
+        if now - self._since >= self._patience:
             raise wrong
         await asyncio.sleep(self._delay)
         self._delay = min(self._delay * 2, _LONGEST)
@@ -103,6 +113,9 @@ async def events(
         stream = messages(connection, "GET", path, parameters={"follow": follow}, headers={"Last-Event-ID": str(last)})
         try:
             async for message in stream:
+                if message.kind == "opened":
+                    retry.found()
+                    continue
                 event = wire.loads(EventView, message.data)
                 retry.heard()
                 if event.seq <= last:

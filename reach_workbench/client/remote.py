@@ -91,13 +91,16 @@ class RemoteNode:
         while True:
             stream = messages(self._connection, "GET", "/v1/activity")
             try:
-                if cut:
-                    for view in reversed(await self.runs(limit=_AFTER_CUT)):
-                        yield view
-                    cut = False
                 async for message in stream:
-                    retry.heard()
-                    yield wire.loads(RunView, message.data)
+                    if message.kind != "opened":
+                        retry.heard()
+                        yield wire.loads(RunView, message.data)
+                        continue
+                    retry.found()
+                    if cut:  # what changes from here on is in the stream
+                        for view in reversed(await self.runs(limit=_AFTER_CUT)):
+                            yield view
+                        cut = False
                 return
             except NodeUnreachable as wrong:
                 cut = True

@@ -38,17 +38,21 @@ class Visit:
         return [event async for event in self.node.events(run, **more)]
 
 
-Meet = Callable[[Callable[[Visit], Coroutine[Any, Any, None]]], None]
+Prepare = Callable[[Place], None]
+Meet = Callable[..., None]
+"""Called with the body of a test, and what is done to its place before the node is opened, if anything."""
 
 
 @pytest.fixture(params=DOORS)
 def meet(request: pytest.FixtureRequest, tmp_path: Path) -> Meet:
     """Runs the body of a test with a node behind a door, for half a minute at most."""
 
-    def run(body: Callable[[Visit], Coroutine[Any, Any, None]]) -> None:
+    def run(body: Callable[[Visit], Coroutine[Any, Any, None]], prepare: Prepare | None = None) -> None:
         async def bounded() -> None:
             async with asyncio.timeout(30):
                 place = Place(tmp_path)
+                if prepare is not None:
+                    prepare(place)
                 async with through(request.param, place) as node:
                     await body(Visit(node, place, request.param))
 

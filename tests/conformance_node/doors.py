@@ -14,6 +14,7 @@ from reach_workbench.client.address import SocketAddress
 from reach_workbench.client.connection import Connection
 from reach_workbench.client.remote import RemoteNode
 from reach_workbench.effects.functions import Functions
+from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node import Node
 from reach_workbench.settings import load
@@ -51,7 +52,8 @@ class Line:
         there, away = await asyncio.open_connection("127.0.0.1", self._port)
         asking = asyncio.ensure_future(_pass(reader, away))
         try:
-            await self._answer(there, writer)
+            with suppress(asyncio.CancelledError, ConnectionError):  # hung up
+                await self._answer(there, writer)
         finally:
             asking.cancel()
             for each in (writer, away):
@@ -106,11 +108,17 @@ class Place:
         self.files = folder / "files"
         self.files.mkdir(parents=True)
         self.functions = Functions()
+        self.variables = {"REACH_RUNNER_POLL_SECONDS": "0.02"}
+        self.evaluator: Evaluator | None = None
+        self.schedules = False
 
     @asynccontextmanager
     async def local(self) -> AsyncIterator[LocalNode]:
-        node = await LocalNode.open(load(self.home, {"REACH_RUNNER_POLL_SECONDS": "0.02"}), functions=self.functions)
+        settings = load(self.home, self.variables)
+        node = await LocalNode.open(settings, functions=self.functions, evaluator=self.evaluator)
         try:
+            if self.schedules:
+                await node.start_schedules()
             yield node
         finally:
             await node.close()
