@@ -24,7 +24,7 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView]) -> Iterato
     """A line for everything the run waits for; `issued` are the events of the commands in doubt."""
     for each in state.pending:
         if each.kind == "event":
-            yield from _event(each, line)
+            yield from _event(each, line, state)
         elif each.kind == "timer":
             yield _timer(each)
         elif each.kind == "in-doubt":
@@ -38,21 +38,29 @@ def _timer(pending: PendingView) -> str:
     return f"{pending.task} {_TIMERS.get(str(detail.get('purpose')), 'goes on at')} {detail.get('due')}"
 
 
-def _event(pending: PendingView, line: Line) -> Iterator[str]:
-    filters = list(_filters(pending.detail))
+def _event(pending: PendingView, line: Line, state: StateView) -> Iterator[str]:
+    first = "    "
+    if state.status == "suspended":  # it takes nothing until it goes on
+        first = f"    resume it first ({line('resume', state.run)}), then "
+    filters = list(awaited(pending.detail))
     if not filters:
-        yield f"{pending.task} waits for any event; send one with: {line('publish', '--type', 'TYPE')}"
+        yield f"{pending.task} waits for any event"
+        yield f"{first}send one with: {line('publish', '--type', 'TYPE')}"
     for wanted in filters:
-        described = ", ".join(f"{name} {_shown(value)}" for name, value in wanted.items()) or "any type"
-        yield f"{pending.task} waits for an event: {described}"
-        yield f"    answer with: {line(*_publish(wanted))}"
+        yield f"{pending.task} waits for an event: {described(wanted)}"
+        yield f"{first}answer with: {line(*_publish(wanted))}"
+
+
+def described(wanted: dict[str, Json]) -> str:
+    """The attributes that an event filter asks for, in words."""
+    return ", ".join(f"{name} {_shown(value)}" for name, value in wanted.items()) or "any type"
 
 
 def _shown(value: Json) -> str:
     return value if isinstance(value, str) else brief(value)
 
 
-def _filters(definition: Json) -> Iterator[dict[str, Json]]:
+def awaited(definition: Json) -> Iterator[dict[str, Json]]:
     """The attributes that each event filter of a `listen` task asks for, as written."""
     target = definition.get("listen", {}).get("to", {}) if isinstance(definition, dict) else {}
     if not isinstance(target, dict):

@@ -7,8 +7,9 @@ from reach_workbench.cli.outcome import result
 from reach_workbench.cli.reading import read_json
 from reach_workbench.cli.session import Session, drives, go
 from reach_workbench.cli.terminal import Painted, Terminal
+from reach_workbench.cli.unheard import explained
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import BadInput, UsageError
+from reach_workbench.errors import BadInput, NobodyWaits, UsageError
 from reach_workbench.protocol.node_views import Decision
 
 
@@ -18,7 +19,10 @@ def _publish(terminal: Terminal, given: Given) -> int:
 
     async def work() -> int:
         async with session.asking() as node:
-            published = await node.publish(event)
+            try:
+                published = await node.publish(event)
+            except NobodyWaits as wrong:
+                raise await explained(session, node, event, wrong) from None
             driven = not drives(node)
         if terminal.json:
             told = {"event": published.event, "consumed_by": list(published.consumed_by), "queued": published.queued}
