@@ -7,13 +7,25 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reach_workbench.errors import UsageError
+
 if TYPE_CHECKING:
     from reach_workbench.client.remote import RemoteNode
 
 
 def on_terminal() -> bool:
-    """Whether a screen can be drawn: both ends are a terminal that understands more than lines."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    """Whether a screen can be drawn: both ends are a terminal that understands more than lines.
+
+    Raises UsageError when standard error alone leads elsewhere: Textual draws there, and the terminal would stay blank.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        return False
+    if not sys.stderr.isatty():
+        raise UsageError(
+            "the workbench draws on standard error, which is not a terminal here",
+            hint="leave the redirection (2>…) out; what the node says stands in node.log of its home",
+        )
+    return True
 
 
 def open_workbench(home: str | None) -> int:

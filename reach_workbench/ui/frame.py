@@ -91,7 +91,7 @@ class Header(Static):
         scope = str(getattr(self.screen, "scope", ""))
         word = state.word.partition(" ")[0]
         for mode in ("PAST", "FORK", "REPLAY"):
-            self.screen.set_class(word == mode, f"-{mode.lower()}")
+            self.screen.set_class(word == mode and scope == "debug", f"-{mode.lower()}")
         self.screen.set_class(state.link == "lost", "-lost")
         width = self.size.width or self.app.size.width
         mode = f" {state.word} " if state.word else ""
