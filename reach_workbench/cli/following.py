@@ -48,7 +48,8 @@ class Follower:
         """The run once it has ended or stopped. Ctrl-C suspends it."""
         if self._watcher is not None and self._after:
             state = await self._node.state(self._run, self._after)
-            self._watcher.enter(state.stack)
+            self._watcher.enter(state.stack, self._after)
+            await self._watcher.tell_waits(each.task for each in state.pending if each.kind == "event")
         telling = asyncio.ensure_future(self._tell(follow=True)) if self._tells else None
         try:
             self._interruption.last_words = self._last_words
@@ -85,7 +86,8 @@ class Follower:
     async def _waiting(self, task: str) -> list[str]:
         state = await self._node.state(self._run)
         pending = tuple(each for each in state.pending if each.kind == "event" and each.task == task)
-        return list(waits(replace(state, pending=pending), self._session.line, {}))
+        going_on = replace(state, pending=pending, status="waiting")  # even if it is only about to be resumed
+        return list(waits(going_on, self._session.line, {}))
 
     async def _suspend(self) -> RunView:
         self._session.terminal.say("suspending, once what is under way has ended (Ctrl-C again leaves at once)")

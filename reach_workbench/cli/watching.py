@@ -32,6 +32,8 @@ class _Frame:
     parent: int
     loop: int
     started: int
+    since: int | None = None
+    """The last event before this process went on with it; None when it began here."""
 
 
 @dataclass(slots=True)
@@ -39,6 +41,7 @@ class _Loop:
     rounds: int = 0
     total: int | None = None
     caught: int = 0
+    retried: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class _Notes:
     lines: int = 0
     untold: int = 0
     told_waiting: set[str] = field(default_factory=set)
+    went_on: int | None = None
+    """When the first event came, in milliseconds since 1970."""
 
     def loop_around(self, parent: int) -> int:
         """The outermost loop around what is started in the frame `parent`."""
@@ -63,16 +68,24 @@ class Watcher:
         self._explain = explain
         self._notes = _Notes()
 
-    def enter(self, stack: Iterable[FrameView]) -> None:
-        """The run does not start here: these tasks are already being executed, the outer ones first."""
+    def enter(self, stack: Iterable[FrameView], after: int) -> None:
+        """The run goes on after that event: these tasks are already being executed, the outer ones first."""
         notes = self._notes
         for each in stack:
-            notes.frames[each.frame] = _Frame(each.task, each.parent, notes.loop_around(each.parent), each.started_at)
+            loop = notes.loop_around(each.parent)
+            notes.frames[each.frame] = _Frame(each.task, each.parent, loop, each.started_at, after)
             if each.kind == "for":
                 notes.loops[each.frame] = _Loop()
 
+    async def tell_waits(self, tasks: Iterable[str]) -> None:
+        """These tasks already wait for events."""
+        for task in tasks:
+            await self._listens(task)
+
     async def take(self, event: EventView) -> None:
         """The next event."""
+        if self._notes.went_on is None:
+            self._notes.went_on = event.at
         match event.type:
             case "task.started":
                 self._started(event)
@@ -113,12 +126,16 @@ class Watcher:
         frame = self._notes.frames.get(event.frame)
         if loop is None or frame is None:
             return
-        loop.rounds += 1
+        index = (event.data or {}).get("index")  # counts the rounds before this process came, too
+        loop.rounds = index + 1 if isinstance(index, int) else loop.rounds + 1
         if not frame.loop:
             total = f" of {loop.total:,}" if loop.total is not None else ""
             self._terminal.hint_at(f"  … {frame.task}  round {loop.rounds:,}{total}")
 
     def _retried(self, event: EventView) -> None:
+        frame = self._notes.frames.get(event.frame)
+        if frame is not None and frame.loop:
+            self._notes.loops[frame.loop].retried += 1
         data = event.data or {}
         due = data.get("due")
         delay = f" in {duration(due - event.at)}" if isinstance(due, int) and due > event.at else ""
@@ -149,14 +166,24 @@ class Watcher:
         if frame is None:
             return
         symbol, style = _ENDS[event.type]
-        words = [duration(event.at - frame.started)]
+        words = [self._took(frame, event.at)]
         if loop is not None:
-            words.append(_count(loop.rounds, "round"))
+            if loop.rounds or frame.since is None:
+                words.append(_count(loop.rounds, "round"))
+            if loop.retried:
+                words.append("1 retry" if loop.retried == 1 else f"{loop.retried:,} retries")
             if loop.caught:
                 words.append(_count(loop.caught, "error") + " caught")
         if event.type == "task.faulted":
             words.append(problem((event.data or {}).get("error")))
         self._line(frame.parent, symbol, style, frame.task, ", ".join(words))
+
+    def _took(self, frame: _Frame, at: int) -> str:
+        """How long a task took; of one that began before a fork or a pause, only what came since."""
+        if frame.since is None:
+            return duration(at - frame.started)
+        began = self._notes.went_on if self._notes.went_on is not None else at
+        return f"{duration(at - began)} since event {frame.since:,}"
 
     def _line(self, around: int, symbol: str, style: Style, task: str, words: str) -> None:
         """A line about a task in the frame `around`, unless that is inside a loop."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -50,3 +52,41 @@ def test_an_event_that_a_filter_turned_down_is_refused_with_what_the_filter_asks
     assert "approval" not in other.err
     assert reach("publish", *ASK).code == 0
     assert process.end().code == 0
+
+
+def test_a_resumed_run_says_again_what_it_waits_for(reach: Reach, start: Start, workflow: Write, until: Until) -> None:
+    process = start("run", workflow(LISTEN), "--json")
+    until("waiting")
+    process.signal(signal.SIGINT)
+    process.end()
+    again = start("resume", "last")
+    said = again.read_error_until("answer with")
+    assert "/do/0/approval waits for an event: type com.example.approved, source /finance" in said
+    assert "resume it first" not in said
+
+
+LOOP = """
+do:
+  - each:
+      for: { each: item, in: '${ [1, 2, 3] }' }
+      do:
+        - attempt:
+            try:
+              - check: { if: '$item == 2', raise: { error: { type: 'https://example.com/busy', status: 503 } } }
+            catch:
+              retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 2 } } }
+              do: [ on: { set: { ok: true } } ]
+"""
+
+
+def test_retries_inside_a_loop_are_counted(reach: Reach, workflow: Write) -> None:
+    said = reach("run", workflow(LOOP)).err
+    assert re.search(r"✓ /do/0/each  .*, 3 rounds, \d retr(y|ies)", said), said
+
+
+def test_a_fork_inside_a_loop_counts_all_rounds_but_only_its_own_time(reach: Reach, workflow: Write) -> None:
+    assert reach("run", workflow(LOOP), "--quiet").code == 0
+    events = [json.loads(line) for line in reach("events", "last", "--json").out.splitlines()]
+    second = [event["seq"] for event in events if event["type"] == "loop.iterated"][1]
+    said = reach("fork", "last", "--at", str(second)).err
+    assert re.search(rf"✓ /do/0/each  \d+ ms since event {second}, 3 rounds", said), said
