@@ -13,7 +13,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek screen frames crash hostile determinism fuzz docs lock clean
+.PHONY: help run test setup check bench cold seek screen frames crash hostile determinism fuzz docs screenshots lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ docs: $(VENV)/.ready ## Write docs/cli.md and docs/keys.md from the tables, and 
 	@$(BIN)/python docs/write_cli.py
 	@$(BIN)/python docs/write_keys.py
 	@$(BIN)/python docs/transcripts.py
+
+screenshots: $(VENV)/.ready ## Take the pictures in assets/ of the workbench over real runs of the samples
+	@$(BIN)/python docs/screenshots.py
 
 lock: $(VENV)/.made ## Pin the newest allowed versions in requirements*.txt
 	@$(BIN)/python -m venv $(VENV)/lock
