@@ -52,6 +52,13 @@ class Session:
         home = ("--home", self.home) if self.home else ()
         return " ".join(("reach", *map(_quoted, (*words, *home))))
 
+    @property
+    def is_driven(self) -> bool:
+        """Whether any process has the home, so that its runs go on."""
+        from reach_workbench.storage.home import holder
+
+        return holder(self.settings.home) is not None
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[LocalNode]:
         """The node for looking only: another process may be writing meanwhile."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.cli.conftest import Reach, Running
+from tests.cli.conftest import PATIENCE, Reach, Running
 
 LISTEN = """
 do:
@@ -90,3 +91,28 @@ def test_a_fork_inside_a_loop_counts_all_rounds_but_only_its_own_time(reach: Rea
     second = [event["seq"] for event in events if event["type"] == "loop.iterated"][1]
     said = reach("fork", "last", "--at", str(second)).err
     assert re.search(rf"✓ /do/0/each  \d+ ms since event {second}, 3 rounds", said), said
+
+
+CRASH = """
+do:
+  - nap: { wait: { milliseconds: 5 } }
+  - charge: { run: { shell: { command: 'sleep 60' } } }
+"""
+
+
+def test_a_run_that_a_crash_cut_off_says_that_nobody_drives_it(
+    reach: Reach, start: Start, workflow: Write, until: Until
+) -> None:
+    process = start("run", workflow(CRASH))
+    process.read_error_until("/do/0/nap")
+    limit = time.monotonic() + PATIENCE
+    while "performs effect" not in reach("show", "last").out and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert "no process" not in reach("show", "last").err
+    process.signal(signal.SIGKILL)
+    process.end()
+    shown = reach("show", "last")
+    run = reach("show", "last", "--json").json
+    assert run["position"] == "/do/1/charge"
+    assert f"no process drives it; go on with: reach resume {run['id']}" in shown.err
+    assert "reach resume --all" in reach("runs").err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import get_args
 
 import orjson
@@ -23,6 +24,7 @@ from reach_workbench.protocol.lifecycle import Lifecycle
 from reach_workbench.protocol.node_views import Status
 
 _ENDED = ("completed", "faulted", "cancelled")
+_GOING = ("pending", "running", "waiting")
 
 
 def _runs(terminal: Terminal, given: Given) -> int:
@@ -43,6 +45,8 @@ def _runs(terminal: Terminal, given: Given) -> int:
             )
         else:
             show_table(terminal, views, SystemClock().now())
+            if any(view.status in _GOING for view in views) and not session.is_driven:
+                terminal.say(f"no process drives runs here: nothing goes on until {session.line('resume', '--all')}")
         return 0
 
     return go(work())
@@ -54,19 +58,25 @@ def _show(terminal: Terminal, given: Given) -> int:
     async def work() -> int:
         async with session.reading() as node:
             view = await node.run(given.run)
+            if view.status in _ENDED:
+                state = None
+            else:  # a run that goes on notes in its row only now and then where it is
+                state = await node.state(view.id)
+                view = replace(view, position=state.position)
             if terminal.json:
                 terminal.print_json(run_object(view))
                 return 0
             lines: list[str] = []
             place = None
-            if view.status not in _ENDED:
-                state = await node.state(view.id)
+            if state is not None:
                 lines = list(waits(state, session.line, await doubtful(node, state)))
                 source = await source_of(node, view, session.settings.limits) if view.position else None
                 place = source.line(view.position) if source is not None else None
             show_page(terminal, view, str(place) if place is not None else None, lines)
             if view.status in ("held", "suspended"):
                 terminal.say(f"go on with: {session.line('resume', view.id)}")
+            elif view.status in _GOING and not session.is_driven:
+                terminal.say(f"no process drives it; go on with: {session.line('resume', view.id)}")
         return 0
 
     return go(work())
