@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.faults import Fault
@@ -13,6 +15,7 @@ from reach_workbench.engine.state import State, data_frame, replaced
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ForkRefused, UsageError
 from reach_workbench.node.proof import Recorded, prove
+from reach_workbench.node.views import changes
 from reach_workbench.protocol.debugging import Outcome
 from reach_workbench.protocol.node_views import Progress, Verification
 from reach_workbench.runner.loading import program_of
@@ -20,6 +23,10 @@ from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
 
 _WHOLE = 1 << 62
+_SHOWN: Final = 80
+"""Characters of a value in a message."""
+
+_KINDS: Final = {str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
 
 
 def verify(
@@ -36,11 +43,30 @@ def refuse_other_past(
     """Raises ForkRefused unless the changed workflow gives the very same events up to event `at`."""
     past = prove(record.id, [(_WHOLE, program)], _recorded(store, record, at), at, evaluator, clock)
     if not past.ok:
+        difference = _difference(past.recorded, past.replayed)
         raise ForkRefused(
-            f"the past of run {record.id} does not fit the changed workflow: {past.message}",
+            f"the past of run {record.id} does not fit the changed workflow: {past.message}{difference}",
             where=f"event {past.seq}" + (f" at {past.task}" if past.task else ""),
             hint="fork at an earlier event, or change only what comes after this one",
         )
+
+
+def _difference(recorded: Json, replayed: Json) -> str:
+    """The first member in which two events of one type differ, with both values; empty when there is none to name."""
+    if not isinstance(recorded, dict) or not isinstance(replayed, dict) or recorded["type"] != replayed["type"]:
+        return ""
+    for change in changes(recorded, replayed):
+        if change.kind == "added":
+            return f" with {change.pointer} = {_brief(change.after)}, which was not recorded"
+        if change.kind == "removed":
+            return f" without {change.pointer}, which was recorded as {_brief(change.before)}"
+        return f" with {change.pointer} = {_brief(change.after)} instead of {_brief(change.before)}"
+    return ""
+
+
+def _brief(value: Json) -> str:
+    text = canonical(value).decode()
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def check_edits(state: State, edits: Mapping[str, Json]) -> None:
@@ -53,13 +79,33 @@ def check_edits(state: State, edits: Mapping[str, Json]) -> None:
                 f"{pointer!r} is nothing that can be edited",
                 hint="JSON pointers start with /data (what flows into the next task) or /context",
             )
+        whole = state.context if head == "context" else data_frame(state).value
         try:
-            replaced(state.context if head == "context" else data_frame(state).value, steps, value)
-        except (KeyError, ValueError) as missing:
+            replaced(whole, steps, value)
+        except (KeyError, ValueError):
             raise ForkRefused(
-                f"{pointer} does not exist at this event: {missing}",
-                hint="`reach state RUN --at SEQ` shows the data there; the last step of the pointer may be new",
+                f"{pointer} leads nowhere at this event: {_dead_end(whole, head, steps)}",
+                hint="`reach state RUN --at SEQ` shows the data there",
             ) from None
+
+
+def _dead_end(value: Json, head: str, steps: list[str]) -> str:
+    """Where a JSON pointer breaks off, and why."""
+    path = f"/{head}"
+    for step in steps:
+        if isinstance(value, dict):
+            if step not in value:
+                return f"{path} has no member {step!r} to go into"
+            value = value[step]
+        elif isinstance(value, list):
+            place = int(step) if step.isdecimal() else -1
+            if not 0 <= place < len(value):
+                return f"{path} is an array of {len(value)}, without a place {step}"
+            value = value[place]
+        else:
+            return f"{path} is {_KINDS[type(value)]}, which has no parts; `--set {path}=…` replaces it whole"
+        path += "/" + step.replace("~", "~0").replace("/", "~1")
+    return f"{path} can't be replaced"
 
 
 def other_outcome(state: State, event: Event, outcome: Outcome, clock: Clock) -> Fact:

@@ -116,3 +116,28 @@ def test_a_run_that_a_crash_cut_off_says_that_nobody_drives_it(
     assert run["position"] == "/do/1/charge"
     assert f"no process drives it; go on with: reach resume {run['id']}" in shown.err
     assert "reach resume --all" in reach("runs").err
+
+
+SETS = """
+do:
+  - first: {{ set: {{ price: {price} }} }}
+  - text: {{ set: '${{ "words" }}' }}
+  - last: {{ set: {{ done: true }} }}
+"""
+
+
+def test_a_refused_fork_names_the_first_difference(reach: Reach, workflow: Write) -> None:
+    assert reach("run", workflow(SETS.format(price=1)), "--quiet").code == 0
+    last = str(reach("show", "last", "--json").json["events"] - 1)
+    done = reach("fork", "last", "--at", last, "--workflow", workflow(SETS.format(price=2), "other.yaml"))
+    assert done.code == 2
+    assert "/data/output/price = 2 instead of 1" in done.err
+
+
+def test_an_edit_inside_a_text_says_that_it_is_a_text(reach: Reach, workflow: Write) -> None:
+    assert reach("run", workflow(SETS.format(price=1)), "--quiet").code == 0
+    events = [json.loads(line) for line in reach("events", "last", "--json").out.splitlines()]
+    at = next(str(each["seq"]) for each in events if each["type"] == "task.completed" and each["task"] == "/do/1/text")
+    done = reach("fork", "last", "--at", at, "--set", "/data/done=[]")
+    assert "/data is a text, which has no parts" in done.err
+    assert "may be new" not in done.err
