@@ -27,6 +27,7 @@ from reach_workbench.ui.frame import HeaderState
 from reach_workbench.ui.keys import Action, bindings, find
 from reach_workbench.ui.session import Session
 from reach_workbench.ui.start import StartScreen
+from reach_workbench.ui.words import shortened
 
 Result = TypeVar("Result")
 
@@ -75,7 +76,7 @@ class Workbench(App[None]):
     .empty { width: 1fr; height: 1fr; content-align: center middle; text-align: center; color: $text-muted; }
     """
 
-    header: reactive[HeaderState] = reactive(HeaderState())
+    header: reactive[HeaderState] = reactive(HeaderState(), repaint=False)  # header and footer watch it
     run_id: reactive[str | None] = reactive(None)
     connected: reactive[bool] = reactive(False)
 
@@ -136,6 +137,10 @@ class Workbench(App[None]):
 
     def open_run(self, run: str, at: int | None = None) -> None:
         """Make it the open run, and go to the debugger; `at` is the event to stand on there, when not the last."""
+        if run == self.run_id and at is not None:
+            self.run_id = None  # it is open: open it anew, there
+        elif run != self.run_id:
+            self.header_state(run=shortened(run), position=None, total=None, mode="")  # no word of the one before
         self.run_at = at
         self.run_id = run
         self.session.put("run", run)
@@ -211,10 +216,13 @@ class Workbench(App[None]):
         """Connect, follow the node's activity until it is lost, and begin again."""
         tries = 0
         while True:
+            node = None
             try:
                 node = await self._connect()
                 info = await node.info()
             except ReachError as wrong:
+                if node is not None and node is not self._node:
+                    await node.close()
                 self._say_lost(wrong)
                 await self._pause(_AGAIN[min(tries, len(_AGAIN) - 1)])
                 tries += 1
@@ -415,6 +423,8 @@ class Workbench(App[None]):
     async def action_quit(self) -> None:  # type: ignore[override]  # a dialog may come first: it needs a worker
         from reach_workbench.ui.leaving import CHOICES, active_runs, question
 
+        if not await self._may_leave():
+            return
         runs = await active_runs(self.node) if self.connected and self._stop is not None else []
         if runs and self._stop is not None:
             chosen = await self.choose("Leave", CHOICES, question(runs))
@@ -423,6 +433,14 @@ class Workbench(App[None]):
             if chosen == "stop":
                 await self._stop()
         self.exit()
+
+    async def _may_leave(self) -> bool:
+        """Whether every screen that stands has put away what is not saved yet."""
+        for screen in self._made():
+            may_leave = getattr(screen, "may_leave", None)
+            if may_leave is not None and not await may_leave():
+                return False
+        return True
 
     def on_unmount(self) -> None:
         self.session.save()

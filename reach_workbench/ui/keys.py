@@ -59,6 +59,7 @@ ACTIONS: Final = (
     Action("app.reconnect", ("f12",), "Reconnect", "Try the connection to the node again at once."),
     Action("app.quit", ("q", "ctrl+q"), "Quit", "Leave; asks whether the node goes on while runs are active."),
     Action("flows.run", ("ctrl+r", "f5"), "Run", "Run this workflow: a form for its input first."),
+    Action("flows.json", ("ctrl+l",), "JSON", "Run with the input as JSON; in the form: from fields to JSON and back."),
     Action("flows.save", ("ctrl+s",), "Save", "Write the file."),
     Action("flows.new", ("ctrl+n",), "New", "A new workflow from a template."),
     Action("flows.complete", ("f6",), "Complete", "What may be written here."),

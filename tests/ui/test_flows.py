@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from textual.widgets import Input, TextArea
 
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.authoring import TaskPlace
+from reach_workbench.protocol.debugging import Breakpoint
 from reach_workbench.ui.flows.fields import fields, objection, value_of
-from reach_workbench.ui.flows.filetree import workflows
+from reach_workbench.ui.flows.filetree import Found, look
 from reach_workbench.ui.flows.graph import draw
 from reach_workbench.ui.flows.opened import read
+from reach_workbench.ui.flows.prose import styled
 from reach_workbench.ui.flows.screen import FlowsScreen
 from reach_workbench.ui.flows.templates import templates
 from tests.ui.conftest import Desk, Place
@@ -44,6 +46,13 @@ do:
 
 def flows(desk: Desk) -> FlowsScreen:
     return cast(FlowsScreen, desk.app.screen_stack[1])
+
+
+def tree_rows(screen: FlowsScreen) -> list[str]:
+    """The labels of the tree that are seen, from above."""
+    tree = screen.files
+    nodes = [tree.get_node_at_line(line) for line in range(tree.last_line + 1)]
+    return [str(node.label) for node in nodes if node is not None]
 
 
 @asynccontextmanager
@@ -251,10 +260,36 @@ def test_unsaved_changes_are_there_again_after_the_screen_was_lost(place: Place,
 
 
 def test_the_tree_leaves_out_what_is_no_workflow(tmp_path: Path) -> None:
-    for name in (".git/a.yaml", ".venv/b.yaml", "node_modules/c.yml", "flows/d.yml", "e.yaml", "f.json", "g.json"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text('{"document": {"dsl": "1.0.3"}}' if name == "f.json" else "{}", "utf-8")
-    assert [str(path) for path in workflows(tmp_path)] == ["e.yaml", "f.json", f"flows{os.sep}d.yml"]
+    one = '{"document": {"dsl": "1.0.3"}}'
+    for name, text in {
+        ".git/a.yaml": one, ".venv/b.yaml": one, "node_modules/c.yml": one, "flows/deep/d.yml": one, "new.yaml": "",
+        "e.yaml": "# an example\ndocument:\n  dsl: 1.0.3", "f.json": one, "g.json": "{}", "other.yaml": "services: {}",
+        "flows/data.yaml": "a: 1", "charts/values.yaml": "a: 1", "workflows/z.yaml": one, "a/b/c/d/e/far.yaml": one,
+    }.items():  # fmt: skip
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    assert look(tmp_path) == [
+        Found(Path("e.yaml")), Found(Path("f.json")), Found(Path("new.yaml")), Found(Path("other.yaml"), False),
+        Found(Path("workflows/z.yaml")), Found(Path("flows/data.yaml"), False), Found(Path("flows/deep/d.yml")),
+    ]  # fmt: skip
+
+
+def test_the_folder_of_workflows_is_first_and_open_and_others_open_for_their_file(place: Place, go: Go) -> None:
+    for name in ("before/one.yaml", "workflows/two.yaml", "three.yaml"):
+        (place.workspace / name).parent.mkdir(exist_ok=True)
+        (place.workspace / name).write_text(TEXT, "utf-8")
+    (place.workspace / "compose.yaml").write_text("services: {}\n", "utf-8")
+
+    async def body() -> None:
+        async with place.node() as node, place.desk(node, "flows", size=(160, 45)) as desk:
+            screen = flows(desk)
+            await desk.until_shown("before/")
+            rows = tree_rows(screen)
+            assert rows == ["workflows/", "two.yaml", "∅ compose.yaml", "three.yaml", "before/"]
+            await desk.press("down", "down", "down", "down", "down", "enter")
+            await desk.until_shown("one.yaml")
+
+    go(body)
 
 
 def test_a_form_is_read_from_the_schema() -> None:
@@ -283,9 +318,132 @@ def test_the_drawing_shows_loops_branches_catches_and_jumps() -> None:
         TaskPlace("/do/2/c/catch/do/0/z", "z", "set", 8, 1, 9, parent="/do/2/c", role="catch"),
     )
     assert [f"{row.lines}{row.text}" for row in draw(tasks)] == [
-        "○ start", "│", "◇ a", "├─big ─▸ c ↓", "├─small ─▸ ■ end", "│", "↻ b", "│  │", "│  □ x", "│  ╰─▸ ↻ next", "│",
-        "◎ c", "│  │", "│  □ y", "├─catch", "│  │", "│  □ z", "├─then ─▸ a ↑",
+        "○ start", "│", "◇ a", "├─ big ─▸ c ↓", "├─ small ─▸ ■ end", "│", "↻ b", "│  │", "│  □ x", "│  ╰─▸ ↻ next", "│",
+        "◎ c", "│  │", "│  □ y", "├─ catch", "│  │", "│  □ z", "├─ then ─▸ a ↑",
     ]  # fmt: skip
+
+
+@performs("flows.json")
+def test_the_input_can_be_given_as_json(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, _):
+            await desk.press("ctrl+r")
+            await desk.until_screen("RunForm")
+            assert "[ ] hold at the first task" in desk.shown()
+            await desk.press("backspace", "8", "ctrl+l")
+            await desk.until_shown('"amount": 8')
+            await desk.press("ctrl+l")
+            await desk.until(lambda: getattr(desk.app.focused, "id", "") == "field-0")
+            await desk.press("escape")
+            await desk.until_screen("FlowsScreen")
+            await desk.press("ctrl+l")
+            await desk.until_screen("RunForm")
+            json = desk.app.screen.query_one("#json", TextArea)
+            assert json.has_focus
+            json.load_text('{"amount": 0}')
+            await desk.until_shown("✗ amount")
+            json.load_text('{"amount": 9}')
+            await desk.until_shown("✓ the input fits")
+            await desk.press("tab", "space")
+            await desk.until_shown("[x] hold at the first task")
+            await desk.press("ctrl+r")
+            await desk.until(lambda: desk.app.run_id)
+            run = await node.run(desk.app.run_id or "")
+            assert (await node.state(run.id, 1)).input == {"amount": 9}
+            assert run.status != "completed"
+
+    go(body)
+
+
+def test_secrets_are_masked_and_kept_nowhere(place: Place, go: Go) -> None:
+    text = TEXT.replace("do:\n", "use: { secrets: [token] }\ndo:\n", 1)
+
+    async def body() -> None:
+        async with place.node() as node:
+            async with writing(place, node, text) as (desk, _):
+                await desk.press("ctrl+r")
+                await desk.until_screen("RunForm")
+                await desk.press("tab", *"hunter2")
+                assert desk.app.screen.query_one("#secret-0", Input).value == "hunter2"
+                assert "•••••••" in desk.shown()
+                assert "hunter2" not in desk.shown()
+                await desk.press("ctrl+r")
+                await desk.until(lambda: desk.app.run_id)
+                await node.wait(desk.app.run_id or "")
+            assert "hunter2" not in desk.app.session.file.read_text("utf-8")
+
+    go(body)
+
+
+def test_enter_on_a_problem_goes_to_its_place(place: Place, go: Go) -> None:
+    async def body() -> None:
+        text = TEXT.replace("set: { y: 2 }", "sett: { y: 2 }")
+        async with place.node() as node, writing(place, node, text) as (desk, screen):
+            screen.action_view("problems")
+            await desk.press("down", "enter")
+            await desk.until(lambda: screen.editor.has_focus)
+            assert screen.compilation is not None
+            first = screen.compilation.diagnostics[0]
+            assert (screen.editor.line, screen.editor.column) == (first.line, first.column)
+
+    go(body)
+
+
+@pytest.mark.parametrize(("key", "saved"), [("1", True), ("2", False), ("3", False)])
+def test_leaving_with_unsaved_text_asks(place: Place, go: Go, key: str, saved: bool) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            await desk.press("#", "ctrl+q")
+            await desk.until_screen("Choose")
+            await desk.press("4")
+            await desk.until_screen("FlowsScreen")
+            assert desk.app.is_running
+            await desk.press("ctrl+q")
+            await desk.until_screen("Choose")
+            await desk.press(key)
+            await desk.until(lambda: not desk.app.is_running)
+        file = place.workspace / "two.yaml"
+        assert file.read_text("utf-8").startswith("#") is saved
+        assert (screen.recovery.kept(file) is not None) is (key == "2")
+
+    go(body)
+
+
+def test_breakpoints_that_are_set_elsewhere_show_by_themselves(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, _):
+            kept = await node.set_breakpoint(Breakpoint(task="/do/1/second", workflow="tests/two-steps"))
+            await desk.until_shown("● ")
+            await node.clear_breakpoint(kept.id)
+            await desk.until(lambda: "● " not in desk.shown())
+
+    go(body)
+
+
+def test_a_completion_of_several_lines_stands_at_its_indentation(place: Place, go: Go) -> None:
+    text = TEXT + "  - third:\n      do:\n        - "
+
+    async def body() -> None:
+        async with place.node() as node, writing(place, node, text) as (desk, screen):
+            screen.editor.go_to(19, 99)
+            screen.editor.focus()
+            await desk.press("f6")
+            await desk.until(lambda: screen.popup.open)
+            offered = [each.label for each in screen.popup.offered]
+            await desk.press(*["down"] * offered.index("task: try"), "enter")
+            await desk.until(lambda: "try:" in screen.editor.text)
+            assert screen.editor.text.endswith("      do:\n        - newTask:\n            try:\n              - ")
+
+    go(body)
+
+
+def test_what_is_explained_is_styled() -> None:
+    shown = styled("## Head\nTakes **text**; `a_b*c*` and *one* or two.\n- first\n  1. second\n```\n**raw**\n```")
+    assert shown.plain == "Head\nTakes text; a_b*c* and one or two.\n• first\n  1. second\n  **raw**"
+    words = {shown.plain[span.start : span.end]: str(span.style) for span in shown.spans}
+    assert words["text"] == "bold"
+    assert words["one"] == "italic"
+    assert "$text-accent" in words["a_b*c*"]
 
 
 def test_a_file_that_can_not_be_written_is_left_as_it_was(tmp_path: Path) -> None:

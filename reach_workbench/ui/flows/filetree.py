@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rich.text import Text
 from textual.message import Message
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
@@ -17,23 +20,42 @@ ENDINGS: Final = frozenset({".yaml", ".yml", ".json"})
 LEFT_OUT: Final = frozenset({"node_modules", "__pycache__", "venv", "env", "build", "dist", "target", "site-packages"})
 """Folders, besides the hidden ones, that hold no workflow of a person."""
 
+FIRST: Final = "workflows"
+"""The folder of the workspace that comes first and is open: where a project keeps them."""
+
 _FILES: Final = 2000
-_DEPTH: Final = 8
+_DEPTH: Final = 4
 _PEEK: Final = 4096
 
+_OTHER: Final = "∅"
+"""Before the name of a file that is no workflow."""
 
-def workflows(workspace: Path) -> list[Path]:
-    """The files under a folder that may be workflows, relative to it, in order: at most 2,000, eight folders deep.
+_SPEAKS: Final = re.compile(rb"""^\s*\{?\s*["']?(?:document|dsl)["']?\s*:""", re.MULTILINE)
 
-    JSON is used for much else: such a file counts only when its beginning speaks of a `dsl`.
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file, relative to the workspace. `workflow` is False when its beginning says that it is something else."""
+
+    path: Path
+    workflow: bool = True
+
+
+def look(workspace: Path) -> list[Found]:
+    """The files under a folder that may be workflows, at most 2,000, four folders deep.
+
+    A folder that holds no workflow is left out with all its files. JSON is used for much else: of it, only workflows
+    are given. An empty file may become one.
     """
-    found = []
+    found: list[Found] = []
     for path in _walk(workspace, 0):
-        if path.suffix != ".json" or _names_dsl(path):
-            found.append(path.relative_to(workspace))
+        workflow = _may_be_one(path)
+        if workflow or path.suffix.lower() != ".json":
+            found.append(Found(path.relative_to(workspace), workflow))
         if len(found) >= _FILES:
             break
-    return found
+    holding = {parent for each in found if each.workflow for parent in each.path.parents} | {Path()}
+    return [each for each in found if each.path.parent in holding]
 
 
 def _walk(folder: Path, depth: int) -> Iterator[Path]:
@@ -52,20 +74,32 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
             elif Path(entry.name).suffix.lower() in ENDINGS and entry.is_file():
                 yield Path(entry.path)
     if depth < _DEPTH:
-        for inner in folders:
+        for inner in sorted(folders, key=lambda inner: depth > 0 or inner.name != FIRST):
             yield from _walk(inner, depth + 1)
 
 
-def _names_dsl(path: Path) -> bool:
+def _may_be_one(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return b'"dsl"' in file.read(_PEEK)
+            begin = file.read(_PEEK)
     except OSError:
         return False
+    if path.suffix.lower() == ".json":
+        return b'"dsl"' in begin
+    return not begin.strip() or _SPEAKS.search(begin) is not None
+
+
+def _order(path: Path) -> tuple[bool, list[str], str]:
+    """The folder `workflows`, then the files of the workspace, then its other folders."""
+    return (
+        path.parts[0] != FIRST or len(path.parts) == 1,
+        [part.lower() for part in path.parent.parts],
+        path.name.lower(),
+    )
 
 
 class FileTree(Tree[Path]):
-    """Enter opens a file. A file with unsaved changes has a dot before its name."""
+    """Enter opens a file. A file with unsaved changes has a dot before its name, the open one a triangle."""
 
     DEFAULT_CSS = "FileTree { padding: 0; scrollbar-size: 1 1; background: $background; }"
 
@@ -79,30 +113,33 @@ class FileTree(Tree[Path]):
     def __init__(self, workspace: Path, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(workspace.name or str(workspace), id=id, classes=classes)
         self.workspace = workspace
-        self.files: Sequence[Path] = ()
+        self.files: Sequence[Found] = ()
         self.show_root = False
         self.guide_depth = 2
         self._leaves: dict[Path, TreeNode[Path]] = {}
+        self._folders: dict[Path, TreeNode[Path]] = {}
+        self._others: frozenset[Path] = frozenset()
         self._current: Path | None = None
         self._unsaved = False
 
-    def show_files(self, files: Sequence[Path]) -> None:
-        """Show these files, given relative to the workspace. Folders stay as they were opened."""
+    def show_files(self, files: Sequence[Found]) -> None:
+        """Show these files. Folders stay as they were opened or closed."""
         if list(files) == list(self.files):
             return
-        closed = {str(node.data) for node in self._under(self.root) if node.allow_expand and not node.is_expanded}
+        were = {node.data: node.is_expanded for node in self._under(self.root) if node.allow_expand}
         here = self.cursor_node.data if self.cursor_node is not None else None
         self.files = files
         self.clear()
-        self._leaves = {}
-        folders: dict[Path, TreeNode[Path]] = {Path(): self.root}
-        for path in sorted(files, key=lambda path: ([part.lower() for part in path.parent.parts], path.name.lower())):
+        self._leaves, self._folders = {}, {Path(): self.root}
+        self._others = frozenset(each.path for each in files if not each.workflow)
+        for path in sorted((each.path for each in files), key=_order):
             for folder in reversed(path.parents):
-                if folder not in folders:
-                    parent = folders[folder.parent]
-                    folders[folder] = parent.add(f"{folder.name}/", folder, expand=str(folder) not in closed)
-            self._leaves[path] = folders[path.parent].add_leaf(path.name, path)
-        self._label(self._current)
+                if folder not in self._folders:
+                    expand = were.get(folder, folder == Path(FIRST))
+                    above = self._folders[folder.parent]
+                    self._folders[folder] = above.add(f"{folder.name}/", folder, expand=expand)
+            self._leaves[path] = self._folders[path.parent].add_leaf(self._words(path), path)
+        self._reveal(self._current)
         if here in self._leaves:
             self.move_cursor(self._leaves[here])
 
@@ -112,13 +149,28 @@ class FileTree(Tree[Path]):
         before, self._current, self._unsaved = self._current, inside, unsaved
         self._label(before)
         self._label(inside)
-        if inside != before and inside in self._leaves:
-            self.move_cursor(self._leaves[inside])
+        if inside is not None and inside != before and inside in self._leaves:
+            self._reveal(inside)
+            self.call_after_refresh(self._stand_on, inside)
+
+    def _stand_on(self, path: Path) -> None:
+        if path in self._leaves:
+            self.move_cursor(self._leaves[path])
 
     def _label(self, path: Path | None) -> None:
         if path is not None and path in self._leaves:
-            sign = ("• " if self._unsaved else "▸ ") if path == self._current else ""
-            self._leaves[path].set_label(f"{sign}{path.name}")
+            self._leaves[path].set_label(self._words(path))
+
+    def _words(self, path: Path) -> Text:
+        """What is open has a sign; what is no workflow has another, and is dim."""
+        if path == self._current:
+            return Text(f"{'•' if self._unsaved else '▸'} {path.name}")
+        return Text(f"{_OTHER} {path.name}", "dim") if path in self._others else Text(path.name)
+
+    def _reveal(self, path: Path | None) -> None:
+        """Open the folders around a file."""
+        for folder in path.parents if path is not None and path in self._leaves else ():
+            self._folders[folder].expand()
 
     def _under(self, node: TreeNode[Path]) -> Iterator[TreeNode[Path]]:
         for child in node.children:

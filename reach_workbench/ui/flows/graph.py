@@ -93,18 +93,18 @@ class _Pen:
             if block:
                 yield from self._block(task, block, lead, role)
         for target, words in task.leads_to:
-            yield Row(f"{lead}├─", f"{words} {self._arrow(task, target)}", "", task.reference)
+            yield Row(f"{lead}├─ ", f"{words} {self._arrow(task, target)}", "", task.reference)
 
     def _block(self, task: TaskPlace, tasks: Sequence[TaskPlace], lead: str, role: str) -> Iterator[Row]:
         if role == "catch":
-            yield Row(f"{lead}├─", "catch", "", task.reference)
+            yield Row(f"{lead}├─ ", "catch", "", task.reference)
         yield from self.chain(tasks, f"{lead}│  ")
         if role == "each":
             yield Row(f"{lead}│  ", "╰─▸ ↻ next", "", task.reference)
 
     def _branch(self, branch: TaskPlace, lead: str, *, last: bool) -> Iterator[Row]:
         rows = list(self.task(branch, ""))
-        corner, under = ("╠═", "║ ") if not last else ("╚═", "  ")
+        corner, under = ("╠═ ", "║  ") if not last else ("╚═ ", "   ")
         for place, row in enumerate(rows):
             joint = corner if place == 0 else under
             yield Row(f"{lead}{joint}{row.lines}", row.text, row.aside, row.reference, row.head)

@@ -42,7 +42,7 @@ class Popup(OptionList, can_focus=False):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
-        self._offered: Sequence[Completion] = ()
+        self.offered: Sequence[Completion] = ()
 
     @property
     def open(self) -> bool:
@@ -50,7 +50,7 @@ class Popup(OptionList, can_focus=False):
 
     def offer(self, completions: Sequence[Completion], at: Offset) -> None:
         """Show them under the screen's position `at`, above it where there is no room below."""
-        self._offered = completions
+        self.offered = completions
         self.set_class(bool(completions), "-open")
         if not completions:
             return
@@ -87,11 +87,11 @@ class Popup(OptionList, can_focus=False):
         return True
 
     def _move(self, step: int) -> None:
-        self.highlighted = min(max((self.highlighted or 0) + step, 0), len(self._offered) - 1)
+        self.highlighted = min(max((self.highlighted or 0) + step, 0), len(self.offered) - 1)
 
     def _take(self, place: int) -> None:
         self.close()
-        self.post_message(self.Taken(self._offered[place]))
+        self.post_message(self.Taken(self.offered[place]))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
@@ -99,8 +99,8 @@ class Popup(OptionList, can_focus=False):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        if self.open and event.option_index < len(self._offered):
-            self.post_message(self.Looked(self._offered[event.option_index]))
+        if self.open and event.option_index < len(self.offered):
+            self.post_message(self.Looked(self.offered[event.option_index]))
 
 
 def _line(completion: Completion) -> Content:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Checkbox, Input, Label, Select, Static, TabbedContent, TabPane, TextArea
+from textual.widgets import Input, Label, Select, Static, TabbedContent, TabPane, TextArea
 
 from reach_workbench.ui.flows.fields import Field, Json, fields, objection, parsed, value_of, written
+from reach_workbench.ui.flows.tickbox import TickBox
+from reach_workbench.ui.keynames import shown
+from reach_workbench.ui.keys import find
+
+if TYPE_CHECKING:
+    from reach_workbench.ui.app import Workbench
+
+
+_TAKEN: Final = (("flows.run", "start"), ("flows.json", "turn"))
+"""Rows of the key table that act here too, and how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +36,11 @@ class Answer:
 
 
 class RunForm(ModalScreen[Answer | None]):
-    """`last` is the input of the run before; `hold` is what the box showed then."""
+    """`last` is the input of the run before; `hold` is what the box showed then; `raw` begins with JSON."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+r,f5", "start", "Start", priority=True),
+        *(Binding(",".join(find(id).keys), does, id=id, priority=True) for id, does in _TAKEN),
         Binding("escape", "dismiss(None)", "Leave"),
-        Binding("ctrl+j", "turn", "Form or JSON", priority=True),
     ]
     DEFAULT_CSS = """
     RunForm { align: center middle; background: $background 60%; }
@@ -49,7 +58,14 @@ class RunForm(ModalScreen[Answer | None]):
     """
 
     def __init__(
-        self, title: str, schema: Json, secrets: tuple[str, ...], *, last: Json = None, hold: bool = False
+        self,
+        title: str,
+        schema: Json,
+        secrets: tuple[str, ...],
+        *,
+        last: Json = None,
+        hold: bool = False,
+        raw: bool = False,
     ) -> None:
         super().__init__()
         self._title = title
@@ -58,6 +74,7 @@ class RunForm(ModalScreen[Answer | None]):
         self._form = fields(schema)
         self._last = last
         self._hold = hold
+        self._raw = raw
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -72,16 +89,19 @@ class RunForm(ModalScreen[Answer | None]):
             for place, name in enumerate(self._secrets):
                 yield Label(f"secret {name}", markup=False)
                 yield Input(password=True, compact=True, id=f"secret-{place}", placeholder="kept by nobody")
-            yield Checkbox("hold at the first task, to step from there", self._hold, id="hold", compact=True)
+            yield TickBox("hold at the first task, to step from there", self._hold, id="hold", compact=True)
             yield Static("", id="wrong", markup=False)
-            yield Label(
-                "ctrl+r  run     ctrl+j  form or JSON     tab  next field     esc  leave", classes="dialog-keys"
-            )
+            run, turn = (shown(next(iter(self._keys_of(id)), "")) for id, _ in _TAKEN)
+            words = f"{run}  run     {turn}  form or JSON     tab  next field     esc  leave"
+            yield Label(words, classes="dialog-keys", markup=False)
+
+    def _keys_of(self, id: str) -> tuple[str, ...]:
+        return cast("Workbench", self.app).keys_of(find(id))
 
     @property
     def _raw_first(self) -> bool:
-        """Without fields, or when the input of the last run does not fit them."""
-        if not self._form:
+        """When it is asked for, without fields, or when the input of the last run does not fit them."""
+        if not self._form or self._raw:
             return True
         names = {each.name for each in self._form}
         return self._last is not None and not (isinstance(self._last, dict) and self._last.keys() <= names)
@@ -183,7 +203,7 @@ class RunForm(ModalScreen[Answer | None]):
         for place, name in enumerate(self._secrets):
             if text := self.query_one(f"#secret-{place}", Input).value:
                 secrets[name] = _secret(name, text)
-        self.dismiss(Answer(value, secrets, self.query_one("#hold", Checkbox).value))
+        self.dismiss(Answer(value, secrets, self.query_one("#hold", TickBox).value))
 
 
 def _secret(name: str, text: str) -> Json:

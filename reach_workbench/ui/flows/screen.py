@@ -12,6 +12,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static, TextArea
 
@@ -20,12 +21,13 @@ from reach_workbench.protocol.authoring import Compilation, Completion, TaskPlac
 from reach_workbench.protocol.debugging import Breakpoint
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.ui.flows.editor import Editor
-from reach_workbench.ui.flows.filetree import FileTree, workflows
+from reach_workbench.ui.flows.filetree import FileTree, look
 from reach_workbench.ui.flows.graphview import GraphView
 from reach_workbench.ui.flows.opened import Opened, Recovery, read
 from reach_workbench.ui.flows.outside import edit_outside
 from reach_workbench.ui.flows.popup import Popup
 from reach_workbench.ui.flows.problems import Problems
+from reach_workbench.ui.flows.prose import styled
 from reach_workbench.ui.flows.views import SIDE, VIEWS, View, ViewStrip, seen
 from reach_workbench.ui.frame import Footer, Header
 from reach_workbench.ui.keys import bindings
@@ -36,6 +38,9 @@ _SETTLED: Final = 0.2
 
 _LOOK: Final = 1.0
 """Seconds between two looks at the file on disk."""
+
+_STOPS: Final = 2.0
+"""Seconds between two questions about breakpoints that are set elsewhere."""
 
 _KEY: Final = re.compile(r"^\s*(?:- )*[A-Za-z]{2,}$|\$\w*$|:\s+[A-Za-z]{2,}$")
 """What stands before the cursor when completions are offered unasked: a property's first letters, or a `$`."""
@@ -118,13 +123,14 @@ class FlowsScreen(WorkbenchScreen):
         self.problems.border_title = "Problems"
         self.sides["docs"].border_title = "About"
         self.graph.border_title = "Graph"
-        self.editor.intercept = self.popup.key
+        self.editor.intercept = self._popup_key
         self.editor.display = False
         self.problems.show_compilation(None)
         side = self.workbench.session.get("flows.side", "problems")
         self._side = side if side in SIDE else "problems"
         self._begin()
         self.set_interval(_LOOK, self._look_at_disk, name="disk")
+        self.set_interval(_STOPS, self._follow_breakpoints, name="breakpoints")
 
     def on_screen_resume(self) -> None:
         self.look_again()
@@ -236,18 +242,18 @@ class FlowsScreen(WorkbenchScreen):
         await self._scan()
 
     async def _scan(self) -> None:
-        self.files.show_files(await asyncio.to_thread(workflows, self.workbench.workspace))
+        self.files.show_files(await asyncio.to_thread(look, self.workbench.workspace))
         self._show_name()
 
     @work(group="open", exclusive=True)
     async def on_file_tree_opened(self, event: FileTree.Opened) -> None:
         if self.opened is not None and event.path == self.opened.path:
             self.action_view("editor")
-        elif await self._may_leave():
+        elif await self.may_leave():
             await self._open(event.path)
 
-    async def _may_leave(self) -> bool:
-        """Ask about unsaved changes before another file takes their place."""
+    async def may_leave(self) -> bool:
+        """Ask about unsaved changes before another file takes their place, or the workbench ends."""
         if self.opened is None or not self.unsaved:
             return True
         path = self.opened.path
@@ -260,6 +266,7 @@ class FlowsScreen(WorkbenchScreen):
             self.recovery.keep(path, self.editor.text)
         elif chosen == "drop":
             self.recovery.forget(path)
+            self.editor.change_text(self.opened.saved)
         return chosen in ("keep", "drop")
 
     async def _open(self, path: Path) -> None:
@@ -372,7 +379,7 @@ class FlowsScreen(WorkbenchScreen):
 
         offered = {each.name: each for each in templates()}
         chosen = await self.app.push_screen_wait(template_list(offered.values()))
-        if chosen is None or not await self._may_leave():
+        if chosen is None or not await self.may_leave():
             return
         name = await self.workbench.ask_text("New workflow", "Its name: small letters, digits and dashes.", chosen)
         if name is None:
@@ -474,7 +481,7 @@ class FlowsScreen(WorkbenchScreen):
         if found is None:
             self.about.update("What stands under the cursor is explained here.")
         else:
-            self.about.update(f"{found.title}\n\n{found.text}")
+            self.about.update(_said(found.title, found.text))
 
     def action_complete(self) -> None:
         if self.opened is not None:
@@ -501,6 +508,13 @@ class FlowsScreen(WorkbenchScreen):
         if asked and not offered:
             self.notify("Nothing is known that could be written here.", timeout=2)
 
+    def _popup_key(self, key: str) -> bool:
+        """The popup's keys; once it was sent away, an answer that is still under way does not bring it back."""
+        taken = self.popup.key(key)
+        if key == "escape" and taken:
+            self.workers.cancel_group(self, "complete")
+        return taken
+
     def on_popup_taken(self, event: Popup.Taken) -> None:
         self.editor.take(event.completion.insert, event.completion.column)
         self.popup.close()
@@ -508,7 +522,7 @@ class FlowsScreen(WorkbenchScreen):
 
     def on_popup_looked(self, event: Popup.Looked) -> None:
         words = event.completion.documentation or event.completion.detail
-        self.about.update(f"{event.completion.label}\n\n{words}")
+        self.about.update(_said(event.completion.label, words))
 
     @work(group="dialog", exclusive=True)
     async def action_definition(self) -> None:
@@ -611,14 +625,22 @@ class FlowsScreen(WorkbenchScreen):
     # ------------------------------------------------------------ breakpoints
 
     @work(group="breakpoints", exclusive=True)
-    async def _read_breakpoints(self) -> None:
+    async def _read_breakpoints(self, *, quiet: bool = False) -> None:
         try:
             found = await self.node.breakpoints()
         except ReachError as wrong:
-            self.report(wrong)
+            if not quiet:
+                self.report(wrong)
             return
-        self._stops = {each.id: each for each in found if each.on == "task" and each.run is None}
-        self._show_stops()
+        stops = {each.id: each for each in found if each.on == "task" and each.run is None}
+        if stops != self._stops:
+            self._stops = stops
+            self._show_stops()
+
+    def _follow_breakpoints(self) -> None:
+        """Those that the debugger, the command line or another person sets: asked only while they can be seen."""
+        if self.is_current and self.opened is not None and self.workbench.connected:
+            self._read_breakpoints(quiet=True)
 
     @property
     def _workflow(self) -> str | None:
@@ -655,8 +677,14 @@ class FlowsScreen(WorkbenchScreen):
 
     # ------------------------------------------------------------ running
 
+    def action_run(self) -> None:
+        self._run(raw=False)
+
+    def action_json(self) -> None:
+        self._run(raw=True)
+
     @work(group="run", exclusive=True)
-    async def action_run(self) -> None:
+    async def _run(self, *, raw: bool) -> None:
         from reach_workbench.ui.flows.runform import RunForm
 
         opened = self.opened
@@ -678,9 +706,8 @@ class FlowsScreen(WorkbenchScreen):
         kept: dict[str, Any] = self.workbench.session.get("inputs", {})
         last = kept.get(str(opened.path), {})
         title = compiled.title or compiled.workflow or opened.path.name
-        form = RunForm(
-            title, compiled.input_schema, compiled.secrets, last=last.get("input"), hold=bool(last.get("hold"))
-        )
+        before, hold = last.get("input"), bool(last.get("hold"))
+        form = RunForm(title, compiled.input_schema, compiled.secrets, last=before, hold=hold, raw=raw)
         answer = await self.app.push_screen_wait(form)
         if answer is None:
             return
@@ -694,3 +721,8 @@ class FlowsScreen(WorkbenchScreen):
             self.report(wrong)
             return
         self.workbench.open_run(run.id)
+
+
+def _said(title: str, markdown: str) -> Content:
+    """What the About pane shows: the title of the thing, and a few lines about it."""
+    return Content.assemble((title, "bold underline"), "\n\n", styled(markdown))
