@@ -9,7 +9,7 @@ from typing import Final
 from reach_workbench.cli import catalogue
 from reach_workbench.cli.command import Command, Option
 
-WIDTH: Final = 100
+WIDTH: Final = 80
 _LEFT: Final = 26
 
 EXIT_CODES: Final = (
@@ -24,7 +24,8 @@ EXIT_CODES: Final = (
 def overview() -> str:
     """What `reach --help` shows."""
     lines = ["Write, run, step and prove workflows from a terminal.", "", "usage: reach [--home DIR] [COMMAND …]", ""]
-    lines += ["Without a command, on a terminal: the workbench, where all of this has its place and its key.", ""]
+    alone = "Without a command, on a terminal: the workbench, where all of this has its place and its key."
+    lines += [*wrap(alone, WIDTH), ""]
     for title, commands in catalogue.grouped():
         lines.append(title)
         lines += _rows((f"  {command.name}", command.summary) for command in commands)

@@ -12,6 +12,7 @@ from typing import Final
 
 import orjson
 
+from reach_workbench.cli.command import similar
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, LimitExceeded, NotFound, UsageError
 from reach_workbench.settings import Limits
@@ -123,7 +124,7 @@ def _read(name: str, most: int) -> bytes:
             return file.read(most)
     except FileNotFoundError:
         where = Path(name).parent
-        hint = "check the name" if where.is_dir() else f"there is no folder {where} either"
+        hint = _similar_file(Path(name)) if where.is_dir() else f"there is no folder {where} either"
         raise NotFound(f"there is no file {name}", hint=hint) from None
     except IsADirectoryError:
         raise UsageError(f"{name} is a folder", hint="name a file in it") from None
@@ -135,6 +136,14 @@ def _read(name: str, most: int) -> bytes:
         shown = name if len(name) < 80 else name[:80] + "…"
         advice = "a file's name was expected here, not its content" if long else None
         raise UsageError(f"can't read {shown}: {reason}", hint=advice) from None
+
+
+def _similar_file(missing: Path) -> str:
+    try:
+        found = similar(missing.name, [each.name for each in missing.parent.iterdir() if each.is_file()])
+    except OSError:
+        found = None
+    return f"did you mean {missing.with_name(found)}?" if found else "check the name"
 
 
 def _decode(content: bytes, place: str) -> str:

@@ -141,3 +141,19 @@ def test_an_edit_inside_a_text_says_that_it_is_a_text(reach: Reach, workflow: Wr
     done = reach("fork", "last", "--at", at, "--set", "/data/done=[]")
     assert "/data is a text, which has no parts" in done.err
     assert "may be new" not in done.err
+
+
+def test_a_file_that_is_not_there_suggests_one_with_a_similar_name(reach: Reach, workflow: Write) -> None:
+    workflow(LOOP, "orders.yaml")
+    assert "did you mean orders.yaml?" in reach("run", "order.yaml").err
+    assert "check the name" in reach("run", "zzz.yaml").err
+
+
+def test_an_effect_is_decided_one_way_only(reach: Reach) -> None:
+    done = reach("resolve", "last", "17", "--repeat", "--fail", "x")
+    assert done.code == 2
+    assert "give only one of" in done.err
+
+
+def test_the_overview_fits_eighty_columns(reach: Reach) -> None:
+    assert max(map(len, reach("--help").out.splitlines())) <= 80

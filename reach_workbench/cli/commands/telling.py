@@ -72,7 +72,7 @@ def _resolve(terminal: Terminal, given: Given) -> int:
             terminal.print_json(result(view))
             return 0
         words = {"repeat": "is repeated", "result": "took the given result", "fail": "failed"}[decision]
-        terminal.say(f"effect {given.command} of run {view.id} {words}: run {view.status}")
+        terminal.say(f"effect {given.command} of run {view.id} {words}; the run is {view.status}")
         if not driven and view.status not in ("completed", "faulted", "cancelled"):
             terminal.say(f"  go on with: {session.line('resume', view.id)}")
         return 0
@@ -81,7 +81,12 @@ def _resolve(terminal: Terminal, given: Given) -> int:
 
 
 def _decision(session: Session, given: Given) -> tuple[Decision, Json]:
-    if given.repeat + (given.result is not None) + (given.fail is not None) != 1:
+    ways = given.repeat + (given.result is not None) + (given.fail is not None)
+    if ways > 1:
+        raise UsageError(
+            "an effect is decided one way", hint="give only one of --repeat, --result JSON and --fail MESSAGE"
+        )
+    if not ways:
         raise UsageError("say what became of the effect", hint="give one of --repeat, --result JSON and --fail MESSAGE")
     if given.repeat:
         return "repeat", None
@@ -123,7 +128,11 @@ COMMANDS = (
         ),
         options=(
             Option("--repeat", "it did not happen, or may happen again: do it again"),
-            Option("--result", "it happened, and this is what came back: JSON, @FILE, or -", value="JSON"),
+            Option(
+                "--result",
+                "it happened, and this is what came back (a shell's output is a string): JSON, @FILE, or -",
+                value="JSON",
+            ),
             Option("--fail", "it failed, with this message", value="MESSAGE"),
             JSON,
         ),
