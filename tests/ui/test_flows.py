@@ -64,7 +64,8 @@ async def writing(
     async with place.desk(node, "flows", size=size) as desk:
         screen = flows(desk)
         await desk.until(lambda: screen.files.files)
-        await desk.press("down", "enter")
+        rows = [str(label).strip("▸• ") for label in tree_rows(screen)]
+        await desk.press(*["down"] * (rows.index("two.yaml") + 1), "enter")
         await desk.until(lambda: screen.compilation is not None)
         await desk.pilot.pause()
         yield desk, screen
