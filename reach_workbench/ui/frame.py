@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol, cast
 
 from textual.content import Content
+from textual.screen import ModalScreen
 from textual.style import Style
+from textual.widget import Widget
 from textual.widgets import Static
 
 from reach_workbench.ui.keynames import shown
@@ -87,6 +89,8 @@ class Header(Static):
         self._show()
 
     def _show(self) -> None:
+        if _covered(self):
+            return
         state = cast(Framed, self.app).header
         scope = str(getattr(self.screen, "scope", ""))
         word = state.word.partition(" ")[0]
@@ -104,7 +108,8 @@ class Header(Static):
         words = " · ".join(parts)[: max(0, room)]
         gap = " " * max(1, room - len(words))
         style = Style(bold=True, reverse=True) if mode else Style.null()
-        self.update(Content.assemble(tabs, gap, words, "  " if words and mode else " ", (mode, style)))
+        line = Content.assemble(tabs, gap, words, "  " if words and mode else " ", (mode, style))
+        self.update(line, layout=False)  # it is one line, whatever it says
 
 
 def _tabs(scope: str, *, names: bool = False) -> Content:
@@ -123,6 +128,7 @@ class Footer(Static):
     DEFAULT_CSS = """
     Footer { dock: bottom; height: 1; width: 100%; background: $panel; color: $foreground; }
     """
+    _line: Content = Content("")
 
     def on_mount(self) -> None:
         self.watch(self.app, "header", self._show)
@@ -131,6 +137,8 @@ class Footer(Static):
         self._show()
 
     def _show(self) -> None:
+        if _covered(self):
+            return
         app = cast(Framed, self.app)
         scope = str(getattr(self.screen, "scope", ""))
         mode = app.header.word.partition(" ")[0]
@@ -147,4 +155,14 @@ class Footer(Static):
             if line.cell_length + part.cell_length > width:
                 break
             line += part
-        self.update(line)
+        if line.spans != self._line.spans or line.plain != self._line.plain:
+            self._line = line
+            self.update(line, layout=False)
+
+
+def _covered(widget: Widget) -> bool:
+    """Whether another whole screen lies upon that of the widget: a change below would paint all of the upper one."""
+    stack = widget.app.screen_stack
+    if widget.screen not in stack:
+        return False
+    return any(not isinstance(each, ModalScreen) for each in stack[stack.index(widget.screen) + 1 :])

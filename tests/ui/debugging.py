@@ -118,7 +118,7 @@ class Bench:
         """Until nothing is being loaded any more."""
         screen = self.screen
         timeline = screen.query_one(Timeline)
-        pumps = (screen._loading, screen._stops, timeline._fetching)
+        pumps = (screen._loading, screen._marking, screen._stops, timeline._fetching)
         await self.pilot.pause()
         await self.until(lambda: not any(pump.busy for pump in pumps))
         await self.pilot.pause()

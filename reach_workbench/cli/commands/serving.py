@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 from pathlib import Path
@@ -64,6 +65,7 @@ async def _answer(
         listeners.append(Listener(listen_unix(own.path), None))
         recovered = await node.recover()
         await node.start_schedules()
+        gc.freeze()  # what is loaded stays loaded: looking through all of it would hold up an answer
         _say(session, listeners[0], recovered)
         await serve(api, listeners, ended)
     finally:

@@ -40,7 +40,8 @@ class EventPane(LinesView):
             self.border_subtitle = None
             self.set_lines(side_by_side(self._differs, width))
             return
-        self.border_title = "Event"
+        if self.border_title != "Event":  # each new title paints the whole pane
+            self.border_title = "Event"
         event = self.event
         if event is None:
             self.border_subtitle = None

@@ -18,6 +18,9 @@ from reach_workbench.ui.debug.jsontext import Line
 
 _STYLES: Final = ("key", "string", "number", "word", "dim", "head", "added", "changed", "removed", "bad", "good")
 
+_STRIDE: Final = 40
+"""Columns by which the width of a pane's text grows."""
+
 
 class LinesView(ScrollView, can_focus=True):
     """Shows `lines`; `Line.mark` stands in a gutter of two cells. The cursor stays on its pointer where it can."""
@@ -67,7 +70,7 @@ class LinesView(ScrollView, can_focus=True):
 
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show other lines; the cursor goes to the line of the same value or key, else stays where it was."""
-        before = self.line
+        before, shown, cursor = self.line, self.lines, self.cursor_line
         self.lines = lines
         if before is not None and (before.pointer or before.key):
             for place, line in enumerate(lines):
@@ -76,10 +79,19 @@ class LinesView(ScrollView, can_focus=True):
                     break
         self.cursor_line = max(0, min(self.cursor_line, len(lines) - 1))
         width = 2 + max((sum(len(text) for text, _ in line.parts) for line in lines), default=0)
-        size = Size(width, len(lines))
+        # Another size lays out the whole screen: what fits has one size, however much of the pane it fills.
+        pane = self.container_size
+        wide = pane.width if width <= pane.width else -(-width // _STRIDE) * _STRIDE
+        size = Size(wide, max(len(lines), pane.height))
         if size != self.virtual_size:
             self.virtual_size = size
-        self.refresh()
+            self.refresh()
+            return
+        for place in range(max(len(shown), len(lines))):
+            old = shown[place] if place < len(shown) else None
+            new = lines[place] if place < len(lines) else None
+            if old != new or (cursor != self.cursor_line and place in (cursor, self.cursor_line)):
+                self.refresh_line(place)
 
     def point(self, line: int) -> None:
         """Put the cursor on that line and bring it into sight."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from array import array
 from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from textual.app import ComposeResult
 from textual.widget import Widget
@@ -13,7 +14,7 @@ from textual.widgets import Static
 
 from reach_workbench.errors import ReachError
 from reach_workbench.protocol.debugging import Breakpoint, Evaluation, EventPage
-from reach_workbench.protocol.node_views import EventView, RunView, Verification
+from reach_workbench.protocol.node_views import EventView, RunView, StateView, Verification
 from reach_workbench.ui.app import RunChanged
 from reach_workbench.ui.debug.breakpane import BreakPane
 from reach_workbench.ui.debug.desk import Desk
@@ -32,6 +33,9 @@ from reach_workbench.ui.screen import WorkbenchScreen
 from reach_workbench.ui.words import shortened
 
 Answer = TypeVar("Answer")
+
+_REST: Final = 0.03
+"""Seconds for which the cursor stands before it is asked what the event changed: a held key never asks it."""
 
 NOTHING_OPEN = """No run is open.
 
@@ -58,8 +62,11 @@ class LookingScreen(WorkbenchScreen):
         self.watches: list[str] = []
         self._loading: Newest[int] = Newest(self, self._load)
         self._stops: Newest[None] = Newest(self, self._load_stops)
+        self._marking: Newest[StateView] = Newest(self, self._mark)
         self._told = ""
         self._note = ""
+        self._said = ""
+        self._steady = False
 
     def compose(self) -> ComposeResult:
         yield Header()
@@ -202,7 +209,10 @@ class LookingScreen(WorkbenchScreen):
     def _show_says(self) -> None:
         position = self.position
         if position is not None:
-            self.query_one("#says", Static).update(self._note or standing(position.run))
+            says = self._note or standing(position.run)
+            if says != self._said:
+                self._said = says
+                self.query_one("#says", Static).update(says, layout=False)
 
     def say(self, words: str) -> None:
         """Put words on the line above the footer, until the cursor moves."""
@@ -215,7 +225,7 @@ class LookingScreen(WorkbenchScreen):
     # ------------------------------------------------------------ loading
 
     async def _load(self, seq: int) -> None:
-        """What stands at an event: first what it is and the state, then what it changed and the watches."""
+        """What stands at an event, and the state there; what it changed and the watches come after."""
         position = self.position
         if position is None or position.run.seq == 0:
             return
@@ -226,19 +236,34 @@ class LookingScreen(WorkbenchScreen):
                 return
             self.event = page.events[0] if page.events else None
             self.query_one(EventPane).show(self.event, self._differs(seq))
-            pane = self.query_one(StatePane)
-            pane.show(state)
+            self.query_one(StatePane).show(state)
             self.query_one(SourceView).show_current(self._current(state.position))
             self._told = ""
-            if self._loading.overtaken:
-                return
-            changes = await self.node.diff(run, seq - 1, seq)
-            if self.position is not position or self._loading.overtaken:
-                return
-            pane.show(state, changes)
-            await self.load_watches(seq)
+            if not self._loading.overtaken:
+                self._marking.ask(state)
+            if not self._steady:
+                self._steady = True
+                gc.freeze()  # what stands by now stays: looking through all of it would hold up a key for 50 ms
         except ReachError as wrong:
             self._fault(wrong)
+
+    async def _mark(self, state: StateView) -> None:
+        """What the event changed, and the watches there; never in the way of the next event."""
+        position = self.position
+        await asyncio.sleep(_REST)
+        if position is None or self._elsewhere(position, state.seq):
+            return
+        try:
+            changes = await self.node.diff(position.run.id, state.seq - 1, state.seq)
+            if not self._elsewhere(position, state.seq):
+                self.query_one(StatePane).show(state, changes)
+                await self.load_watches(state.seq)
+        except ReachError as wrong:
+            self._fault(wrong)
+
+    def _elsewhere(self, position: Position, seq: int) -> bool:
+        """Whether the cursor stands on another event by now, or in another run."""
+        return self.position is not position or position.cursor != seq or self._loading.busy
 
     def _current(self, position: str | None) -> str | None:
         """The task that the source marks: of the event in the past, of the state where the run stands."""

@@ -120,15 +120,20 @@ class Timeline(ScrollView, can_focus=True):
 
     def put(self, seq: int) -> None:
         """Show the cursor at that event, and bring it into sight."""
-        self.cursor = seq
+        before, self.cursor = self.cursor, seq
         row = self._row_at(seq)
         top, height = self.scroll_offset.y, max(1, self.scrollable_content_region.height)
         if row < top:
             self.scroll_to(y=row, animate=False, immediate=True, force=True)
         elif row >= top + height:
             self.scroll_to(y=row - height + 1, animate=False, immediate=True, force=True)
-        self.refresh()
-        self._fetching.ask(None)
+        if self.scroll_offset.y != top:
+            self.refresh()
+        else:  # only two rows look different
+            self.refresh_line(self._row_at(before))
+            self.refresh_line(row)
+        if any(each not in self._rows for each in self._seen(1)):
+            self._fetching.ask(None)
 
     def neighbour(self, seq: int, by: int) -> int:
         """The event that many rows away, or at the edge."""
