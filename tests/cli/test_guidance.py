@@ -157,3 +157,16 @@ def test_an_effect_is_decided_one_way_only(reach: Reach) -> None:
 
 def test_the_overview_fits_eighty_columns(reach: Reach) -> None:
     assert max(map(len, reach("--help").out.splitlines())) <= 80
+
+
+def test_a_breakpoint_at_a_bare_name_suggests_the_reference(reach: Reach, workflow: Write) -> None:
+    done = reach("run", workflow(LOOP), "--break", "attempt")
+    assert done.code == 2
+    assert "did you mean /do/0/each/do/0/attempt?" in done.err
+
+
+def test_a_run_that_lacks_its_input_says_how_to_give_one(reach: Reach, workflow: Write) -> None:
+    schema = "input: { schema: { format: json, document: { type: object, required: [name] } } }"
+    file = workflow(schema + "\ndo:\n  - report: { set: { ok: true } }\n")
+    assert "give one with --input JSON" in reach("run", file).err
+    assert "--input" not in reach("run", file, "--input", '{"other": 1}').err

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
-from reach_workbench.cli.declared import declared_in, given_to, is_scheduled
+from reach_workbench.cli.declared import declared_in, given_to, is_scheduled, references
 from reach_workbench.cli.following import finish
 from reach_workbench.cli.history import EventFile
 from reach_workbench.cli.reading import has_secret_variables, read_document, read_edits, read_json, read_secrets
@@ -27,7 +27,7 @@ def _run(terminal: Terminal, given: Given) -> int:
         file=Path(given.file),
         input=value,
         secrets=read_secrets(given.secret, declared),
-        breakpoints=tuple(given.break_),
+        breakpoints=tuple(references(given.break_, text, given.file, limits)),
         hold=given.step,
     )
 
@@ -39,7 +39,12 @@ def _run(terminal: Terminal, given: Given) -> int:
                 if "schedule" in text and is_scheduled(text, given.file, limits):
                     _explain_schedule(terminal, given, session)
                 source = Source(text, given.file, limits)
-                return await finish(session, node, view, source, interruption, file=file, quiet=given.quiet, after=0)
+                code = await finish(session, node, view, source, interruption, file=file, quiet=given.quiet, after=0)
+                if code == 1 and given.input is None and not terminal.json:
+                    error = (await node.run(view.id)).error
+                    if error is not None and error.get("instance") == "/input":
+                        terminal.say("  hint: no input was given; give one with --input JSON, or --input @FILE")
+                return code
 
     with ExitStack() as opened:
         return go(work(opened.enter_context(EventFile(given.events)) if given.events else None))
