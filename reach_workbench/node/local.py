@@ -64,6 +64,9 @@ from reach_workbench.storage.store import Store
 _FOLLOW_SECONDS = 0.1
 """How often a follower looks for events that another process wrote."""
 
+_OWN_SECONDS = 1.0
+"""How often it looks in a home that is this node's own, whose runner tells it of every change."""
+
 
 class LocalNode(Looking):
     """See `protocol.Node`. With `write=False` it only reads, and asks the home's owner for the rest."""
@@ -250,8 +253,9 @@ class LocalNode(Looking):
         """Until the run may have changed: at once when it is driven here, else after a short while."""
         changed = asyncio.Event()
         forget = self.runner.subscribe(lambda _: changed.set(), run)
+        seconds = _OWN_SECONDS if self.store.writable else _FOLLOW_SECONDS
         try:
-            async with asyncio.timeout(_FOLLOW_SECONDS):  # wait_for loses a cancellation up to Python 3.11
+            async with asyncio.timeout(seconds):  # wait_for loses a cancellation up to Python 3.11
                 await changed.wait()
         except TimeoutError:
             pass

@@ -43,6 +43,7 @@ from reach_workbench.runner.performing import Performing
 from reach_workbench.runner.row import columns_of, status_of
 from reach_workbench.runner.slots import Place, Slots
 from reach_workbench.runner.traps import Traps
+from reach_workbench.runner.turns import Turns
 from reach_workbench.settings import Settings
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
@@ -85,6 +86,7 @@ class Host(Protocol):
     clock: Clock
     evaluator: Evaluator
     breakpoints: Breakpoints
+    turns: Turns
 
     def lease(self, unit: Unit, run: str) -> str: ...
 
@@ -285,7 +287,7 @@ class Driver:
                 return
             self._fire_timers()
             if turn == "more":
-                await asyncio.sleep(0)
+                await self._runner.turns.next()
                 continue
             if self._told or self._offers or self._redirected is not None:
                 continue

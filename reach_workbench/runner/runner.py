@@ -33,6 +33,7 @@ from reach_workbench.runner.loading import base_of, load_state, recorded_event
 from reach_workbench.runner.sink import Sink
 from reach_workbench.runner.slots import Slots
 from reach_workbench.runner.subworkflows import run_workflow
+from reach_workbench.runner.turns import Turns
 from reach_workbench.settings import Settings
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
@@ -79,6 +80,7 @@ class Runner:
         self._queued: dict[str, str | None] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._slots = Slots(settings.runner.concurrent_runs)
+        self.turns = Turns()
         self._secrets: dict[str, dict[str, Json]] = {}
         self.families: dict[str, int] = {}
         self._failures: dict[str, ReachError] = {}
