@@ -58,9 +58,10 @@ class Gauges(Static):
 
     def _show(self) -> None:
         room = max(8, self.content_size.width - 26)
-        self.update(Content("\n").join(self._line(gauge, room) for gauge in GAUGES))
+        high = min(3, max(1, self.content_size.height // len(GAUGES)))
+        self.update(Content("\n").join(self._lines(gauge, room, high) for gauge in GAUGES))
 
-    def _line(self, gauge: Gauge, room: int) -> Content:
+    def _lines(self, gauge: Gauge, room: int, high: int) -> Content:
         values = [float(getattr(each, gauge.name)) for each in self._taken]
         if gauge.rate:
             times = [each.at / 1000 for each in self._taken]
@@ -70,12 +71,17 @@ class Gauges(Static):
             ] or [0.0]
         now = values[-1]
         figure = f"{now:,.0f}{gauge.unit}" if now >= 100 or now == int(now) else f"{now:,.1f}{gauge.unit}"
-        return Content.assemble((f"{gauge.title:<13}", "dim"), (f"{figure:>11}", "bold"), "  ", spark(values[-room:]))
+        *above, last = spark(values[-room:], high)
+        words = Content.assemble((f"{gauge.title:<13}", "dim"), (f"{figure:>11}", "bold"), "  ", last)
+        return Content("\n").join([*(Content(" " * 26 + bars) for bars in above), words])
 
 
-def spark(values: Sequence[float]) -> str:
-    """The values as bars, the highest of them full; one that never moved from nothing is a low line."""
-    highest = max(values, default=0.0)
-    if highest <= 0:
-        return _BARS[0] * len(values)
-    return "".join(_BARS[min(7, int(value / highest * 7.999))] for value in values)
+def spark(values: Sequence[float], high: int = 1) -> list[str]:
+    """The values as bars over so many lines, the highest of them full; what is nothing is a low line."""
+    highest = max(values, default=0.0) or 1.0
+    eighths = [max(1, int(max(0.0, value) / highest * (high * 8 - 0.001)) + 1) for value in values]
+    return ["".join(_bar(each - 8 * line) for each in eighths) for line in reversed(range(high))]
+
+
+def _bar(eighths: int) -> str:
+    return _BARS[min(8, eighths) - 1] if eighths > 0 else " "

@@ -24,6 +24,9 @@ from reach_workbench.ui.words import ago, moment, shortened
 _SECONDS: Final = 2.0
 """Between two measures while the screen is in front."""
 
+_FAULTS: Final = 30
+"""Faulted runs shown, the newest first."""
+
 _JOBS: Final = (
     Column("job", 15),
     Column("kind", 12, rank=2),
@@ -55,11 +58,15 @@ class SystemScreen(WorkbenchScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("system")]
     CSS = """
     SystemScreen #top { height: 10; }
-    SystemScreen #gauges { width: 3fr; height: 10; padding: 0 1; }
-    SystemScreen #errors { width: 2fr; height: 10; padding: 0 1; }
+    SystemScreen.-idle #top { height: 1fr; }
+    SystemScreen #gauges { width: 3fr; height: 1fr; padding: 0 1; }
+    SystemScreen #errors { width: 2fr; height: 1fr; padding: 0 1; }
     SystemScreen #faults { height: auto; }
     SystemScreen.-narrow #errors { display: none; }
     SystemScreen #queue, SystemScreen #schedules { height: 1fr; }
+    SystemScreen.-idle #queue, SystemScreen.-idle #schedules { height: 7; }
+    SystemScreen.-narrow.-idle #top { height: 10; }
+    SystemScreen.-narrow.-idle #queue, SystemScreen.-narrow.-idle #schedules { height: 1fr; }
     SystemScreen #jobs { height: 1fr; }
     SystemScreen #schedules { display: none; }
     """
@@ -81,12 +88,16 @@ class SystemScreen(WorkbenchScreen):
             jobs = Table(_JOBS, id="jobs", classes="pane")
             jobs.border_title = "Queue"
             yield jobs
-            yield Static(_NO_JOBS, id="no-jobs", classes="pane empty", markup=False)
+            no_jobs = Static(_NO_JOBS, id="no-jobs", classes="pane empty", markup=False)
+            no_jobs.border_title = "Queue"
+            yield no_jobs
         with Vertical(id="schedules"):
             schedules = Table(_SCHEDULES, id="plan", classes="pane")
             schedules.border_title = "Schedules"
             yield schedules
-            yield Static(_NO_SCHEDULES, id="no-plan", classes="pane empty", markup=False)
+            no_plan = Static(_NO_SCHEDULES, id="no-plan", classes="pane empty", markup=False)
+            no_plan.border_title = "Schedules"
+            yield no_plan
         yield Footer()
 
     def on_mount(self) -> None:
@@ -124,7 +135,7 @@ class SystemScreen(WorkbenchScreen):
             vitals = await node.vitals()
             jobs = [*await node.jobs(status="dead_letter"), *await node.jobs(status="leased")]
             jobs += await node.jobs(status="queued")
-            faulted = await node.runs(status="faulted", limit=8)
+            faulted = await node.runs(status="faulted", limit=_FAULTS)
             schedules = await node.schedules()
         except ReachError as wrong:
             if self.workbench.connected:
@@ -142,6 +153,7 @@ class SystemScreen(WorkbenchScreen):
         self.jobs.border_subtitle = f"{len(jobs)}, dead letters {dead}"
         self.jobs.display = bool(jobs)
         self.query_one("#no-jobs").display = not jobs
+        self._share()
         if jobs and self.focused is None:
             self.jobs.focus()
 
@@ -150,12 +162,19 @@ class SystemScreen(WorkbenchScreen):
         table.show([_schedule_row(schedule) for schedule in schedules])
         table.display = bool(schedules)
         self.query_one("#no-plan").display = not schedules
+        self._share()
+
+    def _share(self) -> None:
+        """The list below takes the room that it can use; the figures take the rest."""
+        shown = "#no-plan" if self.query_one("#schedules").display else "#no-jobs"
+        self.set_class(self.query_one(shown).display, "-idle")
 
     def action_schedules(self) -> None:
         """Schedules in the place of the queue, and back."""
         plan = self.query_one("#schedules")
         plan.display = not plan.display
         self.query_one("#queue").display = not plan.display
+        self._share()
         table = self.query_one("#plan", Table) if plan.display else self.jobs
         if table.display:
             table.focus()
@@ -200,7 +219,7 @@ def _schedule_row(schedule: ScheduleView) -> Row:
 def _faults(runs: list[RunView]) -> str:
     if not runs:
         return "No run has faulted."
-    return "\n".join(f"{shortened(run.id)[-5:]}  {run.name}: {_why(run)}" for run in runs)
+    return "\n".join(f"{moment(run.ended_at)[5:16]}  {run.name} {shortened(run.id)[-5:]}: {_why(run)}" for run in runs)
 
 
 def _why(run: RunView) -> str:

@@ -51,7 +51,10 @@ class Desk:
         )
 
     async def until_shown(self, words: str) -> None:
-        await self.until(lambda: words in self.shown())
+        try:
+            await self.until(lambda: words in self.shown())
+        except TimeoutError:
+            raise AssertionError(f"{words!r} is not shown:\n{self.shown()}") from None
 
 
 class Place:
