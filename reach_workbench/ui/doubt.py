@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reach_workbench.errors import BadInput
 from reach_workbench.protocol.node import Node
-from reach_workbench.protocol.node_views import EventView, RunView, Status
+from reach_workbench.protocol.node_views import Decision, EventView, RunView, Status
 from reach_workbench.ui.words import moment, pretty
+
+if TYPE_CHECKING:
+    from reach_workbench.ui.app import Workbench
 
 _OPEN: Final[tuple[Status, ...]] = ("running", "waiting", "suspended", "held", "pending")
 
@@ -75,6 +78,36 @@ async def doubts(node: Node, limit: int = 200) -> list[Doubt]:
         Doubt(run, command, await _issued(node, run.id, command)) for run in runs for command in sorted(run.in_doubt)
     ]
     return sorted(found, key=lambda doubt: (doubt.run.created_at, doubt.command))
+
+
+async def decided(workbench: Workbench, doubt: Doubt) -> RunView | None:
+    """Let a person decide, and tell the node; None when nothing was decided. Raises ReachError.
+
+    To be awaited in a worker.
+    """
+    chosen = await workbench.choose(f"What became of effect {doubt.command}?", DECISIONS, doubt.whole())
+    decision: Decision
+    value: object = None
+    match chosen:
+        case "repeat":
+            decision = "repeat"
+        case "result":
+            decision = "result"
+            given = await workbench.ask_text("Its result", "as JSON:", "{}")
+            if given is None:
+                return None
+            value = result_of(given)
+        case "fail":
+            decision = "fail"
+            value = await workbench.ask_text("It failed", "why, in words; a catch may see them:")
+            if value is None:
+                return None
+        case _:
+            return None
+    words = f"{doubt.kind} of {doubt.task}: {dict(DECISIONS)[decision]}\n\nThis is recorded and can't be taken back."
+    if not await workbench.confirm("Decide?", words, "y", decision):
+        return None
+    return await workbench.node.resolve(doubt.run.id, doubt.command, decision, value=value)
 
 
 async def _issued(node: Node, run: str, command: int) -> EventView | None:

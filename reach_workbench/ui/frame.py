@@ -141,7 +141,7 @@ class Footer(Static):
             return
         app = cast(Framed, self.app)
         scope = str(getattr(self.screen, "scope", ""))
-        mode = app.header.word.partition(" ")[0]
+        mode = str(getattr(self.screen, "keys_mode", app.header.word)).partition(" ")[0]
         ids = FOOTERS.get((scope, mode)) or FOOTERS.get((scope, ""), ())
         width = self.size.width or self.app.size.width
         line = Content("")

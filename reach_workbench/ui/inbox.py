@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual import work
 from textual.app import ComposeResult
@@ -11,10 +11,9 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
 from reach_workbench.errors import ReachError
-from reach_workbench.protocol.node_views import Decision
 from reach_workbench.ui.app import RunChanged
 from reach_workbench.ui.dialogs import Tell
-from reach_workbench.ui.doubt import DECISIONS, Doubt, doubts, result_of
+from reach_workbench.ui.doubt import Doubt, decided, doubts
 from reach_workbench.ui.frame import Footer, Header
 from reach_workbench.ui.keys import bindings
 from reach_workbench.ui.screen import WorkbenchScreen
@@ -125,36 +124,8 @@ class InboxScreen(WorkbenchScreen):
         if doubt is None:
             self.notify("Nothing waits for a decision.", timeout=2)
             return
-        chosen = await self.workbench.choose(f"What became of effect {doubt.command}?", DECISIONS, doubt.whole())
-        decision: Decision
-        value: Any = None
-        match chosen:
-            case "repeat":
-                decision = "repeat"
-            case "result":
-                decision = "result"
-                given = await self.workbench.ask_text("Its result", "as JSON:", "{}")
-                if given is None:
-                    return
-                try:
-                    value = result_of(given)
-                except ReachError as wrong:
-                    self.report(wrong)
-                    return
-            case "fail":
-                decision = "fail"
-                value = await self.workbench.ask_text("It failed", "why, in words; a catch may see them:")
-                if value is None:
-                    return
-            case _:
-                return
-        words = (
-            f"{doubt.kind} of {doubt.task}: {dict(DECISIONS)[decision]}\n\nThis is recorded and can't be taken back."
-        )
-        if not await self.workbench.confirm("Decide?", words, "y", decision):
-            return
         try:
-            await self.node.resolve(doubt.run.id, doubt.command, decision, value=value)
+            await decided(self.workbench, doubt)
         except ReachError as wrong:
             self.report(wrong)
         self.look_again()

@@ -1,7 +1,8 @@
 """`make screen`: the debugger on a run of a million events, over a real pseudo-terminal of 160 x 45.
 
-Prints how long it takes until such a run stands there, then for PageDown and steps back
-how long from the key to the repaint of what belongs to it, and the memory of the screen's process.
+Prints how long it takes until such a run stands there, then for PageDown, steps back, and leaps to
+the first and the last event how long from the key to the repaint of what belongs to it, and the
+memory of the screen's process.
 EVENTS (1,000,000) and KEYS (100) change the size.
 """
 
@@ -76,6 +77,10 @@ def main() -> int:
                     down.append((time.perf_counter() - began) * 1000)
                     while terminal.read(0.1):
                         pass  # a person reads a page before the next: what is painted late is not the next one's
+                edges = []
+                for _ in range(max(1, KEYS // 10)):
+                    edges.append(_pressed(terminal, b"G", f"after {total:,}"))
+                    edges.append(_pressed(terminal, b"g", "after 1 "))
                 status = Path(f"/proc/{terminal.pid}/status").read_text()
                 memory = int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
         finally:
@@ -83,7 +88,13 @@ def main() -> int:
             if lock.is_file() and (pid := lock.read_text().strip()).isdigit():
                 os.kill(int(pid), signal.SIGTERM)
                 time.sleep(1)
-        held = [opened < 2, _say("PageDown", down, 20), _say("step back", back, 50), memory <= 120]
+        held = [
+            opened < 2,
+            _say("PageDown", down, 20),
+            _say("step back", back, 50),
+            _say("g and G", edges, 50),
+            memory <= 120,
+        ]
         print(f"memory     {memory:.0f} MB (must be 120 or less)")
     print(f"{EVENTS:,} events: {'all of it holds' if all(held) else 'something does not hold'}")
     return 0 if all(held) else 1

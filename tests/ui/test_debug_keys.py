@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, TextArea
+from textual.widgets import Input, Static, TextArea
 
 from reach_workbench.ui.debug.breakpane import BreakPane
 from reach_workbench.ui.debug.linesview import LinesView
 from reach_workbench.ui.debug.source import SourceView
 from reach_workbench.ui.debug.statepane import StatePane
 from reach_workbench.ui.debug.timeline import Timeline
+from reach_workbench.ui.frame import Footer
 from tests.ui.debugging import FAILING, LISTENING, ORDERS, Bench, bench, ran
 from tests.ui.performing import performs
 
@@ -156,11 +157,15 @@ def test_a_waiting_run_is_paused_and_cancelled_by_another_key(tmp_path):
         run = await b.node.start(StartRun(LISTENING, Path("listening.yaml")))
         await b.open(run.id)
         assert b.mode == "LIVE"
+        assert "pause" in str(b.screen.query_one(Footer).content)
         await b.press("p")
         await b.press("x")
         await b.until(lambda: type(b.app.screen).__name__ == "Confirm")
         await b.pilot.press("y")
         await b.until(lambda: b.screen.position.run.status == "cancelled")
+        await b.settle()
+        assert "pause" not in str(b.screen.query_one(Footer).content)
+        assert "fork" in str(b.screen.query_one(Footer).content)
 
     walk(tmp_path, body)
 
@@ -292,7 +297,7 @@ def test_jq_expressions_are_tried_on_the_data_of_the_event(tmp_path):
         await b.until(lambda: type(b.app.screen).__name__ == "JqDialog" and isinstance(b.app.focused, Input))
         dialog = b.app.screen
         dialog.query_one(Input).value = ".output.text | length"
-        await b.until(lambda: [line.text for line in dialog.query_one("#result", LinesView).lines] == ["10"])
+        await b.until(lambda: str(dialog.query_one("#result", Static).content) == "10")
         await b.pilot.press("escape")
 
     walk(tmp_path, body)

@@ -189,13 +189,11 @@ class DrivingScreen(LookingScreen):
         self.spawn(self._resolve(position.run), "dialog", exclusive=True)
 
     async def _resolve(self, run: RunView) -> None:
-        from reach_workbench.ui.debug.resolvedialog import ResolveDialog
+        from reach_workbench.ui.doubt import Doubt, decided
 
         command = run.in_doubt[0]
         page = await self.node.page(run.id, command, 1)
-        issued = page.events[0] if page.events else None
-        chosen = await self.app.push_screen_wait(ResolveDialog(run, command, issued))
-        if chosen is not None:
-            decision, value = chosen
-            self.renewed(await self.node.resolve(run.id, command, decision, value=value))
+        resolved = await decided(self.workbench, Doubt(run, command, page.events[0] if page.events else None))
+        if resolved is not None:
+            self.renewed(resolved)
             self.query_one(Desk).reveal("state")

@@ -206,6 +206,14 @@ class LookingScreen(WorkbenchScreen):
         name = f"{clean(position.run.name)} {shortened(position.run.id)}"
         self.workbench.header_state(run=name, position=position.cursor, total=position.total, mode=position.mode.word)
 
+    @property
+    def keys_mode(self) -> str:
+        """The mode that the footer's keys belong to: none when the run has ended, for nothing drives it any more."""
+        position = self.position
+        if position is not None and position.ended and position.at_end and position.mode.kind != "REPLAY":
+            return ""
+        return self.workbench.header.word
+
     def _show_says(self) -> None:
         position = self.position
         if position is not None:
@@ -245,6 +253,9 @@ class LookingScreen(WorkbenchScreen):
                 self._steady = True
                 gc.freeze()  # what stands by now stays: looking through all of it would hold up a key for 50 ms
         except ReachError as wrong:
+            if self.position is position and (differs := self._differs(seq)) is not None:
+                self.event = None  # what was damaged can't be read any more; what the replay made of it can
+                self.query_one(EventPane).show(None, differs)
             self._fault(wrong)
 
     async def _mark(self, state: StateView) -> None:
