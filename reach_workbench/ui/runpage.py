@@ -12,7 +12,7 @@ from reach_workbench.ui.words import lasting, moment, pretty, status
 
 def run_page(run: RunView) -> Content:
     """All that lists leave out."""
-    rows = [Content.assemble((f"{name:<9}", "dim"), text) for name, text in _facts(run)]
+    rows = [Content.assemble((f"{name:<11}", "dim"), text) for name, text in _facts(run)]
     if run.error is not None:
         rows += [Content(""), Content.styled("error", "dim"), Content(pretty(run.error))]
     if run.output is not None:
