@@ -27,7 +27,8 @@ PEERS: Final = {"posting": ("posting", "tree-sitter<0.26"), "harlequin": ("harle
 """What to install for each; posting's highlighting crashes the process with tree-sitter 0.26."""
 
 REACH: Final = Path(sys.executable).parent / "reach"
-READY_SIGN: Final = r"node [0-9a-z]{4,}|● "
+READY_SIGN: Final = r" · local\b"
+"""The tenant, which the header shows once the node has answered."""
 
 
 def install(peer: str) -> Path:
