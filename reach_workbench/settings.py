@@ -63,6 +63,7 @@ class Api:
 
     body_bytes: int = 64 * 1024 * 1024  # the body of a request
     archive_bytes: int = 2 * 1024 * 1024 * 1024  # an archive to import
+    quiet_seconds: int = 60  # how long `reach serve --while-needed` goes on when nobody needs it
 
 
 @dataclass(frozen=True, slots=True)

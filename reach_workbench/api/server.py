@@ -6,7 +6,7 @@ import asyncio
 import base64
 import os
 import socket
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -88,12 +88,22 @@ class Listener(NamedTuple):
     token: str | None
 
 
-async def serve(api: Api, listeners: Sequence[Listener], ended: asyncio.Event) -> None:
-    """Answer requests until `ended` is set; then let those under way have their answers, and close the listeners."""
-    await asyncio.gather(*(_serve(api, listener, ended) for listener in listeners))
+Needless = Callable[[int], bool]
+"""Told once a second how many connections there are; answers whether the server may end by itself."""
 
 
-async def _serve(api: Api, listener: Listener, ended: asyncio.Event) -> None:
+async def serve(
+    api: Api, listeners: Sequence[Listener], ended: asyncio.Event, *, needless: Needless | None = None
+) -> None:
+    """Answer requests until `ended` is set; then let those under way have their answers, and close the listeners.
+
+    `needless` sets it too, once it says so of the connections of the last listener.
+    """
+    *others, last = listeners
+    await asyncio.gather(*(_serve(api, each, ended) for each in others), _serve(api, last, ended, needless))
+
+
+async def _serve(api: Api, listener: Listener, ended: asyncio.Event, needless: Needless | None = None) -> None:
     config = uvicorn.Config(
         api.door(listener.token),
         lifespan="off",
@@ -105,16 +115,17 @@ async def _serve(api: Api, listener: Listener, ended: asyncio.Event) -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE,
     )
-    await _Server(config, api, ended).serve(sockets=[listener.socket])
+    await _Server(config, api, ended, needless).serve(sockets=[listener.socket])
 
 
 class _Server(uvicorn.Server):
     """Leaves signals alone, and wakes once a second, for the date of the answers, instead of ten times."""
 
-    def __init__(self, config: uvicorn.Config, api: Api, ended: asyncio.Event) -> None:
+    def __init__(self, config: uvicorn.Config, api: Api, ended: asyncio.Event, needless: Needless | None) -> None:
         super().__init__(config)
         self._api = api
         self._ended = ended
+        self._needless = needless
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -123,6 +134,8 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         while not self._ended.is_set():
             await self.on_tick(0)
+            if self._needless is not None and self._needless(len(self.server_state.connections)):
+                self._ended.set()
             try:
                 await asyncio.wait_for(self._ended.wait(), 1)
             except TimeoutError:

@@ -29,7 +29,7 @@ _PROGRAM: Final = "import sys; from reach_workbench.cli.main import main; sys.ex
 async def find_or_start(
     home: Path, *, patience: float = PATIENCE, deadline: float = DEADLINE, clock: Clock | None = None
 ) -> RemoteNode:
-    """Attach to the node of `home`; when none serves it, start one that goes on when this process ends.
+    """Attach to the node of `home`; when none serves it, start one that outlives this process while it is needed.
 
     Its output goes to `<home>/node.log`. Raises what kept it from starting (HomeInUse while a command
     such as `reach run` has the home), or NodeUnreachable after `deadline` seconds.
@@ -115,7 +115,7 @@ def _start(home: Path) -> _Started:
         said = os.fstat(descriptor).st_size
         pid = os.posix_spawn(
             sys.executable,
-            [sys.executable, "-c", _PROGRAM, "--home", str(home), "serve", "--json"],
+            [sys.executable, "-c", _PROGRAM, "--home", str(home), "serve", "--while-needed", "--json"],
             os.environ,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

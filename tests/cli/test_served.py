@@ -183,3 +183,19 @@ def test_a_second_node_is_refused_by_name(node: Running, reach: Reach) -> None:
     refused = reach("serve", "--json")
     assert (refused.code, refused.error["code"]) == (1, "home-in-use")
     assert str(node.pid) in refused.error["message"]
+
+
+def test_a_node_that_serves_while_it_is_needed_ends_by_itself(
+    start: Start, home: Path, reach: Reach, workflow: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REACH_API_QUIET_SECONDS", "1")
+    process = start("serve", "--while-needed")
+    process.read_error_until("serving")
+    waiting = start("run", workflow(LISTEN))
+    waiting.read_error_until("approval")
+    waiting.abandon()
+    time.sleep(3)  # longer than it would go on unneeded
+    assert holder(home) == process.pid
+    assert reach("cancel", "last").code == 0
+    assert process.end().code == 0
+    assert holder(home) is None

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def _serve(terminal: Terminal, given: Given) -> int:
     session = Session(terminal, given)
     address = _address(given.listen) if given.listen is not None else None
-    go(_work(session, address))
+    go(_work(session, address, given.while_needed))
     return 0
 
 
-async def _work(session: Session, address: tuple[str, int] | None) -> None:
+async def _work(session: Session, address: tuple[str, int] | None, while_needed: bool) -> None:
     from reach_workbench.node.local import LocalNode
     from reach_workbench.node.reporting import reported
 
@@ -36,13 +36,18 @@ async def _work(session: Session, address: tuple[str, int] | None) -> None:
         node = await LocalNode.open(session.settings)
         try:
             with reported(node) as reporter:
-                await _answer(session, node, address, interruption.asked, reporter)
+                await _answer(session, node, address, interruption.asked, reporter, while_needed)
         finally:
             await node.close()
 
 
 async def _answer(
-    session: Session, node: LocalNode, address: tuple[str, int] | None, ended: asyncio.Event, reporter: Reporter
+    session: Session,
+    node: LocalNode,
+    address: tuple[str, int] | None,
+    ended: asyncio.Event,
+    reporter: Reporter,
+    while_needed: bool,
 ) -> None:
     from reach_workbench.api.app import create_app
     from reach_workbench.api.server import Listener, listen_tcp, listen_unix, serve, token_in
@@ -67,13 +72,27 @@ async def _answer(
         await node.start_schedules()
         gc.freeze()  # what is loaded stays loaded: looking through all of it would hold up an answer
         _say(session, listeners[0], recovered)
-        await serve(api, listeners, ended)
+        await serve(api, listeners, ended, needless=_Needless(node, limits.quiet_seconds) if while_needed else None)
     finally:
         await api.close()
         for listener in listeners:
             listener.socket.close()
         Path(own.path).unlink(missing_ok=True)
         own.close()
+
+
+class _Needless:
+    """Whether nobody has needed the node for a while: no connection, no run that goes on, no schedule."""
+
+    def __init__(self, node: LocalNode, most: int) -> None:
+        self._node = node
+        self._most = most
+        self._seconds = 0
+
+    def __call__(self, connections: int) -> bool:
+        needed = connections or self._node.runner.driven() or self._node.store.read.schedules()
+        self._seconds = 0 if needed else self._seconds + 1
+        return self._seconds > self._most
 
 
 def _say(session: Session, listener: Listener, recovered: list[str]) -> None:
@@ -111,6 +130,7 @@ COMMANDS = (
         _serve,
         options=(
             Option("--listen", "a TCP address too; requests there carry a token", value="HOST:PORT"),
+            Option("--while-needed", "end after a minute without a client, a run that goes on or a schedule"),
             JSON,
         ),
         about=(
@@ -119,7 +139,8 @@ COMMANDS = (
             "every request there carries the token from the home's file `token`; traffic is not encrypted, so put TLS "
             "in front of it on a network that others use.",
             "Ctrl-C, SIGTERM and SIGHUP end it in order: runs stay where they are, and go on with the next node. "
-            "While it serves, the other commands ask it. With --json: {listening, pid, runs}.",
+            "While it serves, the other commands ask it. With --while-needed, as the workbench starts it, it also ends "
+            "by itself once nobody has needed it for a minute. With --json: {listening, pid, runs}.",
         ),
         examples=(
             Example("reach serve", "on the home's socket"),
