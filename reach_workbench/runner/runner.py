@@ -737,7 +737,13 @@ class Runner:
 
     async def perform(self, driver: Driver, command: Command) -> Json:
         if command.kind == "workflow.run":
-            return await run_workflow(self, driver, command)
+            try:
+                return await run_workflow(self, driver, command)
+            except RunStateError:
+                if not self._closing:
+                    raise
+                # No outcome of the command: the driver is about to be stopped, and gives this up.
+                return await asyncio.get_running_loop().create_future()
         return await self.adapters.perform(command, driver.surroundings)
 
     def blocks(self, command: Command) -> bool:

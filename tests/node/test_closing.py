@@ -106,6 +106,7 @@ def test_closing_while_many_runs_are_started_recovered_and_waited_for(home, go):
         async with home.node() as node:
             runs = await node.recover()
             assert {(await node.wait(run)).status for run in runs} <= {"completed"}
-            assert {view.status for view in await node.runs(limit=1000)} == {"completed"}
+            ended = await node.runs(limit=1000)
+            assert {view.status for view in ended} == {"completed"}, [view.error for view in ended if view.error]
 
     go(body)
