@@ -21,6 +21,7 @@ ReachError
 │   ├── HistoryDiverged     history-diverged replaying the facts gives other events
 │   └── HistoryUnknown      history-unknown  an event of a version or type this program does not know
 ├── ArchiveError            archive          an exported run can't be read or was tampered with
+├── EvidenceDamaged         evidence-damaged a checkpoint, an envelope or a statement that is none
 ├── RunStateError           run-state        the run is not in a state that allows what was asked
 ├── ForkRefused             fork-refused     the past does not fit the changed workflow or data
 ├── NobodyWaits             nobody-waits     an event that no run was waiting for
@@ -161,6 +162,10 @@ class HistoryUnknown(HistoryError):
 
 class ArchiveError(ReachError):
     code = "archive"
+
+
+class EvidenceDamaged(ReachError):
+    code = "evidence-damaged"
 
 
 class RunStateError(ReachError):
