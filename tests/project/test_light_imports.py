@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"alembic", "fastapi", "httpx", "joserfc", "pydantic", "pydantic_settings", "rich", "sqlalchemy", "sqlmodel"}
+HEAVY = {
+    "alembic",
+    "fastapi",
+    "httpx",
+    "joserfc",
+    "keyring",
+    "pydantic",
+    "pydantic_settings",
+    "rich",
+    "sqlalchemy",
+    "sqlmodel",
+}
 """Libraries that cost 40 to 300 ms to import: only what needs them may pay."""
 
 LAYERS = (
