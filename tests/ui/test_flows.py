@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from textual.drivers.headless_driver import HeadlessDriver
 from textual.widgets import Input, TextArea
 
 from reach_workbench.node.local import LocalNode
@@ -218,7 +221,31 @@ def test_the_graph_follows_the_cursor_at_every_size(place: Place, go: Go, size: 
 
 
 @performs("flows.edit-outside")
-def test_another_editor_writes_the_file(place: Place, go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_editor_writes_the_file_and_nothing_is_lost(
+    place: Place, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = place.folder / "my editor.py"
+    program.write_text("import sys\nwith open(sys.argv[-1], 'a') as file:\n    file.write('# theirs\\n')\n", "utf-8")
+    monkeypatch.setenv("EDITOR", shlex.join([sys.executable, str(program), "--wait"]))
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setattr(HeadlessDriver, "can_suspend", True)  # the pilot's terminal is one that can be lent
+
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            screen.editor.go_to(15)
+            await desk.press("#", "f4")
+            mine = TEXT.replace("  - second", "#  - second")
+            await desk.until(lambda: screen.editor.text == mine + "# theirs\n")
+            assert (place.workspace / "two.yaml").read_text("utf-8") == screen.editor.text
+            assert not screen.unsaved
+            assert screen.editor.line == 15
+            await desk.press("ctrl+z")
+            assert screen.editor.text == mine
+
+    go(body)
+
+
+def test_an_editor_that_is_not_there_is_named(place: Place, go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDITOR", "no-such-editor-anywhere")
     monkeypatch.delenv("VISUAL", raising=False)
 
@@ -244,6 +271,13 @@ def test_changes_on_disk_come_in_and_unsaved_ones_are_asked_about(place: Place, 
             await desk.pilot.pause()
             assert screen.editor.text == mine
             assert file.read_text("utf-8").startswith("# other")
+            file.write_text("# third\n" + TEXT, "utf-8")
+            await desk.until_screen("Choose")
+            await desk.pilot.pause(1.2)  # the file is looked at each second: a question that is open outlives it
+            await desk.press("2")
+            await desk.until(lambda: screen.editor.text.startswith("# third"))
+            await desk.press("ctrl+z")
+            assert screen.editor.text == mine
 
     go(body)
 

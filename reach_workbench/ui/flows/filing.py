@@ -25,10 +25,6 @@ _NAME: Final = re.compile(r"^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$")
 class FilingScreen(AssistingScreen):
     """One file at a time. Another one, or the end of the workbench, never takes unsaved text with it unasked."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._asking = False
-
     def on_mount(self) -> None:
         self.recovery = Recovery(self.workbench.session.file.parent / "recovery")
         self._begin()
@@ -176,31 +172,33 @@ class FilingScreen(AssistingScreen):
 
     # ------------------------------------------------------------ others who write
 
-    @work(group="disk", exclusive=True)
-    async def _look_at_disk(self) -> None:
-        """Follow what others write into the file; unsaved changes are asked about."""
+    def _look_at_disk(self) -> None:
+        """Not while a dialog is open: it may be the question about an earlier change."""
         opened = self.opened
-        if opened is None or self._asking or not self.is_current or not opened.moved() or not opened.path.exists():
-            return
-        before = opened.saved
-        dirty = self.unsaved
+        if opened is not None and self.is_current and opened.moved() and opened.path.exists():
+            self._follow_disk(opened)
+
+    @work(group="disk", exclusive=True)
+    async def _follow_disk(self, opened: Opened) -> None:
+        """Take over what others wrote into the file; unsaved changes are asked about."""
         try:
-            fresh = await asyncio.to_thread(opened.read_again)
+            fresh = await asyncio.to_thread(read, opened.path)
         except ReachError as wrong:
             self.report(wrong)
             return
-        if fresh in (before, self.editor.text):
-            self._show_name()
-        elif not dirty:
-            self.editor.change_text(fresh)
-            self.notify("The file changed on disk: this is the new text. ctrl+z brings the old one back.", timeout=4)
-        else:
-            self._asking = True
-            options = [("mine", "keep mine, unsaved"), ("theirs", "take the one on disk; ctrl+z brings mine back")]
-            chosen = await self.workbench.choose(f"{opened.path.name} was changed here and on disk", options)
-            self._asking = False
-            if chosen == "theirs":
-                self.editor.change_text(fresh)
+        if self.opened is not opened:
+            return
+        before, dirty = opened.saved, self.unsaved
+        opened.saved, opened.stamp = fresh.saved, fresh.stamp
+        if fresh.saved not in (before, self.editor.text):
+            if not dirty:
+                self.editor.change_text(fresh.saved)
+                words = "The file changed on disk: this is the new text. ctrl+z brings the old one back."
+                self.notify(words, timeout=4)
+            else:
+                options = [("mine", "keep mine, unsaved"), ("theirs", "take the one on disk; ctrl+z brings mine back")]
+                if await self.workbench.choose(f"{opened.path.name} was changed here and on disk", options) == "theirs":
+                    self.editor.change_text(fresh.saved)
         self._show_name()
 
     @work(group="outside", exclusive=True)

@@ -28,12 +28,6 @@ class Opened:
         """Whether the file on disk is another one than was read: changed, or gone."""
         return stamp_of(self.path) != self.stamp
 
-    def read_again(self) -> str:
-        """The text on disk now, which counts as read. Raises NotFound, BadInput."""
-        fresh = read(self.path)
-        self.saved, self.stamp = fresh.saved, fresh.stamp
-        return fresh.saved
-
     def write(self, text: str) -> None:
         """Put the text on disk, whole or not at all, with the permissions the file has. Raises BadInput."""
         target = self.path.resolve()
