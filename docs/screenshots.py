@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,9 @@ from reach_workbench.ui.app import Workbench
 ROOT: Final = Path(__file__).resolve().parents[1]
 ASSETS: Final = ROOT / "assets"
 SIZE: Final = (140, 40)
-FOLDER: Final = Path("/tmp/reach")  # made new, or it is an error
-"""Where the runs take place: its name is in the pictures, so it is the same on every machine."""
+WORKSPACE: Final = Path("/tmp/reach-shot")  # made new, or it is an error
+SHOWN_WORKSPACE: Final = "/home/you/reach"
+"""What the pictures call the place of the runs: as long as its name, so that every line stays where it is."""
 
 NODE: Final = "workbench"
 """The name in the header: the pictures name nobody's machine."""
@@ -61,16 +63,18 @@ class Photographer:
         for place in (ROOT, Path.home()):
             if str(place) in self.shown():
                 raise ValueError(f"{name} shows {place}")
-        text = self.app.export_screenshot(title="reach")
+        text = self.app.export_screenshot(title="reach").replace(str(WORKSPACE), SHOWN_WORKSPACE)
+        if str(WORKSPACE.parent) in text:
+            raise ValueError(f"{name} shows a part of {WORKSPACE}")
         (ASSETS / f"{name}.svg").write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n", "utf-8")
         print(f"assets/{name}.svg")
 
 
-async def prepared(node: LocalNode, workspace: Path) -> tuple[RunView, RunView]:
+async def prepared(node: LocalNode) -> tuple[RunView, RunView]:
     """Runs of the samples as they come about in a day's work; gives the one that is looked at, and its fork."""
 
     async def start(name: str, **more: Any) -> RunView:
-        file = workspace / name
+        file = WORKSPACE / name
         return await node.start(StartRun(file.read_text("utf-8"), file, **more))
 
     await start("wait-for-event.yaml")
@@ -85,17 +89,15 @@ async def prepared(node: LocalNode, workspace: Path) -> tuple[RunView, RunView]:
 
 
 async def pictures(folder: Path) -> None:
-    workspace = folder / "workspace"
-    shutil.copytree(ROOT / "workflows", workspace, ignore=shutil.ignore_patterns("out", "__pycache__"))
     node = await LocalNode.open(load(folder / "home", {}))
 
     async def connect() -> LocalNode:
         return node
 
-    app = Workbench(connect, workspace=workspace, config=folder / "config")
+    app = Workbench(connect, workspace=WORKSPACE, config=folder / "config")
     try:
-        run, fork = await prepared(node, workspace)
-        file = workspace / SAMPLE
+        run, fork = await prepared(node)
+        file = WORKSPACE / SAMPLE
         file.write_text(file.read_text("utf-8").replace(*SLIP), "utf-8")
         app.session.put("flows.file", str(file))
         async with app.run_test(size=SIZE) as pilot:
@@ -136,11 +138,12 @@ async def runs(at: Photographer, fork: RunView) -> None:
 
 def main() -> None:
     ASSETS.mkdir(exist_ok=True)
-    FOLDER.mkdir()
+    shutil.copytree(ROOT / "workflows", WORKSPACE, ignore=shutil.ignore_patterns("out", "__pycache__"))
     try:
-        asyncio.run(pictures(FOLDER))
+        with tempfile.TemporaryDirectory(prefix="reach-") as folder:
+            asyncio.run(pictures(Path(folder)))
     finally:
-        shutil.rmtree(FOLDER)
+        shutil.rmtree(WORKSPACE)
 
 
 if __name__ == "__main__":
