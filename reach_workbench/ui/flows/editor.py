@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import ClassVar, Final, Literal
 
 from rich.segment import Segment
@@ -226,7 +225,6 @@ class Editor(TextArea, inherit_bindings=False):
     def take(self, insert: str, column: int) -> None:
         """Write a completion in the place of what stands from `column` (from 1) to the cursor."""
         row, end = self.cursor_location
-        with suppress(ValueError):
-            self.history.checkpoint()
+        self.history.checkpoint()
         result = self.replace(insert, (row, min(column - 1, end)), (row, end), maintain_selection_offset=False)
         self.move_cursor(result.end_location)

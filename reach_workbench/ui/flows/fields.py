@@ -15,7 +15,7 @@ Kind = Literal["string", "integer", "number", "boolean", "enum", "json"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One property of an object. `options` are the values of an enum; `nullable` admits null."""
+    """One property of an object. `options` are the values of an enum."""
 
     name: str
     kind: Kind
@@ -23,7 +23,6 @@ class Field:
     default: Json = None
     description: str = ""
     options: tuple[Json, ...] = ()
-    nullable: bool = False
 
     @property
     def hint(self) -> str:
@@ -66,7 +65,6 @@ def _field(name: str, part: Json, required: bool) -> Field:
         default=part.get("default"),
         description=str(part.get("description") or part.get("title") or ""),
         options=tuple(options) if kind == "enum" and isinstance(options, list) else (),
-        nullable="null" in names,
     )
 
 

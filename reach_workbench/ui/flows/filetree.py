@@ -146,7 +146,10 @@ class FileTree(Tree[Path]):
     def show_current(self, path: Path | None, *, unsaved: bool) -> None:
         """Which file is in the editor, and whether it has unsaved changes."""
         inside = path.relative_to(self.workspace) if path is not None and path.is_relative_to(self.workspace) else None
-        before, self._current, self._unsaved = self._current, inside, unsaved
+        before = self._current
+        if (inside, unsaved) == (before, self._unsaved):
+            return  # asked at each key that is typed
+        self._current, self._unsaved = inside, unsaved
         self._label(before)
         self._label(inside)
         if inside is not None and inside != before and inside in self._leaves:

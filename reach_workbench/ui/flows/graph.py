@@ -25,8 +25,6 @@ SIGNS: Final = {
 }
 _TASK: Final = "□"
 
-_HEADS: Final = {"each": "each", "catch": "catch", "": ""}
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
