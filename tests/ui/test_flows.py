@@ -220,6 +220,17 @@ def test_the_graph_follows_the_cursor_at_every_size(place: Place, go: Go, size: 
     go(body)
 
 
+def test_the_drawing_of_the_flow_is_copied_whole(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            screen.action_view("graph")
+            await desk.until(lambda: screen.graph.has_focus)
+            await desk.press("y")
+            await desk.until(lambda: "□ first" in desk.app.clipboard and "■ end" in desk.app.clipboard)
+
+    go(body)
+
+
 @performs("flows.edit-outside")
 def test_another_editor_writes_the_file_and_nothing_is_lost(
     place: Place, go: Go, monkeypatch: pytest.MonkeyPatch

@@ -98,6 +98,9 @@ class ArrangingScreen(WorkbenchScreen):
     def on_resize(self) -> None:
         self.call_after_refresh(self._arrange)
 
+    def copied(self) -> str | None:
+        return self.graph.copied() if self.graph.has_focus else None
+
     @property
     def here(self) -> TaskPlace | None:
         """The innermost task under the cursor."""
