@@ -10,7 +10,7 @@ import pytest
 
 from reach_workbench.ui.flows.screen import FlowsScreen
 from tests.ui.conftest import Desk, Place
-from tests.ui.test_flows import writing
+from tests.ui.writing import writing
 
 SIZES = [(80, 24), (160, 45)]
 
