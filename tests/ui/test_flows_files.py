@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 
+from reach_workbench.errors import BadInput
 from reach_workbench.ui.flows.filetree import Found, look
 from reach_workbench.ui.flows.opened import read
 from tests.ui.conftest import Place
@@ -173,11 +174,23 @@ def test_the_folder_of_workflows_is_first_and_open_and_others_open_for_their_fil
     go(body)
 
 
-def test_a_file_that_can_not_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+def test_a_written_file_is_all_that_is_there(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("before", "utf-8")
     opened = read(file)
     opened.write("after")
     assert file.read_text("utf-8") == "after"
     assert [each.name for each in tmp_path.iterdir()] == ["a.yaml"]
+    assert not opened.moved()
+
+
+def test_a_file_that_can_not_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / f"{'a' * 250}.yaml"  # there is no room for the longer name of a file beside it
+    file.write_text("before", "utf-8")
+    opened = read(file)
+    with pytest.raises(BadInput, match="can't be written"):
+        opened.write("after")
+    assert file.read_text("utf-8") == "before"
+    assert opened.saved == "before"
+    assert [each.name for each in tmp_path.iterdir()] == [file.name]
     assert not opened.moved()
