@@ -33,6 +33,7 @@ STATUS: Final[Mapping[str, int]] = {
     "history-damaged": 500,
     "history-diverged": 500,
     "history-unknown": 500,
+    "evidence-damaged": 422,
     "archive": 422,
     "run-state": 409,
     "fork-refused": 409,
