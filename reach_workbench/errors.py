@@ -23,6 +23,10 @@ ReachError
 ├── ArchiveError            archive          an exported run can't be read or was tampered with
 ├── EvidenceDamaged         evidence-damaged a checkpoint, an envelope or a statement that is none
 ├── RunStateError           run-state        the run is not in a state that allows what was asked
+├── GateError               gate             something about a held action that can't be done
+│   ├── GateClosed          gate-closed      the gate has its outcome already, or this reviewer has decided
+│   └── ApprovalRefused     approval-refused not signed rightly, not for this action, or not by one who may
+├── PolicyInvalid           policy-invalid   a policy file with errors; the policies before it stay in force
 ├── ForkRefused             fork-refused     the past does not fit the changed workflow or data
 ├── NobodyWaits             nobody-waits     an event that no run was waiting for
 ├── LimitExceeded           limit            a limit of the settings was reached; names the setting
@@ -170,6 +174,24 @@ class EvidenceDamaged(ReachError):
 
 class RunStateError(ReachError):
     code = "run-state"
+    exit_code = 2
+
+
+class GateError(ReachError):
+    code = "gate"
+    exit_code = 2
+
+
+class GateClosed(GateError):
+    code = "gate-closed"
+
+
+class ApprovalRefused(GateError):
+    code = "approval-refused"
+
+
+class PolicyInvalid(ReachError):
+    code = "policy-invalid"
     exit_code = 2
 
 

@@ -9,7 +9,7 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 
 | type | fact | data |
 |---|---|---|
-| workflow.created | yes | run, program, workflow, input, seed, secrets, limits, runtime, parent?, requester?, capabilities? |
+| workflow.created | yes | run, program, workflow, input, seed, secrets, limits, runtime, parent?, requester?, may? |
 | workflow.started | | input? (when `input.from` changed it) |
 | workflow.completed | | output? (when `output.as` changed it) |
 | workflow.faulted | | error |

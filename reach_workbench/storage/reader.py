@@ -16,7 +16,8 @@ from reach_workbench.errors import NotFound, UsageError
 from reach_workbench.storage import statements as sql
 from reach_workbench.storage.codec import last_digest
 from reach_workbench.storage.failures import damaged
-from reach_workbench.storage.histories import SEQ_MAX, Histories, as_bytes
+from reach_workbench.storage.gate_reader import GateReader
+from reach_workbench.storage.histories import SEQ_MAX, as_bytes
 from reach_workbench.storage.packing import unpack
 from reach_workbench.storage.records import (
     LOCAL_TENANT,
@@ -43,7 +44,7 @@ _AFTER_ALL: Final = "\U0010ffff"
 """Sorts behind every id."""
 
 
-class Reader(Histories):
+class Reader(GateReader):
     """Reads through one connection. Raises StoreDamaged when the file turns out to be."""
 
     def close(self) -> None:

@@ -27,5 +27,11 @@ CREATE TABLE breakpoints ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, kind TEX
 CREATE TABLE log_lines ( "key" INTEGER NOT NULL, tenant_id BIGINT NOT NULL, breakpoint TEXT NOT NULL, run_id TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY ("key") );
 CREATE INDEX log_lines_run ON log_lines (run_id, "key");
 CREATE TABLE schedules ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, program TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, kind TEXT NOT NULL, rule BLOB NOT NULL, enabled BIGINT NOT NULL, next_at BIGINT, last_at BIGINT, last_run TEXT, started BIGINT NOT NULL, skipped BIGINT NOT NULL, heard BIGINT NOT NULL, collected BLOB, created_at BIGINT NOT NULL, PRIMARY KEY (id), FOREIGN KEY(program) REFERENCES programs (digest) );
+CREATE TABLE gates ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, run_id TEXT NOT NULL, command BIGINT NOT NULL, task TEXT NOT NULL, workflow TEXT NOT NULL, kind TEXT NOT NULL, arguments BLOB NOT NULL, digest TEXT NOT NULL, requester TEXT NOT NULL, policy TEXT NOT NULL, policies TEXT NOT NULL, terms BLOB NOT NULL, nonce TEXT NOT NULL, opened_at BIGINT NOT NULL, expires_at BIGINT, outcome TEXT, closed_at BIGINT, reason TEXT, PRIMARY KEY (id) );
+CREATE INDEX gates_open ON gates (opened_at, id) WHERE outcome IS NULL;
+CREATE INDEX gates_run ON gates (run_id);
+CREATE TABLE approvals ( gate_id TEXT NOT NULL, reviewer TEXT NOT NULL, tenant_id BIGINT NOT NULL, verdict TEXT NOT NULL, groups TEXT NOT NULL, public_key BLOB NOT NULL, body BLOB NOT NULL, signature BLOB NOT NULL, reason TEXT, given_at BIGINT NOT NULL, PRIMARY KEY (gate_id, reviewer), FOREIGN KEY(gate_id) REFERENCES gates (id) ) WITHOUT ROWID;
+CREATE TABLE rates ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, times BLOB NOT NULL, last_at BIGINT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID;
+CREATE TABLE policies ( digest TEXT NOT NULL, tenant_id BIGINT NOT NULL, files BLOB NOT NULL, created_at BIGINT NOT NULL, used_at BIGINT NOT NULL, PRIMARY KEY (digest) );
 INSERT INTO tenants VALUES (1, 'local', 0);
-INSERT INTO alembic_version VALUES ('003');
+INSERT INTO alembic_version VALUES ('005');
