@@ -1,4 +1,4 @@
-"""Gates, approvals, rate counts and policies in the store: how a unit of work changes them, and their rows as records."""
+"""Gates, approvals, rate counts and policies in the store: how a unit changes them, and their rows as records."""
 
 from __future__ import annotations
 

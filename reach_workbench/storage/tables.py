@@ -294,7 +294,7 @@ class Schedule(_Table, table=True):
 
 
 class Gate(_Table, table=True):
-    """A command that is held until somebody decides: `arguments` whole as canonical JSON, `digest` of kind and arguments.
+    """A command that is held until somebody decides: `arguments` as canonical JSON, `digest` of kind and arguments.
 
     `policy` is the digest of the policies that hold it, `policies` the ids of those that do (a JSON list), `terms` what
     they ask. `outcome` is none while it is open, then approved, denied, expired, cancelled or superseded, for ever.
