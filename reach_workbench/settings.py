@@ -58,6 +58,11 @@ class Lifecycle:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    file: str = ""  # the policy file of this home; empty for policies/local.cedar in it, or the built-in policy
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """What a serving node takes in one request."""
 
@@ -83,6 +88,7 @@ class Settings:
     runner: Runner = field(default_factory=Runner)
     store: Store = field(default_factory=Store)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    policy: Policy = field(default_factory=Policy)
     api: Api = field(default_factory=Api)
     telemetry: Telemetry = field(default_factory=Telemetry)
 

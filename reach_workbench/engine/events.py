@@ -45,8 +45,8 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | expression.overran | yes | limit, detail |
 | limit.reached | yes | setting, error |
 | policy.decided | yes | command, decision (allow, hold, deny), policies, policy?, warnings?, reason?, until? |
-| gate.opened | yes | command, gate, digest, nonce, policies, terms, expires? |
-| gate.closed | yes | command, gate, outcome, approvals?, reason?, arguments? |
+| gate.opened | yes | command, gate, digest, nonce, policy, policies, terms, expires? |
+| gate.closed | yes | command, gate, outcome, approvals?, reason?, otherwise?, output?, arguments? |
 
 `task` is the JSON pointer reference of the task, None for events of the workflow as a whole.
 `frame` names one execution of a task: the sequence number of its `task.started`. In
