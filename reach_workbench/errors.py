@@ -21,7 +21,12 @@ ReachError
 │   ├── HistoryDiverged     history-diverged replaying the facts gives other events
 │   └── HistoryUnknown      history-unknown  an event of a version or type this program does not know
 ├── ArchiveError            archive          an exported run can't be read or was tampered with
-├── EvidenceDamaged         evidence-damaged a checkpoint, an envelope or a statement that is none
+├── EvidenceDamaged         evidence-damaged a checkpoint, an envelope, a statement or an approval that is none
+├── KeysError               keys             keys or kept secrets can't be used
+│   ├── KeysUnavailable     keys-unavailable the keyring fails or does not answer, or the file can't be written
+│   ├── KeysLocked          keys-locked      no passphrase or a wrong one, or a locked keyring
+│   ├── KeysDamaged         keys-damaged     the file of keys, or one key, is not what was written
+│   └── KeyMissing          key-missing      no key or secret of that name
 ├── RunStateError           run-state        the run is not in a state that allows what was asked
 ├── GateError               gate             something about a held action that can't be done
 │   ├── GateClosed          gate-closed      the gate has its outcome already, or this reviewer has decided
@@ -170,6 +175,27 @@ class ArchiveError(ReachError):
 
 class EvidenceDamaged(ReachError):
     code = "evidence-damaged"
+
+
+class KeysError(ReachError):
+    code = "keys"
+
+
+class KeysUnavailable(KeysError):
+    code = "keys-unavailable"
+
+
+class KeysLocked(KeysError):
+    code = "keys-locked"
+
+
+class KeysDamaged(KeysError):
+    code = "keys-damaged"
+
+
+class KeyMissing(KeysError):
+    code = "key-missing"
+    exit_code = 2
 
 
 class RunStateError(ReachError):
