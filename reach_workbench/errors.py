@@ -14,6 +14,7 @@ ReachError
 │   ├── StoreNewer          store-newer      written by a newer version of the program
 │   ├── StoreDamaged        store-damaged    not a database, or an integrity check fails
 │   ├── StoreFull           store-full       the disk or the page limit is exhausted
+│   ├── AuditDamaged        audit-damaged    the audit log does not fit its tree: nothing is added to it
 │   ├── StoreBusy           store-busy       another writer kept the database locked for too long
 │   └── LeaseLost           lease-lost       a job was finished by a holder whose lease had run out
 ├── HistoryError            history          recorded facts or events can't be used
@@ -128,6 +129,10 @@ class StoreDamaged(StoreError):
 
 class StoreFull(StoreError):
     code = "store-full"
+
+
+class AuditDamaged(StoreError):
+    code = "audit-damaged"
 
 
 class StoreBusy(StoreError):

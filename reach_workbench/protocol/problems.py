@@ -27,6 +27,7 @@ STATUS: Final[Mapping[str, int]] = {
     "store-newer": 503,
     "store-damaged": 500,
     "store-full": 507,
+    "audit-damaged": 500,
     "store-busy": 503,
     "lease-lost": 409,
     "history": 500,

@@ -13,10 +13,6 @@ CREATE TABLE jobs ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, run_id TEXT, ki
 CREATE INDEX jobs_ready ON jobs (priority DESC, next_run_at) WHERE status = 'queued';
 CREATE INDEX jobs_leased ON jobs (lease_until) WHERE status = 'leased';
 CREATE INDEX jobs_run ON jobs (run_id) WHERE run_id IS NOT NULL;
-CREATE TABLE audit ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, tenant_id BIGINT NOT NULL, run_id TEXT, type TEXT NOT NULL, payload BLOB NOT NULL, created_at BIGINT NOT NULL );
-CREATE INDEX audit_run ON audit (run_id);
-CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
-CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
 CREATE TABLE nodes ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, type TEXT NOT NULL, capabilities TEXT, status TEXT NOT NULL, last_heartbeat_at BIGINT NOT NULL, latency_ms BIGINT, load_score BIGINT, PRIMARY KEY (id) );
 CREATE TABLE requests ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, tenant_id BIGINT NOT NULL, kind TEXT NOT NULL, payload BLOB NOT NULL, created_at BIGINT NOT NULL, answered_at BIGINT, answer BLOB );
 CREATE INDEX requests_open ON requests (id) WHERE answered_at IS NULL;
@@ -27,6 +23,11 @@ CREATE TABLE breakpoints ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, kind TEX
 CREATE TABLE log_lines ( "key" INTEGER NOT NULL, tenant_id BIGINT NOT NULL, breakpoint TEXT NOT NULL, run_id TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, message TEXT NOT NULL, PRIMARY KEY ("key") );
 CREATE INDEX log_lines_run ON log_lines (run_id, "key");
 CREATE TABLE schedules ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, program TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, kind TEXT NOT NULL, rule BLOB NOT NULL, enabled BIGINT NOT NULL, next_at BIGINT, last_at BIGINT, last_run TEXT, started BIGINT NOT NULL, skipped BIGINT NOT NULL, heard BIGINT NOT NULL, collected BLOB, created_at BIGINT NOT NULL, PRIMARY KEY (id), FOREIGN KEY(program) REFERENCES programs (digest) );
+CREATE TABLE audit ( id INTEGER NOT NULL, tenant_id BIGINT NOT NULL, run_id TEXT, type TEXT NOT NULL, payload BLOB NOT NULL, created_at BIGINT NOT NULL, leaf BLOB NOT NULL, PRIMARY KEY (id) );
+CREATE INDEX audit_run ON audit (run_id) WHERE run_id IS NOT NULL;
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+CREATE TABLE audit_tree ( id INTEGER NOT NULL, size BIGINT NOT NULL, peaks BLOB NOT NULL, pins BIGINT NOT NULL, pinned BIGINT NOT NULL, PRIMARY KEY (id) );
 CREATE TABLE gates ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, run_id TEXT NOT NULL, command BIGINT NOT NULL, task TEXT NOT NULL, workflow TEXT NOT NULL, kind TEXT NOT NULL, arguments BLOB NOT NULL, digest TEXT NOT NULL, requester TEXT NOT NULL, policy TEXT NOT NULL, policies TEXT NOT NULL, terms BLOB NOT NULL, nonce TEXT NOT NULL, opened_at BIGINT NOT NULL, expires_at BIGINT, outcome TEXT, closed_at BIGINT, reason TEXT, PRIMARY KEY (id) );
 CREATE INDEX gates_open ON gates (opened_at, id) WHERE outcome IS NULL;
 CREATE INDEX gates_run ON gates (run_id);

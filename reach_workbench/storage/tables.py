@@ -174,16 +174,36 @@ class Job(_Table, table=True):
 
 
 class Audit(_Table, table=True):
-    """Who did what: append-only, kept so by triggers."""
+    """Who did what: append-only, kept so by triggers. Ids count from 1 without a gap.
+
+    `payload` is canonical JSON as text, never packed, so that the bytes the leaf covers are at hand; `leaf` is the
+    hash of the record (`evidence.record`), the leaf `id - 1` of the tree.
+    """
 
     __tablename__: ClassVar[str] = "audit"
-    __table_args__ = (Index("audit_run", "run_id"), {"sqlite_autoincrement": True})
-    id: int | None = _key(autoincrement=True)
+    __table_args__ = (Index("audit_run", "run_id", sqlite_where=text("run_id IS NOT NULL")),)
+    id: int | None = _key()
     tenant_id: int = _number()
     run_id: str | None = _maybe_text()
     type: str = _text()
     payload: bytes = _bytes()
     created_at: int = _number()
+    leaf: bytes = _bytes()
+
+
+class AuditTree(_Table, table=True):
+    """The Merkle tree over the audit log, one row that is written with the records; none means an empty tree.
+
+    `peaks` are the roots of its perfect subtrees (`evidence.merkle.Frontier`). `pins` checkpoints have been written
+    to the file of checkpoints, the last of them at the size `pinned`.
+    """
+
+    __tablename__: ClassVar[str] = "audit_tree"
+    id: int | None = _key()
+    size: int = _number()
+    peaks: bytes = _bytes()
+    pins: int = _number()
+    pinned: int = _number()
 
 
 class Node(_Table, table=True):

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "005"
-down_revision = "003"
+down_revision = "004"
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
