@@ -31,7 +31,7 @@ class Approval:
     `action` is its kind, such as `shell.run`, and `arguments` what it would be performed with;
     `command` is its number in the `run`, `policy` the digest of the policy set that holds it,
     `nonce` the gate's own chance, `expires` the millisecond after which the verdict counts no
-    more, `reviewer` the name the reviewer goes by.
+    more, `reviewer` the name the reviewer goes by, `answer` what the form of an approval step was filled in with.
     """
 
     gate: str
@@ -47,6 +47,7 @@ class Approval:
     expires: int | None
     reviewer: str
     reason: str | None
+    answer: Json = None
 
     def statement(self) -> bytes:
         """The bytes that are signed. Two approvals are the same exactly if these are.
@@ -113,6 +114,7 @@ def read(body: bytes) -> Approval:
             "expires": None | int() as expires,
             "reviewer": str(),
             "reason": None | str(),
+            "answer": _,
         } if kind == APPROVAL_TYPE and not isinstance(command, bool) and not isinstance(expires, bool):
             del found["_type"]
         case _:

@@ -26,7 +26,7 @@ from reach_workbench.errors import (
     NotFound,
     RunStateError,
 )
-from reach_workbench.node import archive, system
+from reach_workbench.node import archive, gating, system
 from reach_workbench.node.authoring import inspect
 from reach_workbench.node.breakpoints import clear_breakpoint, listed, log_lines, set_breakpoint, written
 from reach_workbench.node.doctor import examine
@@ -37,8 +37,10 @@ from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.schedules import Schedules
 from reach_workbench.node.schedules import views as scheduled
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
+from reach_workbench.protocol import wire
 from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, WorkflowView
 from reach_workbench.protocol.debugging import Breakpoint, LogLine, Outcome
+from reach_workbench.protocol.gates import GateState, GateView, SignedVerdict
 from reach_workbench.protocol.node_views import (
     Change,
     Check,
@@ -171,6 +173,8 @@ class LocalNode(Looking):
             secrets=request.secrets,
             breakpoints=request.breakpoints,
             hold=request.hold,
+            requester=request.requester or person(self.settings),
+            may=request.may,
         )
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(run))
@@ -388,6 +392,34 @@ class LocalNode(Looking):
         if not await self.runner.tell(record, Fact("command.resolved", self.clock.now(), data)):
             raise RunStateError(f"effect {command} of run {record.id} was decided meanwhile")
         return self._view(self.store.read.run(record.id))
+
+    # ------------------------------------------------------------ gates
+
+    async def gates(
+        self, *, state: GateState = "open", run: str | None = None, limit: int = 100, after: str | None = None
+    ) -> Sequence[GateView]:
+        return gating.views(self.store, state, run, limit, after)
+
+    async def gate(self, gate: str) -> GateView:
+        return gating.gate_view(self.store, self.store.read.gate(gate), whole=True)
+
+    async def decide(self, gate: str, verdict: SignedVerdict) -> GateView:
+        record = self.store.read.gate(gate)
+        if self.store.writable:
+            record = await gating.decide(self.runner, self.store, self.clock, record.id, verdict)
+        else:
+            written = {"gate": record.id, "verdict": wire.tree(verdict)}
+            await ask(self.store, self.settings, "decide", {"run": record.run, **written})
+        return await self.gate(record.id)
+
+    async def edit_gate(self, gate: str, arguments: Json, *, by: str | None = None) -> GateView | None:
+        record = self.store.read.gate(gate)
+        if not self.store.writable:
+            asked = {"run": record.run, "gate": record.id, "arguments": arguments, "by": by}
+            answer = await ask(self.store, self.settings, "edit-gate", asked)
+            return await self.gate(answer["gate"]) if answer.get("gate") else None
+        opened = await gating.edit(self.runner, self.store, self.clock, record.id, arguments, by)
+        return await self.gate(opened.id) if opened is not None else None
 
     # ------------------------------------------------------------ forking
 
