@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -602,6 +603,16 @@ class LocalNode(Looking):
         if kind in ("step", "suspend", "cancel"):
             return await self.wait(record.id)
         return self._view(self.store.read.run(record.id))
+
+
+def person(settings: Settings) -> str:
+    """Who is at the machine, by the setting `keys.user` or the login name."""
+    if settings.keys.user:
+        return settings.keys.user
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no such entry, as in some containers
+        return "local"
 
 
 def _bound_depth(value: Json, most: int) -> None:
