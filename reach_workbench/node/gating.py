@@ -163,7 +163,8 @@ async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord, *
 
 def _written(approval: ApprovalRecord) -> dict[str, Json]:
     """A verdict as the run records it: with the key and the signature, whoever reads the run can check it."""
-    statement = check(SignedApproval(approval.body, key_id(approval.public_key), approval.signature), approval.public_key)
+    key = approval.public_key
+    statement = check(SignedApproval(approval.body, key_id(key), approval.signature), key)
     written: dict[str, Json] = {
         "reviewer": approval.reviewer,
         "verdict": approval.verdict,
@@ -252,7 +253,7 @@ def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord) -> None:
     if reviewer.name == gate.requester and not terms["self"]:
         raise ApprovalRefused(
             f"{reviewer.name} asked for this action, and its gate lets nobody decide about an action of their own",
-            hint="somebody else has to decide; a policy may say @self(\"allowed\")",
+            hint='somebody else has to decide; a policy may say @self("allowed")',
         )
     if terms["groups"] and not set(terms["groups"]) & set(reviewer.groups):
         named = ", ".join(terms["groups"])

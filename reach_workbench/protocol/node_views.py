@@ -40,7 +40,7 @@ class RunView:
     """A run as lists and headers show it. Times are milliseconds since 1970; None when it has not ended.
 
     `seq` is the last event, `digest` its hex digest. `waiting` says in words what it waits for.
-    `in_doubt` are the numbers of commands whose outcome a crash left unknown, `gates` the ids of the gates that hold some.
+    `in_doubt` are the numbers of commands whose outcome a crash left unknown, `gates` the gates that hold some.
     """
 
     id: str

@@ -71,7 +71,7 @@ class Guard:
         return self._shelf
 
     def rule(self, state: State, command: Command, base: Path) -> Ruling:
-        """Decide about a command of a run whose workflow lies in `base`. Counts of rate gates are taken with `allow`."""
+        """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
         may = state.created.get("may")
         if may is not None and not _may(may, command):
             return Ruling("deny", reason=f"the run was not given the capability {capability_of(command)}")

@@ -1,4 +1,4 @@
-"""What rate gates count: when actions were started, in memory and, with the transaction that starts one, in the store."""
+"""What rate gates count: when actions were started, in memory and, with what starts an action, in the store."""
 
 from __future__ import annotations
 

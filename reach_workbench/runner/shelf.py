@@ -31,7 +31,7 @@ _UP: Final = 12
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known of one workspace: `stamps` of the files as read, the policies that hold, what is wrong with newer."""
+    """What is known of one workspace: `stamps` of its files, the policies that hold, what is wrong with newer ones."""
 
     looked: float
     stamps: tuple[tuple[str, int, int], ...] = ()
@@ -98,7 +98,8 @@ class PolicyShelf:
             return kept
         before = kept.policies if kept is not None else None
         try:
-            policies, problem = self._read(files), None
+            policies: PolicySet | None = self._read(files)
+            problem = None
         except PolicyInvalid as wrong:
             policies, problem = before or self._last_good(files), wrong
         self._kept[workspace] = _Kept(now, stamps, policies, problem)
