@@ -10,6 +10,7 @@ from reach_workbench.clock import Clock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import HomeInUse, NobodyWaits, NotFound, ReachError, StoreError
 from reach_workbench.node.breakpoints import written
+from reach_workbench.protocol import wire
 from reach_workbench.protocol.debugging import Breakpoint
 from reach_workbench.protocol.node import Node
 from reach_workbench.settings import Settings
@@ -162,6 +163,10 @@ class Mailbox:
         if kind == "clear-breakpoint":
             await node.clear_breakpoint(payload["id"])
             return _UNDER_WAY
+        if kind == "add-reviewer":
+            return {"reviewer": wire.tree(await node.add_reviewer(**payload))}
+        if kind == "revoke-reviewer":
+            return {"reviewer": wire.tree(await node.revoke_reviewer(payload["key_id"]))}
         run = payload["run"]
         if kind == "suspend":
             await node.suspend(run, payload.get("reason"))

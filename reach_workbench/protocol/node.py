@@ -39,6 +39,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 
@@ -204,6 +205,23 @@ class Node(Protocol):
 
     async def add(self, source: str, file: Path) -> str:
         """Store a workflow for `run: workflow` references; returns namespace/name:version."""
+        ...
+
+    # ------------------------------------------------------------ reviewers
+
+    async def reviewers(self) -> Sequence[ReviewerView]:
+        """Every key that may decide about gates or might once, the oldest first."""
+        ...
+
+    async def add_reviewer(self, name: str, public_key: str, groups: Sequence[str] = ()) -> ReviewerView:
+        """Let a key (32 bytes in base64) decide in that name; of one that does already the groups are changed.
+
+        Raises BadInput for what is no key or no name, for a key of another name, and for one that was revoked.
+        """
+        ...
+
+    async def revoke_reviewer(self, key_id: str) -> ReviewerView:
+        """Let that key decide no more. Raises NotFound."""
         ...
 
     # ------------------------------------------------------------ the system

@@ -118,7 +118,7 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it
         )
     with Store.open(settings, write=True) as store:
         assert [record.type for record in store.read.audit()] == ["kept"]
-        assert (store.read.breakpoints(), store.read.schedules()) == ((), ())
+        assert (store.read.breakpoints(), store.read.schedules(), store.read.reviewers()) == ((), (), ())
     with closing(sqlite3.connect(settings.home / "reach.db")) as connection:
         assert connection.execute(statements.REVISION).fetchall() == [(opening.REVISION,)]
         with closing(sqlite3.connect(":memory:")) as made:
