@@ -27,7 +27,7 @@ from reach_workbench.errors import (
     NotFound,
     RunStateError,
 )
-from reach_workbench.node import archive, gating, system
+from reach_workbench.node import archive, gating, reviewers, system
 from reach_workbench.node.authoring import inspect
 from reach_workbench.node.breakpoints import clear_breakpoint, listed, log_lines, set_breakpoint, written
 from reach_workbench.node.doctor import examine
@@ -56,6 +56,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.runner import GOING_ON, Runner
@@ -546,6 +547,24 @@ class LocalNode(Looking):
 
     async def doctor(self) -> Sequence[Check]:
         return await asyncio.to_thread(examine, self.settings, self.store)
+
+    # ------------------------------------------------------------ reviewers
+
+    async def reviewers(self) -> Sequence[ReviewerView]:
+        return reviewers.listed(self.store)
+
+    async def add_reviewer(self, name: str, public_key: str, groups: Sequence[str] = ()) -> ReviewerView:
+        if not self.store.writable:
+            given = {"name": name, "public_key": public_key, "groups": list(groups)}
+            answer = await ask(self.store, self.settings, "add-reviewer", given)
+            return wire.decode(ReviewerView, answer["reviewer"])
+        return await reviewers.add(self.store, self.clock, name, public_key, groups)
+
+    async def revoke_reviewer(self, key_id: str) -> ReviewerView:
+        if not self.store.writable:
+            answer = await ask(self.store, self.settings, "revoke-reviewer", {"key_id": key_id})
+            return wire.decode(ReviewerView, answer["reviewer"])
+        return await reviewers.revoke(self.store, self.clock, key_id)
 
     # ------------------------------------------------------------ the system
 

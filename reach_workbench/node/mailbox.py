@@ -170,6 +170,10 @@ class Mailbox:
         if kind == "edit-gate":
             opened = await node.edit_gate(payload["gate"], payload["arguments"], by=payload.get("by"))
             return {"gate": opened.id if opened is not None else None}
+        if kind == "add-reviewer":
+            return {"reviewer": wire.tree(await node.add_reviewer(**payload))}
+        if kind == "revoke-reviewer":
+            return {"reviewer": wire.tree(await node.revoke_reviewer(payload["key_id"]))}
         run = payload["run"]
         if kind == "suspend":
             await node.suspend(run, payload.get("reason"))

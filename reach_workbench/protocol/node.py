@@ -40,6 +40,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 
@@ -228,6 +229,23 @@ class Node(Protocol):
 
         Returns its new gate; None when the policies allow or deny it as it is now.
         """
+        ...
+
+    # ------------------------------------------------------------ reviewers
+
+    async def reviewers(self) -> Sequence[ReviewerView]:
+        """Every key that may decide about gates or might once, the oldest first."""
+        ...
+
+    async def add_reviewer(self, name: str, public_key: str, groups: Sequence[str] = ()) -> ReviewerView:
+        """Let a key (32 bytes in base64) decide in that name; of one that does already the groups are changed.
+
+        Raises BadInput for what is no key or no name, for a key of another name, and for one that was revoked.
+        """
+        ...
+
+    async def revoke_reviewer(self, key_id: str) -> ReviewerView:
+        """Let that key decide no more. Raises NotFound."""
         ...
 
     # ------------------------------------------------------------ the system

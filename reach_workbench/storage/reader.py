@@ -31,12 +31,14 @@ from reach_workbench.storage.records import (
     NodeRecord,
     ProgramRecord,
     RequestRecord,
+    ReviewerRecord,
     RunRecord,
     ScheduleRecord,
     TenantRecord,
     WorkflowRecord,
     job_record,
 )
+from reach_workbench.storage.reviewers import REVIEWER, REVIEWERS, reviewer_record
 from reach_workbench.storage.versions import newest
 
 _KEY_MAX: Final = (1 << 31) - 1
@@ -247,6 +249,15 @@ class Reader(GateReader):
 
     def schedules(self) -> tuple[ScheduleRecord, ...]:
         return tuple(map(self._schedule, self._rows(sql.SCHEDULES)))
+
+    def reviewers(self) -> tuple[ReviewerRecord, ...]:
+        """Every key that may decide or might once, the oldest first."""
+        return tuple(map(reviewer_record, self._rows(REVIEWERS)))
+
+    def reviewer(self, key_id: str, *, tenant: int = LOCAL_TENANT) -> ReviewerRecord | None:
+        """The reviewer whose key has exactly that id, revoked or not."""
+        rows = self._rows(REVIEWER, key=key_id, tenant=tenant)
+        return reviewer_record(rows[0]) if rows else None
 
     def last_cloudevent(self) -> int:
         """The key of the newest CloudEvent, 0 when there is none."""

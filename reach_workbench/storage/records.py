@@ -284,3 +284,16 @@ class TenantRecord:
     id: int
     name: str
     created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewerRecord:
+    """A key that may decide about gates, in force until `revoked_at`."""
+
+    tenant: int
+    key_id: str
+    name: str
+    public_key: bytes
+    groups: tuple[str, ...]
+    added_at: int
+    revoked_at: int | None

@@ -385,6 +385,20 @@ class Policies(_Table, table=True):
     used_at: int = _number()
 
 
+class Reviewer(_Table, table=True):
+    """A key that may decide about gates; `groups` is a JSON list. A revoked one stays: what it signed has a name."""
+
+    __tablename__: ClassVar[str] = "reviewers"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    tenant_id: int = _number(primary_key=True)
+    key_id: str = _text(primary_key=True)
+    name: str = _text()
+    public_key: bytes = _bytes()
+    groups: str = _text()
+    added_at: int = _number()
+    revoked_at: int | None = _maybe_number()
+
+
 metadata = _Table.metadata
 
 for _change in ("update", "delete"):
