@@ -515,7 +515,12 @@ class Driver:
                 self._repeats.append(number)
 
     def _asked_again(self) -> list[Command]:
-        """Commands of earlier turns that are to be performed now, if they may."""
+        """Commands of earlier turns that are to be performed now, if they may.
+
+        A fork reads those of its past once it is in the store itself.
+        """
+        if not self.committed:
+            return []
         repeats, self._repeats = dict.fromkeys(self._repeats), []
         return [
             self.command(number)
@@ -622,7 +627,7 @@ class Driver:
             or state.in_doubt
             or state.gates
         ):
-            self._update_job(unit, status, active=active, busy=begins or bool(self.performing))
+            self._update_job(unit, status, active=active, busy=begins or bool(self._repeats) or bool(self.performing))
             self._update_row(unit, status)
         self.traps.save(unit)
         self.permits.save(unit)
