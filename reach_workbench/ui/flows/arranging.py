@@ -6,6 +6,7 @@ from typing import Literal
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -15,7 +16,7 @@ from reach_workbench.ui.flows.filetree import FileTree
 from reach_workbench.ui.flows.graphview import GraphView
 from reach_workbench.ui.flows.opened import Opened
 from reach_workbench.ui.flows.popup import Popup
-from reach_workbench.ui.flows.problems import Problems
+from reach_workbench.ui.flows.problems import Problems, problem_at
 from reach_workbench.ui.flows.views import SIDE, VIEWS, View, ViewStrip, seen
 from reach_workbench.ui.frame import Footer, Header
 from reach_workbench.ui.screen import WorkbenchScreen
@@ -46,6 +47,7 @@ class ArrangingScreen(WorkbenchScreen):
         self.compilation: Compilation | None = None
         self._view: View = "editor"
         self._side: View = "problems"
+        self._said: str | None = None
         # Held here rather than looked up: an answer may come while the screen is being taken down.
         self.editor = Editor(id="editor")
         self.editor_pane = Vertical(id="editor-pane", classes="pane")
@@ -127,6 +129,15 @@ class ArrangingScreen(WorkbenchScreen):
         self.strip.show(tuple(VIEWS), shown, self._view, counts)
         side = self._side if self._side in SIDE else "problems"
         self.side_strip.show(SIDE, shown, side, counts)
+        self._say_problem()
+
+    def _say_problem(self) -> None:
+        """Below the editor: what is wrong on the line of the cursor. The pane of problems may be behind a tab."""
+        found = self.compilation
+        words = problem_at(found, self.editor.line) if found is not None and not self.problems.display else None
+        if words != self._said:
+            self._said = words
+            self.editor_pane.border_subtitle = Content(words) if words is not None else None
 
     def action_view(self, view: View) -> None:
         """Show a pane and put the focus there."""
