@@ -117,6 +117,7 @@ class Desk(Container):
         self._arranged = _Arranged()
         self._given = panes
         self._shape: Shape = "wide"
+        self._sized = False
         self._chosen: dict[Shape, str] = {"wide": "state", "medium": "state", "narrow": "timeline"}
 
     def compose(self) -> ComposeResult:
@@ -142,11 +143,12 @@ class Desk(Container):
         return self._shape
 
     def on_resize(self, event: events.Resize) -> None:
-        before = self._shape
-        self._shape = shape_of(event.size.width)
+        before, self._shape = self._shape, shape_of(event.size.width)
         focused = self.screen.focused
-        if before != self._shape and focused is not None and focused.id in TABBED[self._shape]:
+        # At the first size of all the focus is where it happened to fall: no pane was chosen yet.
+        if self._sized and before != self._shape and focused is not None and focused.id in TABBED[self._shape]:
             self._chosen[self._shape] = focused.id or self.chosen
+        self._sized = True
         self._show()
 
     def choose(self, name: str) -> None:
