@@ -270,3 +270,17 @@ def test_the_input_of_a_dialog_gives_its_text(place: Place, go: Go) -> None:
             assert await asked.wait() == "new"
 
     go(body)
+
+
+def test_the_footer_names_a_key_that_acts_while_text_is_typed(place: Place, go: Go) -> None:
+    async def body() -> None:
+        (place.workspace / "one.yaml").write_text("document: {}\n", "utf-8")
+        async with place.node() as node, place.desk(node, "flows") as desk:
+            await desk.until_shown("one.yaml")
+            await desk.until_shown("? all")
+            await desk.press("down", "enter")
+            await desk.until_shown("F1 all")
+            await desk.press("escape")
+            await desk.until_shown("? all")
+
+    go(body)
