@@ -322,9 +322,9 @@ class Workbench(App[None]):
         self.push_screen(Help(self._scope, self.keys_of))
 
     def action_jump(self) -> None:
-        from reach_workbench.ui.panes import Jump, panes
+        from reach_workbench.ui.panes import Jump, spots
 
-        self.push_screen(Jump(panes(self.screen)))
+        self.push_screen(Jump(spots(self.screen)))
 
     def action_next_pane(self) -> None:
         from reach_workbench.ui.panes import focus_beside

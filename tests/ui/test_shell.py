@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
 from textual.widgets import Input
 
 from reach_workbench.errors import NodeUnreachable
@@ -282,5 +283,31 @@ def test_the_footer_names_a_key_that_acts_while_text_is_typed(place: Place, go: 
             await desk.until_shown("F1 all")
             await desk.press("escape")
             await desk.until_shown("? all")
+
+    go(body)
+
+
+@pytest.mark.parametrize(("screen", "seen", "behind"), [("flows", "one.yaml", "Graph"), ("debug", "Timeline", "State")])
+def test_a_jump_leads_behind_the_tabs_of_a_small_terminal(
+    place: Place, go: Go, screen: str, seen: str, behind: str
+) -> None:
+    async def body() -> None:
+        (place.workspace / "one.yaml").write_text("document: {}\n", "utf-8")
+        async with place.node() as node:
+            run = await place.run(node)
+            async with place.desk(node, screen, size=(80, 24)) as desk:
+                if screen == "debug":
+                    desk.app.open_run(run.id)
+                else:
+                    await desk.until_shown("one.yaml")
+                    await desk.press("down", "enter")
+                    await desk.until_shown("✗")  # the number of problems has moved the tabs
+                await desk.until_shown(f"─ {seen} ─")
+                await desk.press("ctrl+o")
+                await desk.until_shown(f"─ {seen}  [a] ─")
+                tabs = desk.shown().split("\n")[1]
+                await desk.press(tabs[tabs.index(behind) - 1])
+                await desk.until_shown(f"─ {behind} ─")
+                assert desk.app.screen.focused.id == behind.lower()
 
     go(body)

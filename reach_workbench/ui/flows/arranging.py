@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Offset
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -19,6 +21,7 @@ from reach_workbench.ui.flows.popup import Popup
 from reach_workbench.ui.flows.problems import Problems, problem_at
 from reach_workbench.ui.flows.views import SIDE, VIEWS, View, ViewStrip, seen
 from reach_workbench.ui.frame import Footer, Header
+from reach_workbench.ui.panes import Spot
 from reach_workbench.ui.screen import WorkbenchScreen
 
 
@@ -55,8 +58,8 @@ class ArrangingScreen(WorkbenchScreen):
         self.about = Static("", id="about", markup=False)
         self.graph = GraphView(id="graph", classes="pane")
         self.popup = Popup(id="popup")
-        self.strip = ViewStrip(id="strip", markup=False)
-        self.side_strip = ViewStrip(id="side-strip", markup=False)
+        self.strip = ViewStrip(id="strip")
+        self.side_strip = ViewStrip(id="side-strip")
         self.side = Vertical(id="side")
         self.sides: dict[View, Widget] = {
             "problems": self.problems,
@@ -173,6 +176,17 @@ class ArrangingScreen(WorkbenchScreen):
         views = [view for view in VIEWS if view != "editor" or self.opened is not None]
         self.popup.close()
         self.action_view(views[(views.index(self._view) + step) % len(views)] if self._view in views else views[0])
+
+    def tabs(self) -> list[Spot]:
+        """The panes that can't be seen, on their tabs."""
+        breadth = self._breadth()
+        strip = self.side_strip if breadth == "wide" else self.strip
+        away = {"editor"} if self.opened is None else set()
+        return [
+            Spot(strip.region.offset + Offset(column, 0), partial(self.action_view, view), tab=True)
+            for view, column in strip.places.items()
+            if view not in seen(self._view, self._side, breadth) | away
+        ]
 
     def key_escape(self) -> None:
         """Out of the editor, to where plain letters act."""
