@@ -259,7 +259,10 @@ class Workbench(App[None]):
         """Where one was the last time, or, on a screen that stands already, look again."""
         if len(self.screen_stack) == 1:
             self.run_id = self.session.get("run")
-            self.show(self.session.get("screen", "flows"))
+            here = str(self.workspace)
+            again = self.session.get("workspace", here) == here
+            self.session.put("workspace", here)
+            self.show(self.session.get("screen", "flows") if again else "flows")
             if self._greet:
                 self.notify("New here? F3 walks you through a sample; ? shows the keys.", title="Welcome", timeout=20)
             return

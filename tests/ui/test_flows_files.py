@@ -10,9 +10,11 @@ import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 
 from reach_workbench.errors import BadInput
+from reach_workbench.node.local import LocalNode
+from reach_workbench.ui.app import Workbench
 from reach_workbench.ui.flows.filetree import Found, look
 from reach_workbench.ui.flows.opened import read
-from tests.ui.conftest import Place
+from tests.ui.conftest import Desk, Place
 from tests.ui.performing import performs
 from tests.ui.writing import TEXT, Go, flows, tree_rows, writing
 
@@ -194,3 +196,25 @@ def test_a_file_that_can_not_be_written_is_left_as_it_was(tmp_path: Path) -> Non
     assert opened.saved == "before"
     assert [each.name for each in tmp_path.iterdir()] == [file.name]
     assert not opened.moved()
+
+
+def test_another_folder_begins_with_its_own_files(place: Place, go: Go) -> None:
+    """Opened where it was left it would show a workflow of the folder before, or all runs."""
+    other = place.folder / "other"
+    other.mkdir()
+    (other / "theirs.yaml").write_text(TEXT, "utf-8")
+
+    async def body() -> None:
+        async with place.node() as node:
+
+            async def connect() -> LocalNode:
+                return node
+
+            place.remember(screen="runs", workspace=str(other), **{"flows.file": str(other / "theirs.yaml")})
+            for folder, shown in ((place.workspace, "No file is open."), (other, "─ theirs.yaml ─")):
+                app = Workbench(connect, workspace=folder, config=place.config)
+                async with app.run_test(size=(120, 36)) as pilot:
+                    desk = Desk(node, app, pilot, place.folder)
+                    await desk.until_shown(shown)
+
+    go(body)

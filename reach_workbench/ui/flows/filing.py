@@ -47,10 +47,10 @@ class FilingScreen(AssistingScreen):
 
     @work(group="begin", exclusive=True)
     async def _begin(self) -> None:
-        """The file of the last time."""
+        """The file of the last time, if it is one of this folder."""
         await self._scan()
         kept = self.workbench.session.get("flows.file", "")
-        if kept and Path(kept).is_file():
+        if kept and Path(kept).is_relative_to(self.workbench.workspace) and Path(kept).is_file():
             await self._open(Path(kept))
             self.editor.go_to(self.workbench.session.get("flows.line", 1))
         else:
