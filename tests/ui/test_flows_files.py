@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -216,5 +217,17 @@ def test_another_folder_begins_with_its_own_files(place: Place, go: Go) -> None:
                 async with app.run_test(size=(120, 36)) as pilot:
                     desk = Desk(node, app, pilot, place.folder)
                     await desk.until_shown(shown)
+
+    go(body)
+
+
+def test_a_copy_is_kept_while_the_person_goes_on_typing(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            file = place.workspace / "two.yaml"
+            until = time.monotonic() + 5
+            while screen.recovery.kept(file) is None and time.monotonic() < until:
+                await desk.press("#")
+            assert (screen.recovery.kept(file) or "").startswith("#")
 
     go(body)

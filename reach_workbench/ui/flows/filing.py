@@ -25,6 +25,10 @@ _NAME: Final = re.compile(r"^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$")
 class FilingScreen(AssistingScreen):
     """One file at a time. Another one, or the end of the workbench, never takes unsaved text with it unasked."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._copy_due = False
+
     def on_mount(self) -> None:
         self.recovery = Recovery(self.workbench.session.file.parent / "recovery")
         self._begin()
@@ -129,12 +133,15 @@ class FilingScreen(AssistingScreen):
     def _written_in(self) -> None:
         if self.opened is not None:
             self._show_name()
-            self._keep()
+            if not self._copy_due:
+                self._copy_due = True
+                self._keep()
 
-    @work(group="keep", exclusive=True)
+    @work(group="keep")
     async def _keep(self) -> None:
-        """A copy of what is unsaved, against a lost terminal."""
+        """A copy of what is unsaved, against a lost terminal: soon, and while the person goes on typing too."""
         await asyncio.sleep(0.5)
+        self._copy_due = False
         if self.opened is not None and self.unsaved:
             await asyncio.to_thread(self.recovery.keep, self.opened.path, self.editor.text)
         elif self.opened is not None:
