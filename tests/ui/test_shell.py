@@ -125,6 +125,10 @@ def test_the_tour_starts_a_sample_and_follows_what_is_pressed(place: Place, go: 
             assert (await node.run("last")).status == "held"
             await desk.press("f3")
             await desk.until_shown("Tour 2/8")
+            await desk.press(*["f3"] * 6)
+            await desk.until_shown("(F3 ends the tour)")
+            await desk.press("f3")
+            await desk.until(lambda: "Tour" not in desk.shown())
 
     go(body)
 
