@@ -231,3 +231,12 @@ def test_a_copy_is_kept_while_the_person_goes_on_typing(place: Place, go: Go) ->
             assert (screen.recovery.kept(file) or "").startswith("#")
 
     go(body)
+
+
+def test_an_empty_folder_offers_no_file_to_open(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, place.desk(node, "flows") as desk:
+            await desk.until_shown("a new one from a template")
+            assert "enter" not in desk.shown()
+
+    go(body)

@@ -53,6 +53,7 @@ class ArrangingScreen(WorkbenchScreen):
         self._said: str | None = None
         # Held here rather than looked up: an answer may come while the screen is being taken down.
         self.editor = Editor(id="editor")
+        self.nothing = Static("", id="nothing", classes="empty")
         self.editor_pane = Vertical(id="editor-pane", classes="pane")
         self.problems = Problems(id="problems", classes="pane")
         self.about = Static("", id="about", markup=False)
@@ -74,11 +75,7 @@ class ArrangingScreen(WorkbenchScreen):
         with Horizontal(id="panes"):
             yield self.files
             with self.editor_pane:
-                yield Static(
-                    "No file is open.\n\nenter  opens the one under the cursor\nctrl+n  a new one from a template",
-                    id="nothing",
-                    classes="empty",
-                )
+                yield self.nothing
                 yield self.editor
             with self.side:
                 yield self.side_strip

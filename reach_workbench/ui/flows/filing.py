@@ -19,6 +19,9 @@ from reach_workbench.ui.flows.outside import edit_outside
 _LOOK: Final = 1.0
 """Seconds between two looks at the file on disk."""
 
+_NONE: Final = "No file is open.\n\nctrl+n  a new one from a template"
+_ANY: Final = "No file is open.\n\nenter  opens the one under the cursor\nctrl+n  a new one from a template"
+
 _NAME: Final = re.compile(r"^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$")
 
 
@@ -65,7 +68,9 @@ class FilingScreen(AssistingScreen):
         await self._scan()
 
     async def _scan(self) -> None:
-        self.files.show_files(await asyncio.to_thread(look, self.workbench.workspace))
+        found = await asyncio.to_thread(look, self.workbench.workspace)
+        self.files.show_files(found)
+        self.nothing.update(_ANY if found else _NONE)
         self._show_name()
 
     @work(group="open", exclusive=True)
@@ -101,7 +106,7 @@ class FilingScreen(AssistingScreen):
         self.opened = opened
         self.compilation = None
         self._problem = -1
-        self.query_one("#nothing").display = False
+        self.nothing.display = False
         self.editor.display = True
         self.editor.show_text(opened.saved, "json" if path.suffix == ".json" else "yaml")
         kept = self.recovery.kept(path)
