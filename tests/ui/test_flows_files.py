@@ -233,10 +233,17 @@ def test_a_copy_is_kept_while_the_person_goes_on_typing(place: Place, go: Go) ->
     go(body)
 
 
-def test_an_empty_folder_offers_no_file_to_open(place: Place, go: Go) -> None:
+@pytest.mark.parametrize(
+    ("size", "words"), [((120, 36), "ctrl+n  a new one from a template"), ((80, 24), "none yet: ctrl+n")]
+)
+def test_an_empty_folder_says_how_to_begin_and_offers_no_file_to_open(
+    place: Place, go: Go, size: tuple[int, int], words: str
+) -> None:
     async def body() -> None:
-        async with place.node() as node, place.desk(node, "flows") as desk:
-            await desk.until_shown("a new one from a template")
+        async with place.node() as node, place.desk(node, "flows", size=size) as desk:
+            await desk.until_shown(words)
             assert "enter" not in desk.shown()
+            await desk.press("ctrl+n")
+            await desk.until_shown("Transform data")
 
     go(body)

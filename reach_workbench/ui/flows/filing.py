@@ -71,6 +71,7 @@ class FilingScreen(AssistingScreen):
         found = await asyncio.to_thread(look, self.workbench.workspace)
         self.files.show_files(found)
         self.nothing.update(_ANY if found else _NONE)
+        self.files.border_subtitle = None if found else "none yet: ctrl+n"
         self._show_name()
 
     @work(group="open", exclusive=True)
