@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final, Literal
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
+from textual.geometry import NULL_OFFSET, NULL_SPACING, Offset, Region, Size
 from textual.layout import Layout, WidgetPlacement
 from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
+
+from reach_workbench.ui.panes import Spot
 
 Shape = Literal["wide", "medium", "narrow"]
 
@@ -78,13 +81,19 @@ class Strip(Static):
 
     DEFAULT_CSS = "Strip { height: 1; width: 1fr; color: $text-muted; }"
 
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.places: dict[str, int] = {}  # the column at which each tab begins
+
     def show(self, names: tuple[str, ...], chosen: str) -> None:
         width = self.size.width or 200
         titles = [_TITLES[name] for name in names]
         if sum(len(title) + 3 for title in titles) > width:
             titles = [title[:5] for title in titles]
         parts: list[tuple[str, Style]] = []
+        self.places = {}
         for name, title in zip(names, titles, strict=True):
+            self.places[name] = sum(len(part) for part, _ in parts)
             link = Style.from_meta({"@click": f"screen.pane('{name}')"})
             bold = Style(bold=True, reverse=True) if name == chosen else Style.null()
             parts.append((f" {title} ", link + bold))
@@ -117,6 +126,7 @@ class Desk(Container):
         self._arranged = _Arranged()
         self._given = panes
         self._shape: Shape = "wide"
+        self._sized = False
         self._chosen: dict[Shape, str] = {"wide": "state", "medium": "state", "narrow": "timeline"}
 
     def compose(self) -> ComposeResult:
@@ -142,11 +152,12 @@ class Desk(Container):
         return self._shape
 
     def on_resize(self, event: events.Resize) -> None:
-        before = self._shape
-        self._shape = shape_of(event.size.width)
+        before, self._shape = self._shape, shape_of(event.size.width)
         focused = self.screen.focused
-        if before != self._shape and focused is not None and focused.id in TABBED[self._shape]:
+        # At the first size of all the focus is where it happened to fall: no pane was chosen yet.
+        if self._sized and before != self._shape and focused is not None and focused.id in TABBED[self._shape]:
             self._chosen[self._shape] = focused.id or self.chosen
+        self._sized = True
         self._show()
 
     def choose(self, name: str) -> None:
@@ -168,6 +179,15 @@ class Desk(Container):
         focused = self.screen.focused
         here = order.index(focused.id) if focused is not None and focused.id in order else -1
         self.choose(order[(here + step) % len(order)])
+
+    def tabs(self) -> list[Spot]:
+        """The panes that can't be seen, on their tabs."""
+        strip = self.query_one(Strip)
+        return [
+            Spot(strip.region.offset + Offset(column, 0), partial(self.choose, name), tab=True)
+            for name, column in strip.places.items()
+            if name != self.chosen and strip.is_on_screen
+        ]
 
     def _show(self) -> None:
         hidden = {name for name in TABBED[self._shape] if name != self.chosen}

@@ -29,6 +29,7 @@ from reach_workbench.ui.debug.timeline import Timeline
 from reach_workbench.ui.debug.watchpane import WatchPane
 from reach_workbench.ui.debug.wording import clean, lasting
 from reach_workbench.ui.frame import Footer, Header
+from reach_workbench.ui.panes import Spot
 from reach_workbench.ui.screen import WorkbenchScreen
 from reach_workbench.ui.words import shortened
 
@@ -344,6 +345,10 @@ class LookingScreen(WorkbenchScreen):
     def beside(self, step: int) -> None:
         """The pane after or before, those behind a tab included."""
         self.query_one(Desk).beside(step)
+
+    def tabs(self) -> list[Spot]:
+        """Where a jump leads besides the panes in sight."""
+        return self.query_one(Desk).tabs()
 
     def focus_next(self, selector: str | type[Widget] = "*") -> Widget | None:
         """What the toolkit's own Tab does, which comes before the app's."""

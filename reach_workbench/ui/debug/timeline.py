@@ -260,10 +260,13 @@ class Timeline(ScrollView, can_focus=True):
             kind -= len(waited) + 1
             yield waited + " ", self.get_component_rich_style("timeline--warn")
             left -= len(waited) + 1
-        text = row.type if len(row.type) <= kind else row.type[: kind - 1] + "…"
-        yield f"{text:<{kind}} ", style
         left -= kind + 1
         room = min(left, max(12, left * 2 // 5)) if left > 30 else left
+        if not row.task:  # its column is free for the rest of a long word
+            more = max(0, min(len(row.type) - kind, room))
+            kind, left, room = kind + more, left - more, room - more
+        text = row.type if len(row.type) <= kind else row.type[: kind - 1] + "…"
+        yield f"{text:<{kind}} ", style
         yield set_cell_size(task_name(row.task, room), room), self.get_component_rich_style("timeline--task")
         if left - room > 4:
             yield " " + row.brief, dim
