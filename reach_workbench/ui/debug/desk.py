@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from textual import events
 from textual.app import ComposeResult
@@ -104,13 +104,23 @@ class _Arranged(Layout):
         ]
 
 
+_DRESSES: Final = ("past", "replay", "fork")
+"""Modes in which the panes have another border."""
+
+
 class Desk(Container):
     """Holds the panes by their ids (`PANES`). Three columns, two, or one, by its width."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"desk--{name}" for name in _DRESSES}
     DEFAULT_CSS = """
     Desk { height: 1fr; width: 1fr; }
     Desk .pane.-half { min-height: 1; }
+    Desk .desk--past { border: double $warning; }
+    Desk .desk--replay { border: heavy $success; }
+    Desk .desk--fork { border: heavy $secondary; }
     """
+    dressed = ""
+    """The mode whose border the panes have, empty for their own."""
 
     def __init__(self, *panes: Widget, id: str) -> None:
         super().__init__(id=id)
@@ -148,6 +158,26 @@ class Desk(Container):
         if before != self._shape and focused is not None and focused.id in TABBED[self._shape]:
             self._chosen[self._shape] = focused.id or self.chosen
         self._show()
+
+    def dress(self, mode: str) -> None:
+        """Give the panes the border of a mode, or their own.
+
+        It is set on each of them: a class of the screen would have every style of every widget worked out anew.
+        """
+        dress = mode.lower() if mode.lower() in _DRESSES else ""
+        if dress != self.dressed:
+            self.dressed = dress
+            self._put_on()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self.dressed:
+            self.call_later(self._put_on)  # the theme's colours are others
+
+    def _put_on(self) -> None:
+        border = self.get_component_styles(f"desk--{self.dressed}").border_top if self.dressed else None
+        for pane in self._given:
+            pane.styles.border = border
 
     def choose(self, name: str) -> None:
         """Bring that pane into sight and put the focus on it."""

@@ -88,6 +88,7 @@ class LookingScreen(WorkbenchScreen):
         self.add_class("-nothing")
         self.query_one(Timeline).focus()
         self.watch(self.workbench, "run_id", self._opened)
+        self.watch(self.workbench, "header", self._header_changed)
 
     def on_screen_resume(self) -> None:
         self._show_header()
@@ -191,10 +192,10 @@ class LookingScreen(WorkbenchScreen):
             return
         self.query_one(Timeline).put(position.cursor)
         self.workbench.session.put("cursor", [] if position.following else [position.run.id, position.cursor])
-        self._show_header()
-        self._show_says()
         if load:
             self._loading.ask(position.cursor)
+        self._show_header()
+        self._show_says()
 
     def _show_header(self) -> None:
         if self.workbench.screen is not self:
@@ -205,6 +206,14 @@ class LookingScreen(WorkbenchScreen):
             return
         name = f"{clean(position.run.name)} {shortened(position.run.id)}"
         self.workbench.header_state(run=name, position=position.cursor, total=position.total, mode=position.mode.word)
+
+    def _header_changed(self) -> None:
+        if not self._loading.busy:
+            self._dress()
+
+    def _dress(self) -> None:
+        """Let the borders tell the mode. They change together with what the panes show: one repaint, not two."""
+        self.query_one(Desk).dress(self.workbench.header.word.partition(" ")[0])
 
     @property
     def keys_mode(self) -> str:
@@ -236,6 +245,7 @@ class LookingScreen(WorkbenchScreen):
         """What stands at an event, and the state there; what it changed and the watches come after."""
         position = self.position
         if position is None or position.run.seq == 0:
+            self._dress()
             return
         run = position.run.id
         try:
@@ -257,6 +267,8 @@ class LookingScreen(WorkbenchScreen):
                 self.event = None  # what was damaged can't be read any more; what the replay made of it can
                 self.query_one(EventPane).show(None, differs)
             self._fault(wrong)
+        finally:
+            self._dress()
 
     async def _mark(self, state: StateView) -> None:
         """What the event changed, and the watches there; never in the way of the next event."""

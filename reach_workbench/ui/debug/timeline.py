@@ -14,11 +14,11 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from reach_workbench.protocol.debugging import EventPage
 from reach_workbench.protocol.node_views import EventView
+from reach_workbench.ui.debug.kept import KeptView
 from reach_workbench.ui.debug.newest import Newest
 from reach_workbench.ui.debug.wording import BREAKPOINT, CURRENT, Row, clock_time, lasting, row_of, task_name
 
@@ -40,7 +40,7 @@ _STYLES: Final = {
 }  # fmt: skip
 
 
-class Timeline(ScrollView, can_focus=True):
+class Timeline(KeptView, can_focus=True):
     """Rows are addressed by the number of their event. With `only`, just those events are shown.
 
     The cursor is set by the screen; a key or a click here asks for a move with `Moved`.
@@ -217,11 +217,17 @@ class Timeline(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        base = self.rich_style
-        row = self.scroll_offset.y + y
-        if row >= self._count():
-            return Strip([Segment(" " * width, base)], width)
-        seq = self._seq_at(row)
+        place = self.scroll_offset.y + y
+        if place >= self._count():
+            return Strip.blank(width, self.base)
+        seq = self._seq_at(place)
+        row = self._rows.get(seq)
+        stop = row is not None and row.type == "task.started" and row.task in self.stops
+        looks = (seq, row, stop, self._was_found(seq), seq == self.cursor, self.has_focus)
+        return self.kept((looks, width, self._digits), lambda: self._strip(seq, width))
+
+    def _strip(self, seq: int, width: int) -> Strip:
+        base = self.base
         here = seq == self.cursor
         over = Style.null()
         if here:
@@ -233,9 +239,9 @@ class Timeline(ScrollView, can_focus=True):
         return strip.apply_style(over) if here and not self.has_focus else strip
 
     def _cells(self, seq: int, width: int) -> Iterator[tuple[str, Style]]:
-        base = self.rich_style
+        base = self.base
         dim = self.get_component_rich_style("timeline--dim")
-        digits = max(4, len(f"{self.total:,}"))
+        digits = self._digits
         yield CURRENT if seq == self.cursor else " ", base
         row = self._rows.get(seq)
         if row is None:
@@ -267,6 +273,10 @@ class Timeline(ScrollView, can_focus=True):
         yield set_cell_size(task_name(row.task, room), room), self.get_component_rich_style("timeline--task")
         if left - room > 4:
             yield " " + row.brief, dim
+
+    @property
+    def _digits(self) -> int:
+        return max(4, len(f"{self.total:,}"))
 
     def _was_found(self, seq: int) -> bool:
         place = bisect_left(self.found, seq)
