@@ -190,10 +190,10 @@ class LookingScreen(WorkbenchScreen):
         position = self.position
         if position is None:
             return
+        if load:
+            self._loading.ask(position.cursor)  # before the timeline asks for rows: this is what the key was for
         self.query_one(Timeline).put(position.cursor)
         self.workbench.session.put("cursor", [] if position.following else [position.run.id, position.cursor])
-        if load:
-            self._loading.ask(position.cursor)
         self._show_header()
         self._show_says()
 
@@ -249,10 +249,10 @@ class LookingScreen(WorkbenchScreen):
             return
         run = position.run.id
         try:
-            page, state = await asyncio.gather(self.node.page(run, seq, 1), self.node.state(run, seq))
+            event, state = await asyncio.gather(self._read_event(run, seq), self.node.state(run, seq))
             if self.position is not position:
                 return
-            self.event = page.events[0] if page.events else None
+            self.event = event
             self.query_one(EventPane).show(self.event, self._differs(seq))
             self.query_one(StatePane).show(state)
             self.query_one(SourceView).show_current(self._current(state.position))
@@ -269,6 +269,14 @@ class LookingScreen(WorkbenchScreen):
             self._fault(wrong)
         finally:
             self._dress()
+
+    async def _read_event(self, run: str, seq: int) -> EventView | None:
+        """The timeline has most of them: where the cursor only steps on, the state is all that is asked for."""
+        held = self.query_one(Timeline).event(seq)
+        if held is not None:
+            return held
+        page = await self.node.page(run, seq, 1)
+        return page.events[0] if page.events else None
 
     async def _mark(self, state: StateView) -> None:
         """What the event changed, and the watches there; never in the way of the next event."""

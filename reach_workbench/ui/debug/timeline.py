@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import ClassVar, Final
 
@@ -30,6 +31,9 @@ _PAGE: Final = 200
 
 _HELD: Final = 6000
 """Rows held at most; beyond, those far from what is seen are let go."""
+
+_PAGES: Final = 3
+"""Pages whose events are held whole: where the cursor steps on, its event is here already."""
 
 _WAIT: Final = 1000
 """Milliseconds from which a row says how long nothing happened before it."""
@@ -87,6 +91,7 @@ class Timeline(KeptView, can_focus=True):
         self.found: Sequence[int] = ()
         self._only: array[int] | None = None
         self._rows: dict[int, Row] = {}
+        self._pages: deque[EventPage] = deque(maxlen=_PAGES)
         self._read: Read | None = None
         self._fetching: Newest[None] = Newest(self, self._fetch)
 
@@ -96,6 +101,7 @@ class Timeline(KeptView, can_focus=True):
         """Show another run, of `total` events."""
         self._read = read
         self._rows.clear()
+        self._pages.clear()
         self._only = None
         self.found = ()
         self.cursor = 0
@@ -141,6 +147,13 @@ class Timeline(KeptView, can_focus=True):
         if self._only is not None and by > 0 and (row >= len(self._only) or self._only[row] != seq):
             row -= 1  # it stands between two rows
         return self._seq_at(max(0, min(row + by, self._count() - 1)))
+
+    def event(self, seq: int) -> EventView | None:
+        """That event, when it happens to be held."""
+        for page in self._pages:
+            if page.first <= seq < page.first + len(page.events):
+                return page.events[seq - page.first]
+        return None
 
     def row(self, seq: int) -> Row | None:
         """What is held of that event."""
@@ -198,6 +211,7 @@ class Timeline(KeptView, can_focus=True):
                 if page is None or read is not self._read:
                     return
                 self._keep(page.events, first)
+                self._pages.append(page)
                 if around == 0:
                     self.refresh()
                 if self._fetching.overtaken:
