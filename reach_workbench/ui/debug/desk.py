@@ -32,6 +32,9 @@ TABBED: Final[dict[Shape, tuple[str, ...]]] = {
 }
 """Those that take turns in one place; the others are always there."""
 
+_DRESSES: Final = ("past", "replay", "fork")
+"""Modes in which the panes have another border."""
+
 _TITLES: Final = {
     "source": "Source", "timeline": "Timeline", "event": "Event", "state": "State", "watch": "Watch",
     "breaks": "Breakpoints",
@@ -73,6 +76,12 @@ def regions(size: Size, chosen: str, larger: str | None = None) -> dict[str, Reg
     return found
 
 
+def dress_of(mode: str) -> str:
+    """The name of the border that goes with a mode, as the header words it; empty for the panes' own."""
+    name = mode.partition(" ")[0].lower()
+    return name if name in _DRESSES else ""
+
+
 class Strip(Static):
     """The tabs that take turns; a click chooses one."""
 
@@ -102,10 +111,6 @@ class _Arranged(Layout):
             for child in children
             if child.id in places
         ]
-
-
-_DRESSES: Final = ("past", "replay", "fork")
-"""Modes in which the panes have another border."""
 
 
 class Desk(Container):
@@ -159,12 +164,11 @@ class Desk(Container):
             self._chosen[self._shape] = focused.id or self.chosen
         self._show()
 
-    def dress(self, mode: str) -> None:
-        """Give the panes the border of a mode, or their own.
+    def dress(self, dress: str) -> None:
+        """Give the panes the border of that name (see `dress_of`), or their own.
 
         It is set on each of them: a class of the screen would have every style of every widget worked out anew.
         """
-        dress = mode.lower() if mode.lower() in _DRESSES else ""
         if dress != self.dressed:
             self.dressed = dress
             self._put_on()

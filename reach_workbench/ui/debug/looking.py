@@ -6,6 +6,7 @@ import asyncio
 import gc
 from array import array
 from collections.abc import Coroutine, Sequence
+from contextlib import ExitStack
 from typing import Any, Final, TypeVar
 
 from textual.app import ComposeResult
@@ -17,7 +18,7 @@ from reach_workbench.protocol.debugging import Breakpoint, Evaluation, EventPage
 from reach_workbench.protocol.node_views import EventView, RunView, StateView, Verification
 from reach_workbench.ui.app import RunChanged
 from reach_workbench.ui.debug.breakpane import BreakPane
-from reach_workbench.ui.debug.desk import Desk
+from reach_workbench.ui.debug.desk import Desk, dress_of
 from reach_workbench.ui.debug.eventpane import EventPane
 from reach_workbench.ui.debug.finder import Finder
 from reach_workbench.ui.debug.linesview import LinesView
@@ -36,6 +37,9 @@ Answer = TypeVar("Answer")
 
 _REST: Final = 0.03
 """Seconds for which the cursor stands before it is asked what the event changed: a held key never asks it."""
+
+_HOLD: Final = 0.025
+"""Seconds for which a repaint of all panes waits for what they are to show."""
 
 NOTHING_OPEN = """No run is open.
 
@@ -67,6 +71,7 @@ class LookingScreen(WorkbenchScreen):
         self._note = ""
         self._said = ""
         self._steady = False
+        self._held = ExitStack()
 
     def compose(self) -> ComposeResult:
         yield Header()
@@ -196,6 +201,15 @@ class LookingScreen(WorkbenchScreen):
         self.workbench.session.put("cursor", [] if position.following else [position.run.id, position.cursor])
         self._show_header()
         self._show_says()
+        if load and self.query_one(Desk).dressed != dress_of(self.workbench.header.word):
+            self._hold()
+
+    def _hold(self) -> None:
+        """Paint once, not twice, where all borders change: with what belongs to the event, when that comes soon."""
+        self._held.close()
+        self._held = held = ExitStack()
+        held.enter_context(self.app.batch_update())
+        asyncio.get_running_loop().call_later(_HOLD, held.close)
 
     def _show_header(self) -> None:
         if self.workbench.screen is not self:
@@ -213,7 +227,7 @@ class LookingScreen(WorkbenchScreen):
 
     def _dress(self) -> None:
         """Let the borders tell the mode. They change together with what the panes show: one repaint, not two."""
-        self.query_one(Desk).dress(self.workbench.header.word.partition(" ")[0])
+        self.query_one(Desk).dress(dress_of(self.workbench.header.word))
 
     @property
     def keys_mode(self) -> str:
@@ -269,6 +283,7 @@ class LookingScreen(WorkbenchScreen):
             self._fault(wrong)
         finally:
             self._dress()
+            self._held.close()
 
     async def _read_event(self, run: str, seq: int) -> EventView | None:
         """The timeline has most of them: where the cursor only steps on, the state is all that is asked for."""
