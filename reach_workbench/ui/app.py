@@ -69,9 +69,6 @@ class Workbench(App[None]):
     CSS = """
     .pane { border: round $panel-lighten-2; border-title-color: $text-muted; background: $background; }
     .pane:focus, .pane:focus-within { border: round $primary; border-title-color: $text; border-title-style: bold; }
-    .-past .pane { border: double $warning; }
-    .-replay .pane { border: heavy $success; }
-    .-fork .pane { border: heavy $secondary; }
     .-lost .pane { border: dashed $error; }
     .empty { width: 1fr; height: 1fr; content-align: center middle; text-align: center; color: $text-muted; }
     """

@@ -93,9 +93,6 @@ class Header(Static):
             return
         state = cast(Framed, self.app).header
         scope = str(getattr(self.screen, "scope", ""))
-        word = state.word.partition(" ")[0]
-        for mode in ("PAST", "FORK", "REPLAY"):
-            self.screen.set_class(word == mode and scope == "debug", f"-{mode.lower()}")
         self.screen.set_class(state.link == "lost", "-lost")
         width = self.size.width or self.app.size.width
         mode = f" {state.word} " if state.word else ""
