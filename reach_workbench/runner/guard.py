@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -13,6 +13,7 @@ from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import PolicyInvalid
+from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.runner.rates import Rates
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 APPROVE: Final = "human.approve"
 """The command of `call: approve:1.0.0@default`: nothing but a gate."""
+
+_KNOWN: Final = 4_096
+"""Rulings remembered: those that depend on nothing but who does what with which thing."""
 
 Verdict = Literal["allow", "hold", "deny", "wait"]
 
@@ -70,6 +74,7 @@ class Guard:
         self._shelf: PolicyShelf | None = None
         self._rates = Rates(store)
         self._kept: set[str] = set()
+        self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -91,9 +96,21 @@ class Guard:
             policies = self.shelf.in_force(base)
         except PolicyInvalid as wrong:
             return Ruling("deny", reason=f"no policy can be read: {wrong.message} ({wrong.where})")
+        groups = self.groups.get(subject.requester, ())
+        action = ACTIONS.get(command.kind)
+        resource = action.resource(command.arguments) if action is not None else ""
+        key = (policies, subject.requester, groups, command.kind, resource)
+        known = self._known.get(key)
+        if known is not None:
+            return known
         request = self.request(command, subject)
         decision = policies.decide(request)
-        return self._ruling(decision, request, state, policies.digest)
+        ruling = self._ruling(decision, request, state, policies.digest)
+        if ruling.verdict == "allow" and not decision.rates and not policies.reads_context(request):
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[key] = ruling
+        return ruling
 
     def request(self, command: Command, subject: Subject) -> Request:
         """The command as policies see it."""
