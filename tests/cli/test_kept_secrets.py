@@ -172,3 +172,14 @@ def test_a_serving_node_is_handed_the_secret_and_unlocks_nothing(
     ended = serving.end()
     assert CANARY not in ended.out + ended.err
     assert CANARY.encode() not in bytes_of(home)
+
+
+@pytest.mark.usefixtures("passphrase")
+def test_no_process_of_a_workflow_sees_the_passphrase(
+    home: Path, start: Callable[..., Running], workflow: Write
+) -> None:
+    body = "do: [{look: {run: {shell: {command: env}}}}]"
+    seen = start("run", workflow(body), "--json", REACH_PASSPHRASE=CANARY, REACH_SECRET_OTHER=CANARY).end()
+    assert seen.code == 0
+    assert "PATH=" in seen.json["output"]
+    assert CANARY not in seen.out + seen.err
