@@ -32,6 +32,12 @@ def passphrase(monkeypatch: pytest.MonkeyPatch, no_ring: None, quick_derivation:
     monkeypatch.setenv("REACH_PASSPHRASE", "correct horse")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Policy is not what these tests are about."""
+    monkeypatch.setenv("REACH_POLICY_FILE", str(Path(__file__).parents[1] / "data/open.cedar"))
+
+
 @pytest.fixture
 def keep(reach: Reach, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """`reach secret set NAME` with this on standard input."""

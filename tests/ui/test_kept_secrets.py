@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.widgets import Input
@@ -84,6 +86,8 @@ def test_a_wrong_passphrase_and_leaving_start_no_run(place: Place, go: Go) -> No
 
 def test_a_run_that_lacks_its_secrets_gets_the_kept_ones(place: Place, go: Go) -> None:
     keep(place)
+    held_by_nothing = {"policy": {"file": str(Path(__file__).parents[1] / "data/open.cedar")}}
+    (place.folder / "home" / "config.json").write_text(json.dumps(held_by_nothing), "utf-8")
 
     async def body() -> None:
         async with place.node() as node:
