@@ -24,6 +24,7 @@ from reach_workbench.protocol.node import Node
 from reach_workbench.protocol.node_views import Progress, RunView, StartRun
 from reach_workbench.ui import config as configuration
 from reach_workbench.ui.frame import HeaderState
+from reach_workbench.ui.keeper import Keeper, OpenKept
 from reach_workbench.ui.keys import Action, bindings, find
 from reach_workbench.ui.session import Session
 from reach_workbench.ui.start import StartScreen
@@ -58,7 +59,7 @@ class Workbench(App[None]):
     """`connect` finds or starts the node; `config` and `state` are folders (see `ui.config`, `ui.session`).
 
     `stop` ends the node's process; without it, leaving never offers to. With `greet` the first start of all
-    says how to begin.
+    says how to begin. `kept` opens the secrets that this machine keeps for runs.
     """
 
     TITLE = "reach"
@@ -86,6 +87,7 @@ class Workbench(App[None]):
         state: Path | None = None,
         stop: Callable[[], Awaitable[None]] | None = None,
         greet: bool = False,
+        kept: OpenKept | None = None,
     ) -> None:
         self.config = configuration.read(config)
         super().__init__()
@@ -97,6 +99,7 @@ class Workbench(App[None]):
         self._stop = stop
         self._greet = greet and not self.session.file.exists()
         self._node: Node | None = None
+        self.keeper = Keeper(self, kept)
         self._hurry = asyncio.Event()
         self.run_at: int | None = None
         self._stop_at: int | None = None  # of the tour
