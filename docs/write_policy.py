@@ -23,9 +23,7 @@ def shipped() -> str:
         if program is not None:
             for kind in kinds(program):
                 found.setdefault(kind, {})[f"workflows/{file.name}"] = program.digest
-    lines = [
-        '"""The samples that run programs: file to the program\'s digest, by kind of command. By `make docs`."""'
-    ]
+    lines = ['"""The samples that run programs: file to the program\'s digest, by kind of command. By `make docs`."""']
     lines += ["", "from __future__ import annotations", "", "from typing import Final", ""]
     lines.append("PROGRAMS: Final[dict[str, dict[str, str]]] = {")
     for kind in sorted(found):

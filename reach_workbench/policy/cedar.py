@@ -20,6 +20,9 @@ UNFINISHED: Final = "unexpected end of input"
 """What the parser says of a text that is the beginning of a policy."""
 
 
+_TOO_DEEP: Final = "the condition is nested too deeply: `&&`, `||` and brackets nest too"
+
+
 class Flaw(ValueError):
     """What Cedar has to say against a text."""
 
@@ -44,9 +47,10 @@ def parse(text: str) -> list[dict[str, Json]]:
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except (ValueError, RecursionError) as wrong:
-        raise Flaw(str(wrong)) from None
+        message = str(wrong)
+        raise Flaw(_TOO_DEEP if message.startswith("error serializing") else message) from None
     if parsed["templates"]:
-        raise Flaw("a template, with ?principal or ?resource, authorizes nothing by itself")
+        raise Flaw("`?principal` and `?resource` make a template, which decides nothing by itself")
     static: dict[str, dict[str, Json]] = parsed["staticPolicies"]
     return [static[f"policy{number}"] for number in range(len(static))]
 
@@ -60,19 +64,20 @@ def validate(text: str) -> list[tuple[int, str]]:
 
 
 class Evaluator:
-    """Parsed policies, in Cedar's JSON form by name, that answer requests."""
+    """Policies that answer requests. They are given as texts in Cedar's JSON form, by names that are numbers."""
 
-    def __init__(self, policies: Mapping[str, Json]) -> None:
+    def __init__(self, policies: Mapping[str, str]) -> None:
         import cedarpy
 
-        whole = {"templates": {}, "staticPolicies": policies, "templateLinks": []}
-        self._policies = cedarpy.PolicySet.from_json_str(json.dumps(whole))
+        every = ",".join(f'"{name}":{policy}' for name, policy in policies.items())
+        whole = f'{{"templates":{{}},"staticPolicies":{{{every}}},"templateLinks":[]}}'
+        self._policies = cedarpy.PolicySet.from_json_str(whole)
         self._ask = cedarpy.is_authorized
         self._allow = cedarpy.Decision.Allow
 
-    def ask(self, question: Mapping[str, Json], entities: cedarpy.Entities) -> Answer:
+    def ask(self, question: dict[str, Json], entities: cedarpy.Entities) -> Answer:
         """`question` has principal, action and resource as {type, id} and the context as JSON text."""
-        result = self._ask(dict(question), self._policies, entities)
+        result = self._ask(question, self._policies, entities)
         diagnostics = result.diagnostics
         errors = diagnostics.errors
         return Answer(

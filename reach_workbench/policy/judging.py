@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One policy of a set. `parsed` is Cedar's JSON form; `number` its place among all of the set."""
+    """One policy of a set. `number` is its place among all of the set, `parsed` Cedar's JSON form, also as `json`."""
 
     number: int
     id: str
@@ -33,6 +33,7 @@ class Policy:
     mode: Mode
     terms: Terms | None
     parsed: dict[str, Json] = field(repr=False, compare=False)
+    json: str = field(repr=False, compare=False)
 
 
 class Bench:
@@ -97,7 +98,7 @@ class Bench:
         )
 
     def _evaluator(self, policies: Iterable[Policy]) -> Evaluator:
-        return Evaluator({str(policy.number): policy.parsed for policy in policies})
+        return Evaluator({str(policy.number): policy.json for policy in policies})
 
     def _warnings(self, question: dict[str, Json], entities: cedarpy.Entities) -> tuple[str, ...]:
         answers = [warner.ask(question, entities) for warner in self._warners]

@@ -21,7 +21,7 @@ class Scope(NamedTuple):
     thing: Thing | None
 
     def fits(self, request: Request, groups: frozenset[str]) -> bool:
-        """Whether the head lets the policy speak about the request. Says true when in doubt."""
+        """Whether the head lets the policy speak about the request."""
         return (
             (self.actions is None or request.action in self.actions)
             and _fits(self.resource, (request.resource_type, request.resource), frozenset())
@@ -80,7 +80,9 @@ def _fits(constraint: dict[str, Json], thing: Thing, groups: frozenset[str]) -> 
             return constraint["entity_type"] == thing[0] and (
                 inside is None or _within(inside["entity"], thing, groups)
             )
-    return True
+        case "All":
+            return True
+    raise ValueError(f"a head can't have the operator {constraint['op']!r}")
 
 
 def _within(entity: Any, thing: Thing, groups: frozenset[str]) -> bool:
