@@ -20,9 +20,6 @@ UNFINISHED: Final = "unexpected end of input"
 """What the parser says of a text that is the beginning of a policy."""
 
 
-_TOO_DEEP: Final = "the condition is nested too deeply: `&&`, `||` and brackets nest too"
-
-
 class Flaw(ValueError):
     """What Cedar has to say against a text."""
 
@@ -47,12 +44,20 @@ def parse(text: str) -> list[dict[str, Json]]:
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))
     except (ValueError, RecursionError) as wrong:
-        message = str(wrong)
-        raise Flaw(_TOO_DEEP if message.startswith("error serializing") else message) from None
+        raise Flaw(str(wrong)) from None
     if parsed["templates"]:
         raise Flaw("`?principal` and `?resource` make a template, which decides nothing by itself")
     static: dict[str, dict[str, Json]] = parsed["staticPolicies"]
     return [static[f"policy{number}"] for number in range(len(static))]
+
+
+def usable(policy: str) -> bool:
+    """Whether a policy in Cedar's JSON form can be evaluated: one that parses may nest too deeply for that."""
+    try:
+        Evaluator({"0": policy})
+    except ValueError:
+        return False
+    return True
 
 
 def validate(text: str) -> list[tuple[int, str]]:

@@ -23,6 +23,7 @@ _PREFIX: Final = re.compile(r"^for policy `policy\d+`, ")
 _OPENING: Final = ("(", "[", "{")
 _CLOSING: Final = (")", "]", "}")
 _CONDITIONS: Final = ("when", "unless")
+_MISPLACED: Final = ("unexpected token", "invalid token")
 _NEVER: Final = "unable to find an applicable action given the policy scope constraints"
 
 _TYPES: Final = ("User", "Group", *dict.fromkeys(action.resource_type for action in ACTIONS.values()))
@@ -93,6 +94,10 @@ class _File:
         if len(parsed) != 1:  # only a lone semicolon, if our tokens are Cedar's
             self._find(statement.start, "policy-syntax", f"{len(parsed)} policies where one was expected")
             return None
+        if not cedar.usable(json.dumps(parsed[0])):
+            message = "a condition is nested too deeply: `&&`, `||` and dots nest too"
+            self._find(statement.start, "policy-too-large", message, _SMALLER)
+            return None
         return parsed[0]
 
     def _flaw(self, statement: Statement, message: str) -> None:
@@ -101,16 +106,15 @@ class _File:
             hint = "a policy ends with `;`" if last.text != ";" else "look for a bracket that is not closed"
             self._find(last.start, "policy-syntax", "the policy is not finished", hint)
             return
-        number = _first_wrong(statement)
-        place = statement.tokens[number - 1]
-        if place is last and "unexpected token" not in message:  # each token fits; what they say together does not
+        if not message.startswith(_MISPLACED):  # each token fits; what they say together does not
             self._find((_named(statement, message) or statement.tokens[0]).start, "policy-syntax", message)
             return
-        before = statement.tokens[max(number - 2, 0)]
-        begins = next((token for token in (before, place) if token.text in _EFFECTS and token.start > 0), None)
+        number = _first_wrong(statement)
+        before, place = statement.tokens[max(number - 2, 0)], statement.tokens[number - 1]
+        begins = next((token for token in (before, place) if token.text in _EFFECTS), None)
         if begins is not None and number > 2:  # a word after a policy's head may yet be `when`
-            place, hint = begins, "a new policy begins here: end the one before it with `;`"
-            self._find(place.start, "policy-syntax", f"unexpected `{place.text}`", hint)
+            hint = "a new policy begins here: end the one before it with `;`"
+            self._find(begins.start, "policy-syntax", f"unexpected `{begins.text}`", hint)
             return
         self._find(place.start, "policy-syntax", message)
 
@@ -184,6 +188,7 @@ class _File:
 
 
 _INVISIBLE: Final = "look for invisible characters between the policies"
+_SMALLER: Final = 'ask for one of many with ["a", "b"].contains(…), and make several policies of one'
 _EFFECTS: Final = ("permit", "forbid")
 _NESTING: Final = frozenset({"&&", "||", ".", "[", "+", "-", "*", "if"})
 _MOST_NESTING: Final = 500
@@ -216,10 +221,11 @@ def _first_wrong(statement: Statement) -> int:
 
 
 def _begins(text: str) -> bool:
+    """Whether a policy can begin so: then the parser is against nothing but the semicolon put behind it."""
     try:
-        cedar.parse(text)
+        cedar.parse(f"{text} ;")
     except cedar.Flaw as flaw:
-        return str(flaw) == cedar.UNFINISHED
+        return not str(flaw).startswith(_MISPLACED) or str(flaw).endswith("`;`")
     return True
 
 
@@ -247,9 +253,17 @@ def _condition(statement: Statement) -> Token | None:
     for first, last in _parts(statement.tokens[head:]):
         part = statement.text[first.start - statement.start : last.end - statement.start]
         alone = f"{start} when {{ {part} }};"
-        if _begins(alone) and cedar.validate(alone):
+        if _parses(alone) and cedar.validate(alone):
             return first
     return statement.tokens[head]
+
+
+def _parses(text: str) -> bool:
+    try:
+        cedar.parse(text)
+    except cedar.Flaw:
+        return False
+    return True
 
 
 def _parts(tokens: tuple[Token, ...]) -> Iterator[tuple[Token, Token]]:

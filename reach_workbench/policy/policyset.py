@@ -134,10 +134,11 @@ class _Sliced:
         reads = bench.reads
         self.bench = bench
         self.whole = reads.whole
+        values = () if reads.whole else reads.values
         self._ask = tuple(sorted(reads.names))
-        self._args = tuple(sorted(path[1] for path in reads.values if path[0] == "args"))
-        self._run = tuple(sorted(path[1] for path in reads.values if path[0] == "run"))
-        self._rest = tuple(sorted(path[0] for path in reads.values if len(path) == 1))
+        self._args = tuple(sorted(path[1] for path in values if path[0] == "args" and len(path) > 1))
+        self._run = tuple(sorted(path[1] for path in values if path[0] == "run" and len(path) > 1))
+        self._rest = tuple(sorted(path[0] for path in values if len(path) == 1))
         self._principal = "principal" in reads.variables
         self._resource = "resource" in reads.variables
         self._action = bool("action" in reads.variables or self._args or self._ask)
