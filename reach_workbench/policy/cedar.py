@@ -25,7 +25,7 @@ class Flaw(ValueError):
 
 
 class Answer(NamedTuple):
-    """`reasons` are the policies that led to the answer, by the names they were given; `broken` those that failed."""
+    """`reasons` are the policies that led to the answer, by name and in any order; `broken` those that failed."""
 
     allowed: bool
     reasons: tuple[str, ...]
@@ -84,7 +84,7 @@ class Evaluator:
         """`question` has principal, action and resource as {type, id} and the context as JSON text."""
         result = self._ask(question, self._policies, entities)
         diagnostics = result.diagnostics
-        errors = diagnostics.errors
+        errors = sorted(diagnostics.errors)  # they come in any order
         return Answer(
             allowed=result.decision is self._allow,
             reasons=tuple(diagnostics.reasons),

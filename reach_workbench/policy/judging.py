@@ -64,18 +64,14 @@ class Bench:
             return Decision("deny", self._ids(answer.broken), warnings=warnings, error=self._told(answer))
         if answer.allowed:
             return Decision("allow", self._ids(answer.reasons), warnings=warnings)
-        spoken = [self._by_name[name] for name in answer.reasons]
+        spoken = [self._by_name[str(number)] for number in sorted(map(int, answer.reasons))]
         final = [policy for policy in spoken if policy.terms is None]
         if final or not spoken:
             return Decision("deny", _in_order(final), warnings=warnings)
         without = self._ungated.ask(question, entities)
         if not without.allowed:
             return Decision("deny", warnings=warnings)
-        rates = tuple(
-            (policy.id, policy.terms)
-            for policy in sorted(spoken, key=lambda policy: policy.number)
-            if isinstance(policy.terms, RateTerms)
-        )
+        rates = tuple((policy.id, policy.terms) for policy in spoken if isinstance(policy.terms, RateTerms))
         approvals = [policy.terms for policy in spoken if isinstance(policy.terms, ApprovalTerms)]
         if approvals:
             return Decision("hold", _in_order(spoken), combine(approvals), rates, warnings)

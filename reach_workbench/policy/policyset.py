@@ -108,6 +108,13 @@ class PolicySet:
         return every
 
     def _slice(self, scope: Scope, request: Request) -> _Sliced:
+        """The policies whose head fits. Raises for a request that is not made of texts.
+
+        Cedar may never be asked about this very request, so what it would refuse is refused here.
+        """
+        principal, groups, *others = scope
+        for text in (principal, *groups, *others):
+            text.encode()
         numbers = self._index.find(request)
         sliced = self._benches.get(numbers)
         if sliced is None:

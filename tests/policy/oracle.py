@@ -160,7 +160,7 @@ def value_of(expr: Expr, question: Mapping[str, Any]) -> Any:
         case ("action-is", name):
             return bool(question["action"] == name)
         case ("whole", name, value):
-            return _same(question["context"][name], value)
+            return _same(_at(question["context"], (name,)), value)
     raise AssertionError(expr)
 
 
