@@ -299,7 +299,7 @@ def _explained(message: str, statement: Statement) -> tuple[str, str]:
         return "unknown-attribute", _attribute_hint(found[1])
     if message == _NEVER:
         return "never-applies", _never_hint(statement)
-    return "wrong-type", ""
+    return "wrong-type", "whether a set is empty is asked with .isEmpty()" if "empty set" in message else ""
 
 
 def _attribute_hint(name: str) -> str:

@@ -107,7 +107,7 @@ def test_cases_may_name_their_policies(reach: Reach, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place", "says"),
     [
-        ("", "", "list of cases"),
+        ("7", "", "list of cases"),
         ("cases: []", "/cases", "list of cases"),
         ("case: []", "/case", "nothing is called 'case'"),
         ("[7]", "/0", "object"),
@@ -125,7 +125,7 @@ def test_cases_may_name_their_policies(reach: Reach, tmp_path: Path) -> None:
 def test_a_file_of_cases_that_is_none_is_refused_at_its_place(
     reach: Reach, tmp_path: Path, text: str, place: str, says: str
 ) -> None:
-    (tmp_path / "cases.yaml").write_text(text or "null", "utf-8")
+    (tmp_path / "cases.yaml").write_text(text, "utf-8")
     answer = reach("policy", "test", "cases.yaml", "--json")
     assert (answer.code, answer.error["code"]) == (2, "bad-input")
     assert answer.error["where"] == (f"cases.yaml#{place}" if place else "cases.yaml")

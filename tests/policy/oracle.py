@@ -272,7 +272,7 @@ def _number(expr: Expr, question: Mapping[str, Any]) -> int:
 
 def _same(left: Any, right: Any) -> bool:
     if isinstance(left, list) and isinstance(right, list):
-        return set(left) == set(right)
+        return set(map(repr, left)) == set(map(repr, right))
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_same(left[name], right[name]) for name in left)
     return type(left) is type(right) and bool(left == right)
