@@ -67,15 +67,20 @@ class Bench:
         spoken = [self._by_name[str(number)] for number in sorted(map(int, answer.reasons))]
         final = [policy for policy in spoken if policy.terms is None]
         if final or not spoken:
-            return Decision("deny", _in_order(final), warnings=warnings)
+            return Decision("deny", tuple(policy.id for policy in final), warnings=warnings)
         without = self._ungated.ask(question, entities)
         if not without.allowed:
             return Decision("deny", warnings=warnings)
         rates = tuple((policy.id, policy.terms) for policy in spoken if isinstance(policy.terms, RateTerms))
         approvals = [policy.terms for policy in spoken if isinstance(policy.terms, ApprovalTerms)]
         if approvals:
-            return Decision("hold", _in_order(spoken), combine(approvals), rates, warnings)
+            ids = tuple(policy.id for policy in spoken)
+            return Decision("hold", ids, combine(approvals), rates, warnings)
         return Decision("allow", self._ids(without.reasons), rates=rates, warnings=warnings)
+
+    def prepare(self) -> None:
+        """Parse the policies now rather than at the first request."""
+        self._enforced  # noqa: B018 - worked out when it is asked for
 
     @cached_property
     def _enforced(self) -> Evaluator:
@@ -108,8 +113,4 @@ class Bench:
         return told
 
     def _ids(self, names: Iterable[str]) -> tuple[str, ...]:
-        return _in_order(self._by_name[name] for name in set(names))
-
-
-def _in_order(policies: Iterable[Policy]) -> tuple[str, ...]:
-    return tuple(policy.id for policy in sorted(policies, key=lambda policy: policy.number))
+        return tuple(self._by_name[str(number)].id for number in sorted(set(map(int, names))))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -68,6 +69,15 @@ class PolicySet:
         self._decisions: Memory[tuple[object, ...], Decision] = Memory(_DECISIONS)
         self._people: Memory[tuple[str, tuple[str, ...]], cedarpy.Entities] = Memory(_PEOPLE)
 
+    def prepare(self) -> PolicySet:
+        """Parse ahead what requests about the things that policies name will need: about 0.1 ms for each.
+
+        Without it the first request about each of them takes a little longer.
+        """
+        for numbers in islice(self._index.sets(), _BENCHES):
+            self._bench(numbers).bench.prepare()
+        return self
+
     def decide(self, request: Request) -> Decision:
         """The decision on a command, by the policies whose head fits it. An error of any kind denies."""
         try:
@@ -115,11 +125,13 @@ class PolicySet:
         principal, groups, *others = scope
         for text in (principal, *groups, *others):
             text.encode()
-        numbers = self._index.find(request)
-        sliced = self._benches.get(numbers)
-        if sliced is None:
-            sliced = self._benches.keep(numbers, _Sliced(Bench(self.policies[number] for number in numbers)))
-        return self._sliced.keep(scope, sliced)
+        return self._sliced.keep(scope, self._bench(self._index.find(request)))
+
+    def _bench(self, numbers: tuple[int, ...]) -> _Sliced:
+        known = self._benches.get(numbers)
+        if known is not None:
+            return known
+        return self._benches.keep(numbers, _Sliced(Bench(self.policies[number] for number in numbers)))
 
     def _judge(self, sliced: _Sliced, request: Request) -> Decision:
         if request.action not in ACTIONS:
