@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from reach_workbench.engine.values import Json
 from reach_workbench.policy.actions import SCHEMA
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import cedarpy
 
 _NAMED: Final = re.compile(r"policy `([^`]*)`")
+
+Entities: TypeAlias = "cedarpy.Entities"
+"""Users and their groups, parsed."""
 
 UNFINISHED: Final = "unexpected end of input"
 """What the parser says of a text that is the beginning of a policy."""
@@ -80,7 +83,7 @@ class Evaluator:
         self._ask = cedarpy.is_authorized
         self._allow = cedarpy.Decision.Allow
 
-    def ask(self, question: dict[str, Json], entities: cedarpy.Entities) -> Answer:
+    def ask(self, question: dict[str, Json], entities: Entities) -> Answer:
         """`question` has principal, action and resource as {type, id} and the context as JSON text."""
         result = self._ask(question, self._policies, entities)
         diagnostics = result.diagnostics
@@ -93,7 +96,7 @@ class Evaluator:
         )
 
 
-def entities_of(principal: str, groups: tuple[str, ...]) -> cedarpy.Entities:
+def entities_of(principal: str, groups: tuple[str, ...]) -> Entities:
     """A user and the groups it is in."""
     import cedarpy
 

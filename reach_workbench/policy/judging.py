@@ -8,14 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from reach_workbench.engine.values import Json
-from reach_workbench.policy.cedar import Answer, Evaluator
+from reach_workbench.policy.cedar import Answer, Entities, Evaluator
 from reach_workbench.policy.decision import Decision
 from reach_workbench.policy.reads import Reads, reads_of
 from reach_workbench.policy.terms import ApprovalTerms, Mode, RateTerms, Terms, combine
 
 if TYPE_CHECKING:
-    import cedarpy
-
     from reach_workbench.policy.request import Request
 
 
@@ -50,7 +48,7 @@ class Bench:
         self._by_name = {str(policy.number): policy for policy in self.policies}
         self._warned = any(policy.mode == "warn" for policy in self.policies)
 
-    def judge(self, request: Request, context: str, entities: cedarpy.Entities) -> Decision:
+    def judge(self, request: Request, context: str, entities: Entities) -> Decision:
         """The decision on a request, whose context is given as JSON text."""
         question = {
             "principal": {"type": "User", "id": request.principal},
@@ -101,7 +99,7 @@ class Bench:
     def _evaluator(self, policies: Iterable[Policy]) -> Evaluator:
         return Evaluator({str(policy.number): policy.json for policy in policies})
 
-    def _warnings(self, question: dict[str, Json], entities: cedarpy.Entities) -> tuple[str, ...]:
+    def _warnings(self, question: dict[str, Json], entities: Entities) -> tuple[str, ...]:
         answers = [warner.ask(question, entities) for warner in self._warners]
         return self._ids(name for answer in answers for name in (*answer.reasons, *answer.broken))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import orjson
 
@@ -15,7 +15,7 @@ from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.diagnostics import Diagnostic
 from reach_workbench.engine.values import Json
 from reach_workbench.policy.actions import ACTIONS
-from reach_workbench.policy.cedar import entities_of
+from reach_workbench.policy.cedar import Entities, entities_of
 from reach_workbench.policy.checking import check
 from reach_workbench.policy.context import Context, Record
 from reach_workbench.policy.decision import Decision
@@ -24,9 +24,6 @@ from reach_workbench.policy.memory import Memory
 from reach_workbench.policy.reads import Path
 from reach_workbench.policy.request import Request
 from reach_workbench.policy.scope import Index, scope_of
-
-if TYPE_CHECKING:
-    import cedarpy
 
 _DECISIONS: Final = 8_192
 _SCOPES: Final = 4_096
@@ -67,7 +64,7 @@ class PolicySet:
         self._benches: Memory[tuple[int, ...], _Sliced] = Memory(_BENCHES)
         self._sliced: Memory[Scope, _Sliced] = Memory(_SCOPES)
         self._decisions: Memory[tuple[object, ...], Decision] = Memory(_DECISIONS)
-        self._people: Memory[tuple[str, tuple[str, ...]], cedarpy.Entities] = Memory(_PEOPLE)
+        self._people: Memory[tuple[str, tuple[str, ...]], Entities] = Memory(_PEOPLE)
 
     def prepare(self) -> PolicySet:
         """Parse ahead what requests about the things that policies name will need: about 0.1 ms for each.
@@ -107,6 +104,7 @@ class PolicySet:
     def unsliced(self, request: Request) -> Decision:
         """The same decision by plain evaluation of every policy over the whole context: slow, for tests."""
         try:
+            _require_sound(request)
             return self._judge(self._all, request)
         except Exception as wrong:
             return _denied(wrong)
@@ -118,13 +116,8 @@ class PolicySet:
         return every
 
     def _slice(self, scope: Scope, request: Request) -> _Sliced:
-        """The policies whose head fits. Raises for a request that is not made of texts.
-
-        Cedar may never be asked about this very request, so what it would refuse is refused here.
-        """
-        principal, groups, *others = scope
-        for text in (principal, *groups, *others):
-            text.encode()
+        """The policies whose head fits. Raises what `_require_sound` raises."""
+        _require_sound(request)
         return self._sliced.keep(scope, self._bench(self._index.find(request)))
 
     def _bench(self, numbers: tuple[int, ...]) -> _Sliced:
@@ -134,8 +127,6 @@ class PolicySet:
         return self._benches.keep(numbers, _Sliced(Bench(self.policies[number] for number in numbers)))
 
     def _judge(self, sliced: _Sliced, request: Request) -> Decision:
-        if request.action not in ACTIONS:
-            return Decision("deny", error=f"no policy can speak about the action {request.action!r}")
         person = (request.principal, request.groups)
         entities = self._people.get(person) or self._people.keep(person, entities_of(*person))
         context = request.context
@@ -217,6 +208,18 @@ def _tell(told: dict[str, Json], context: Context, path: Path) -> None:
     if isinstance(record, Record) and path[-1] in record:
         value = record[path[-1]]
         told.setdefault(path[-1], {} if isinstance(value, Record) else value)
+
+
+def _require_sound(request: Request) -> None:
+    """Raises for a request about an action that is none, or that is not made of texts.
+
+    Cedar may never be asked about this very request, but about another that was decided by the
+    same policies: so what it would refuse is refused here.
+    """
+    if request.action not in ACTIONS:
+        raise ValueError(f"no policy can speak about the action {request.action!r}")
+    for text in (request.principal, *request.groups, request.resource_type, request.resource):
+        text.encode()
 
 
 def _denied(wrong: Exception) -> Decision:

@@ -104,10 +104,13 @@ def test_groups_are_those_of_the_request() -> None:
     assert decided(gate, request=ask(who="finance")).verdict == "deny"
 
 
-def test_an_action_that_nothing_knows_is_denied() -> None:
-    decision = policies(ALL).decide(ask("model.call"))
-    assert (decision.verdict, decision.policies) == ("deny", ())
-    assert decision.error == "no policy can speak about the action 'model.call'"
+def test_an_action_that_nothing_knows_is_denied_whatever_is_remembered() -> None:
+    found = policies(ALL)
+    assert found.decide(ask()).verdict == "allow"
+    for decide in (found.decide, found.judge, found.unsliced):
+        decision = decide(ask("model.call"))
+        assert (decision.verdict, decision.policies) == ("deny", ())
+        assert "no policy can speak about the action 'model.call'" in (decision.error or "")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,8 @@ def test_an_action_that_nothing_knows_is_denied() -> None:
         {"context": {"args": {"x": {"__extn": {"fn": "ip", "arg": "x"}}}}},
         {"context": {1: 2}},
         {"context": None},
+        {"action": "http.cal"},
+        {"action": None},
         {"principal": 7},
         {"groups": ["a"]},
         {"groups": (None,)},
