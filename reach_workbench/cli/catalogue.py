@@ -28,6 +28,7 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
         },
     ),
     ("Prove and carry", {"verify": "proving", "export": "carrying", "import": "carrying"}),
+    ("Decide what may run", {"policy": "policies"}),
     ("Serve", {"serve": "serving"}),
     (
         "Keys, secrets and reviewers",
