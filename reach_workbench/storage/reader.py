@@ -5,6 +5,7 @@ Reads are short and take no lock a writer would wait for (WAL).
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast
@@ -16,7 +17,8 @@ from reach_workbench.errors import NotFound, UsageError
 from reach_workbench.storage import statements as sql
 from reach_workbench.storage.codec import last_digest
 from reach_workbench.storage.failures import damaged
-from reach_workbench.storage.histories import SEQ_MAX, Histories, as_bytes
+from reach_workbench.storage.gate_reader import GateReader
+from reach_workbench.storage.histories import SEQ_MAX, as_bytes
 from reach_workbench.storage.packing import unpack
 from reach_workbench.storage.records import (
     LOCAL_TENANT,
@@ -29,12 +31,14 @@ from reach_workbench.storage.records import (
     NodeRecord,
     ProgramRecord,
     RequestRecord,
+    ReviewerRecord,
     RunRecord,
     ScheduleRecord,
     TenantRecord,
     WorkflowRecord,
     job_record,
 )
+from reach_workbench.storage.reviewers import REVIEWER, REVIEWERS, reviewer_record
 from reach_workbench.storage.versions import newest
 
 _KEY_MAX: Final = (1 << 31) - 1
@@ -43,7 +47,7 @@ _AFTER_ALL: Final = "\U0010ffff"
 """Sorts behind every id."""
 
 
-class Reader(Histories):
+class Reader(GateReader):
     """Reads through one connection. Raises StoreDamaged when the file turns out to be."""
 
     def close(self) -> None:
@@ -206,9 +210,12 @@ class Reader(Histories):
             rows = self._rows(sql.AUDIT, after=after, limit=limit)
         else:
             rows = self._rows(sql.AUDIT_OF_RUN, run=run, after=after, limit=limit)
-        return tuple(
-            AuditRecord(id, tenant, of, type, self._json(payload), at) for id, tenant, of, type, payload, at in rows
-        )
+        return tuple(map(_audit_record, rows))
+
+    def audit_size(self) -> int:
+        """How many records the audit log's tree has."""
+        rows = self._rows(sql.AUDIT_TREE)
+        return int(rows[0][0]) if rows else 0
 
     def cloudevents(self, *, after: int = 0, limit: int = 100) -> tuple[CloudEventRecord, ...]:
         """Emitted and published CloudEvents in the order they came."""
@@ -242,6 +249,15 @@ class Reader(Histories):
 
     def schedules(self) -> tuple[ScheduleRecord, ...]:
         return tuple(map(self._schedule, self._rows(sql.SCHEDULES)))
+
+    def reviewers(self) -> tuple[ReviewerRecord, ...]:
+        """Every key that may decide or might once, the oldest first."""
+        return tuple(map(reviewer_record, self._rows(REVIEWERS)))
+
+    def reviewer(self, key_id: str, *, tenant: int = LOCAL_TENANT) -> ReviewerRecord | None:
+        """The reviewer whose key has exactly that id, revoked or not."""
+        rows = self._rows(REVIEWER, key=key_id, tenant=tenant)
+        return reviewer_record(rows[0]) if rows else None
 
     def last_cloudevent(self) -> int:
         """The key of the newest CloudEvent, 0 when there is none."""
@@ -323,6 +339,16 @@ class Reader(Histories):
             return unpack(packed)
         except ValueError as wrong:
             raise damaged(self._file, f"a recorded value can't be read: {wrong}") from None
+
+
+def _audit_record(row: Any) -> AuditRecord:
+    """A record as it is, also when it was damaged: verifying tells, and people want to see the others."""
+    id, tenant, run, type, payload, at = row
+    try:
+        value = json.loads(payload)
+    except (ValueError, TypeError, RecursionError):
+        value = {"unreadable": payload.decode("utf-8", "replace") if isinstance(payload, bytes) else str(payload)}
+    return AuditRecord(id, tenant, run, type, value, at)
 
 
 def _literally(text: str) -> str:

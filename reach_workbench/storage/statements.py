@@ -215,8 +215,16 @@ SELECT min(due) FROM (
 # -- audit, nodes, requests, cloud events ------------------------------------------------------
 
 AUDIT_INSERT: Final = """
-INSERT INTO audit (tenant_id, run_id, type, payload, created_at) VALUES (:tenant, :run, :type, :payload, :at)
+INSERT INTO audit (id, tenant_id, run_id, type, payload, created_at, leaf)
+VALUES (:id, :tenant, :run, :type, :payload, :at, :leaf)
 """
+AUDIT_LAST: Final = "SELECT coalesce(max(id), 0) FROM audit"
+AUDIT_TREE: Final = "SELECT size, peaks, pins, pinned FROM audit_tree WHERE id = 1"
+AUDIT_TREE_UPSERT: Final = """
+INSERT INTO audit_tree (id, size, peaks, pins, pinned) VALUES (1, :size, :peaks, 0, 0)
+ON CONFLICT (id) DO UPDATE SET size = excluded.size, peaks = excluded.peaks
+"""
+AUDIT_PINNED: Final = "UPDATE audit_tree SET pins = :pins, pinned = :size WHERE id = 1"
 AUDIT: Final = """
 SELECT id, tenant_id, run_id, type, payload, created_at FROM audit WHERE id > :after ORDER BY id LIMIT :limit
 """

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import Bug, LeaseLost, NotFound, RunStateError
@@ -41,16 +42,28 @@ class Statement(NamedTuple):
     check: Check | None = None
 
 
+class AuditEntry(NamedTuple):
+    """A record of the audit log before it has its number; `payload` is canonical JSON."""
+
+    at: int
+    tenant: int
+    run: str | None
+    type: str
+    payload: bytes
+
+
 class Unit:
     """Statements in the order they were added. A unit is used once.
 
-    `events` and `faulted` count the events it appends and the runs it ends in a fault.
+    `records` go into the audit log after the statements: only then is it known which number each has. `events` and
+    `faulted` count the events it appends and the runs it ends in a fault.
     """
 
-    __slots__ = ("events", "faulted", "statements")
+    __slots__ = ("events", "faulted", "records", "statements")
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
+        self.records: list[AuditEntry] = []
         self.events = 0
         self.faulted = 0
 
@@ -394,8 +407,11 @@ class Unit:
     # -- the rest
 
     def audit(self, type: str, payload: Json, *, at: int, run: str | None = None, tenant: int = LOCAL_TENANT) -> None:
-        """Append to the audit trail; the database refuses to change or delete what is in it."""
-        self.add(sql.AUDIT_INSERT, {"tenant": tenant, "run": run, "type": type, "payload": pack(payload), "at": at})
+        """Append to the audit log; the database refuses to change or delete what is in it.
+
+        Raises TypeError or ValueError for a payload that JSON can't carry.
+        """
+        self.records.append(AuditEntry(at, tenant, run, type, canonical(payload)))
 
     def put_cloudevent(
         self, event: dict[str, Json], *, at: int, run: str | None = None, tenant: int = LOCAL_TENANT

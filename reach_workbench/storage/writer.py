@@ -12,14 +12,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from reach_workbench.clock import Clock
 from reach_workbench.errors import LeaseLost, ReachError, StoreError
+from reach_workbench.storage.audit_tree import AuditTree
 from reach_workbench.storage.failures import explain
-from reach_workbench.storage.unit import Unit
+from reach_workbench.storage.unit import AuditEntry, Unit
 from reach_workbench.telemetry.crashpoints import crash_point
 from reach_workbench.telemetry.metrics import Figures
 
@@ -48,7 +50,10 @@ Promise = asyncio.Future[None]
 
 
 class Writer:
-    """Owns the connection that writes. Belongs to one event loop at a time."""
+    """Owns the connection that writes. Belongs to one event loop at a time.
+
+    `logged` is told how many records the audit log has, after each commit that added some.
+    """
 
     def __init__(self, connection: sqlite3.Connection, file: Path, clock: Clock) -> None:
         self._connection = connection
@@ -61,6 +66,9 @@ class Writer:
         self._executor: ThreadPoolExecutor | None = None
         self._average = 0.0
         self._version = 0
+        self._tree = AuditTree(connection, file)
+        self._logged = 0
+        self.logged: Callable[[int], None] | None = None
         self.figures = Figures()
 
     def commit(self, unit: Unit) -> Promise:
@@ -81,6 +89,7 @@ class Writer:
         """Commit the unit before returning; for code without an event loop."""
         wrong = self._transact([unit])[0]
         self._count(unit, wrong)
+        self._tell()
         if wrong is not None:
             raise wrong
 
@@ -163,11 +172,16 @@ class Writer:
         execute = self._connection.execute
         crash_point("writer.before-begin")
         self._begin()
+        records: list[AuditEntry] = []
         for unit in units:
             for text, parameters, check in unit.statements:
                 cursor = execute(text, parameters)
                 if check is not None:
                     check(cursor)
+            if unit.records:
+                records += unit.records
+        if records:
+            self._tree.append(records)
         self._finish()
 
     def _apart(self, units: list[Unit]) -> list[BaseException | None]:
@@ -175,16 +189,20 @@ class Writer:
         outcomes: list[BaseException | None] = []
         self._begin()
         for unit in units:
+            mark = self._tree.mark()
             execute("SAVEPOINT unit")
             try:
                 for text, parameters, check in unit.statements:
                     cursor = execute(text, parameters)
                     if check is not None:
                         check(cursor)
+                if unit.records:
+                    self._tree.append(unit.records)
             except Exception as wrong:
                 if _hits_all(wrong):
                     raise
                 execute("ROLLBACK TO unit")
+                self._tree.back_to(mark)
                 outcomes.append(self._explain(wrong))
             else:
                 outcomes.append(None)
@@ -193,15 +211,18 @@ class Writer:
         return outcomes
 
     def _finish(self) -> None:
+        self._tree.write()
         crash_point("writer.before-commit")
         started = self._clock.elapsed()
         self._connection.execute("COMMIT")
+        self._logged = self._tree.keep() or self._logged
         taken = self._clock.elapsed() - started
         crash_point("writer.after-commit")
         self._average += MEMORY * (taken - self._average)
         self.figures.commits.add(taken)
 
     def _roll_back(self) -> None:
+        self._tree.drop()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -219,6 +240,13 @@ class Writer:
                 promise.set_result(None)
             else:
                 promise.set_exception(wrong)
+        self._tell()
+
+    def _tell(self) -> None:
+        """On the loop, not in the thread that may have committed."""
+        if self._logged and self.logged is not None:
+            size, self._logged = self._logged, 0
+            self.logged(size)
 
     def _count(self, unit: Unit, wrong: BaseException | None) -> None:
         figures = self.figures

@@ -13,6 +13,7 @@ import sqlalchemy
 from reach_workbench.settings import Settings
 from reach_workbench.storage import opening, statements
 from reach_workbench.storage.migrate import migrate, newest
+from reach_workbench.storage.packing import pack
 from reach_workbench.storage.schema_dump import dump
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.tables import metadata
@@ -67,7 +68,9 @@ def test_the_program_knows_the_newest_revision() -> None:
 
 def test_every_table_says_whose_its_rows_are() -> None:
     without = {name for name, table in metadata.tables.items() if "tenant_id" not in table.columns}
-    assert without == {"tenants", "programs"}, "a document is the same for everybody; what is done with it is not"
+    assert without == {"tenants", "programs", "audit_tree"}, (
+        "a document is the same for everybody, what is done with it is not; one tree is over everybody's records"
+    )
 
 
 def test_every_statement_fits_the_schema(migrated: sqlite3.Connection) -> None:
@@ -113,12 +116,18 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it
     settings.home.mkdir()
     with closing(opening.connect_writer(settings.home / "reach.db", settings)) as connection:
         migrate(connection, "001")
+        row = (1, "01a", "kept", pack({"b": "x" * 5000, "a": 1}), 7)
         connection.execute(
-            statements.AUDIT_INSERT, {"tenant": 1, "run": None, "type": "kept", "payload": b"1", "at": 7}
+            "INSERT INTO audit (tenant_id, run_id, type, payload, created_at) VALUES (?, ?, ?, ?, ?)", row
         )
     with Store.open(settings, write=True) as store:
-        assert [record.type for record in store.read.audit()] == ["kept"]
-        assert (store.read.breakpoints(), store.read.schedules()) == ((), ())
+        unit = store.unit()
+        unit.audit("added", None, at=8)
+        store.commit_now(unit)
+        found = [(each.id, each.run, each.type) for each in store.read.audit()]
+        assert found == [(1, "01a", "kept"), (2, None, "added")]
+        assert store.read.audit()[0].payload == {"a": 1, "b": "x" * 5000}
+        assert (store.read.breakpoints(), store.read.schedules(), store.read.reviewers()) == ((), (), ())
     with closing(sqlite3.connect(settings.home / "reach.db")) as connection:
         assert connection.execute(statements.REVISION).fetchall() == [(opening.REVISION,)]
         with closing(sqlite3.connect(":memory:")) as made:
