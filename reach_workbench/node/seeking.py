@@ -20,7 +20,7 @@ from reach_workbench.node.history import ENDS, STARTS, History
 from reach_workbench.protocol.debugging import Breakpoint, Motion
 from reach_workbench.storage.searching import Needle
 
-_NEAR: Final = 4096
+_NEAR: Final = 1024
 """Events that are looked through rather than jumped over."""
 
 _FAULTS: Final = frozenset({"command.faulted", "task.faulted", "workflow.faulted", "limit.reached"})
