@@ -268,14 +268,23 @@ class Seeker:
         after, before = (0, at + 1) if back else (at, history.last + 1)
         for seq in self._found(needles, after, before, backwards=back):
             event = history.event(seq)
-            stand = _stand(event)
-            if stand == at:
+            if marks and event.type in _MARKS and seq != at and not passed_on(history, seq):
+                return seq
+            held = self._held(event)
+            if held == at or not (after <= held < before):
                 continue
-            if marks and event.type in _MARKS and not passed_on(history, seq):
-                return stand
-            if any(self._meets(point, seq) and stand >= self._since(point) for point in self._points):
-                return stand
+            if any(self._meets(point, seq) and held >= self._since(point) for point in self._points):
+                return held
         return None
+
+    def _held(self, event: Event) -> int:
+        """The event at which a breakpoint met at this one would have held: before anything is decided about it."""
+        if event.type != "workflow.faulted":
+            return _stand(event)
+        before = event.seq - 1
+        while before > 1 and self._history.event(before).type == "task.cancelled":
+            before -= 1
+        return before if self._history.event(before).type == "timer.fired" else event.seq - 1
 
     def _meets(self, point: Breakpoint, seq: int) -> bool:
         if not met(point, self._history, seq):
@@ -284,7 +293,7 @@ class Seeker:
             return True
         event = self._history.event(seq)
         error = (event.data or {}).get("error") if point.on == "fault" else None
-        return self._holds(point.condition, _stand(event), error)
+        return self._holds(point.condition, self._held(event), error)
 
     def _since(self, point: Breakpoint) -> int:
         """The event at which the breakpoint had been met often enough."""
@@ -293,7 +302,7 @@ class Seeker:
         if point.id not in self._nth:
             history = self._history
             found = self._found([needle_of(point)], 0, history.last + 1)
-            times = (_stand(history.event(seq)) for seq in found if self._meets(point, seq))
+            times = (self._held(history.event(seq)) for seq in found if self._meets(point, seq))
             self._nth[point.id] = next(islice(times, point.hits - 1, None), history.last + 1)
         return self._nth[point.id]
 

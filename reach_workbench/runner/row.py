@@ -16,10 +16,10 @@ def status_of(state: State, *, held: bool, busy: bool) -> str:
         return state.phase
     if state.suspended:
         return "suspended"
-    if state.phase == "pending" and state.seq < 2:
-        return "pending"
     if held:
         return "held"
+    if state.phase == "pending" and state.seq < 2:
+        return "pending"
     held_back = {number for number, verdict in state.verdicts.items() if verdict == "hold"}
     if state.commands.keys() - state.in_doubt - held_back or state.ready or busy:
         return "running"
