@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -82,11 +82,11 @@ class SourceView(LinesView):
         self._reveal_across(self._around(self.cursor_line + 1))
 
     def _reveal_across(self, place: TaskPlace | None) -> None:
-        """Scroll sideways as little as a task's lines need, and no further than its indentation."""
+        """Scroll sideways as little as a task's own lines need, and no further than its indentation."""
         room = self.scrollable_content_region.width - self._gutter + 1
         if place is None or room < 1:
             return
-        texts = [line.text for line in self.lines[place.line - 1 : place.end_line]]
+        texts = [self.lines[line - 1].text for line in self._own_lines(place)]
         beyond = max((cell_len(text) for text in texts), default=0) - room
         indent = min((len(text) - len(text.lstrip()) for text in texts if text.strip()), default=0)
         across = max(0, min(beyond, indent - _MARGIN))
@@ -99,6 +99,17 @@ class SourceView(LinesView):
         """The innermost task whose text is under the cursor."""
         around = self._around(self.cursor_line + 1)
         return around.reference if around is not None else None
+
+    def _own_lines(self, place: TaskPlace) -> Iterator[int]:
+        """The lines of a task that are of no task inside it."""
+        inside = sorted((each.line, each.end_line) for each in self._places.values() if each.line > place.line)
+        line = place.line
+        for begin, end in inside:
+            if begin > place.end_line:
+                break
+            yield from range(line, begin)
+            line = max(line, end + 1)
+        yield from range(line, place.end_line + 1)
 
     def _around(self, line: int) -> TaskPlace | None:
         """The innermost task that a line belongs to."""
