@@ -14,6 +14,7 @@ from reach_workbench import __version__
 from reach_workbench.api import (
     answers,
     breakpoint_routes,
+    gate_routes,
     health_routes,
     history_routes,
     proof_routes,
@@ -85,6 +86,7 @@ def create_app(
         history_routes.routes(node, streams),
         proof_routes.routes(node, streams, archive_bytes),
         breakpoint_routes.routes(node),
+        gate_routes.routes(node),
         reviewer_routes.routes(node),
         workflow_routes.routes(node),
         system_routes.routes(node, streams),

@@ -753,7 +753,10 @@ class Driver:
     # ------------------------------------------------------------ time and debugging
 
     def _fire_timers(self) -> None:
-        state, now = self.state, self._runner.clock.now()
+        state = self.state
+        if not (state.timers or state.gates or self.permits.waiting):
+            return
+        now = self._runner.clock.now()
         for number in self._alarm.due(state):
             if number in state.timers:
                 self.tell(Fact("timer.fired", now, {"timer": number}))
