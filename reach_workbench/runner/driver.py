@@ -57,6 +57,9 @@ T = TypeVar("T")
 BUDGET: Final = 512
 """Events decided before other runs get their turn."""
 
+PORTION: Final = 64
+"""Events decided before a request is heard, while somebody asks: about two milliseconds."""
+
 NEVER: Final = 1 << 52
 """When a job of a held or suspended run is due: only a person brings it back."""
 
@@ -544,8 +547,14 @@ class Driver:
             raise wrong  # it was to be the first fact of a new run
 
     async def _advance(self, fact: Fact | None, pause: Pause | None) -> Advance:
-        result = self.machine.advance(fact, budget=BUDGET, pause=pause)
         full = self.machine.recorded + SLICE_BYTES
+        turns = self._runner.turns
+        result = self.machine.advance(fact, budget=PORTION if turns.in_portions else BUDGET, pause=pause)
+        while result.more and len(result.events) < BUDGET and self.machine.recorded <= full:
+            await turns.again()
+            portion = PORTION if turns.in_portions else BUDGET
+            budget = min(portion, BUDGET - len(result.events))
+            result = result.then(self.machine.advance(budget=budget, pause=pause))
         while result.deferred and self.machine.recorded <= full:
             decided = await self._aside(lambda: self.machine.advance(budget=1, pause=pause))
             result = result.then(decided)
