@@ -80,6 +80,8 @@ def test_the_last_that_is_told_of_a_run_is_how_it_is(tmp_path: Path) -> None:
                     told[view.id] = view
 
             listening = asyncio.ensure_future(listen())
+            while not told:  # what ends before the stream is open is not told
+                await node.wait((await node.start(StartRun(SHORT, Path("example.yaml")))).id)
             while line.moved < 5:
                 view = await node.start(StartRun(SHORT, Path("example.yaml")))
                 ended = await node.wait(view.id)
