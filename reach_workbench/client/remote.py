@@ -61,7 +61,7 @@ _AFTER_CUT: Final = 50
 class RemoteNode:
     """See `protocol.Node`. Requests raise NodeUnreachable when nobody answers.
 
-    Streams, and `wait`, look for the node again for `patience` seconds (`math.inf`: as long as they
+    Streams, `wait` and `verify` look for the node again for `patience` seconds (`math.inf`: as long as they
     are wanted) and go on where they were. Use `connect` or `find_or_start` to get one.
     """
 
@@ -87,11 +87,14 @@ class RemoteNode:
         return await self._one(Vitals, "/v1/vitals")
 
     async def activity(self) -> AsyncIterator[RunView]:
-        """Begins again by itself after a cut, with the newest runs as they are then: their changes were not heard."""
+        """Begins again by itself after a cut, with the newest runs as they are then: their changes were not heard.
+
+        So it does when the line has lost or moved a message.
+        """
         retry = Retry(self._patience)
         cut = False
         while True:
-            stream = messages(self._connection, "GET", "/v1/activity")
+            stream = messages(self._connection, "GET", "/v1/activity", after=0)
             try:
                 async for message in stream:
                     if message.kind != "opened":
@@ -310,12 +313,23 @@ class RemoteNode:
             return wire.loads(RunView, await self._connection.post(_run(run, "fork"), body))
 
     async def verify(self, run: str, *, progress: Progress | None = None) -> Verification:
+        """Begins again when the line was cut or has lost the result: nothing but reading is done."""
+        retry = Retry(self._patience)
+        while True:
+            try:
+                return await self._verified(run, progress, retry)
+            except NodeUnreachable as wrong:
+                await retry.after(wrong)
+
+    async def _verified(self, run: str, progress: Progress | None, retry: Retry) -> Verification:
         stream = messages(self._connection, "POST", _run(run, "verify"))
         async with contextlib.aclosing(stream):
             async for message in stream:
                 if message.kind == "verification":
                     return wire.loads(Verification, message.data)
-                if message.kind == "progress" and progress is not None:
+                if message.kind == "opened":
+                    retry.found()
+                elif message.kind == "progress" and progress is not None:
                     progress(*reconnecting.progress(message.data))
         raise NodeUnreachable("the node ended a verification without a result", where=self._connection.name)
 

@@ -219,12 +219,15 @@ class Driver:
         self._redirected = (breakpoints, mode, until)
         self._wake.set()
 
-    def pause(self) -> None:
-        """Hold the run before the next task it starts."""
+    def pause(self, unit: Unit) -> None:
+        """Hold the run before the next task it starts; `unit` takes in that it is to be, for a restart."""
         if self._redirected is not None:
             self._redirected = (self._redirected[0], "into", None)
         elif self.status != "held":
             self.debug = Debug(self.debug.breakpoints, mode="into")
+            if self._row:
+                self._row["waiting"] = (self._row["waiting"] or {}) | {"pausing": True}
+                unit.update_run(self.key, waiting=self._row["waiting"])
 
     def exempt(self) -> None:
         """Take no place among the runs that go on: this one runs in the place of its caller."""
@@ -630,6 +633,7 @@ class Driver:
             status != self.status
             or status in ("held", "waiting")
             or self._row_is_stale
+            or self.debug.mode == "into"
             or self._unbegun
             or self.traps.withheld
             or state.listeners
@@ -686,8 +690,9 @@ class Driver:
         if self._unbegun:
             self._unbegun &= state.commands.keys()
         unbegun = self._unbegun | self.traps.withheld if self.traps.withheld else self._unbegun
-        columns = columns_of(state, status, unbegun=unbegun, reason=self._reason)
-        self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt or state.gates)
+        pausing = self.debug.mode == "into"
+        columns = columns_of(state, status, unbegun=unbegun, reason=self._reason, pausing=pausing)
+        self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt or state.gates or pausing)
         if columns != self._row:
             unit.update_run(self.key, **columns)
             self._row = columns
