@@ -18,9 +18,9 @@ from reach_workbench.api.parameters import Accept, EventNumber, Limit, RunName
 from reach_workbench.api.streams import EVENT_STREAM, Streams, message
 from reach_workbench.errors import LimitExceeded, ReachError
 from reach_workbench.protocol import wire
+from reach_workbench.protocol.audit import AuditView
 from reach_workbench.protocol.node import Node
 from reach_workbench.protocol.node_views import RunView, Verification
-from reach_workbench.protocol.system import AuditView
 
 ARCHIVE: Final = "application/zip"
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}

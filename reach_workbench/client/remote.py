@@ -17,6 +17,7 @@ from reach_workbench.engine.diagnostics import Diagnostic
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ArchiveError, CompileError, NodeUnreachable
 from reach_workbench.protocol import wire
+from reach_workbench.protocol.audit import AuditView
 from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, ProgramView, WorkflowView
 from reach_workbench.protocol.debugging import (
     Breakpoint,
@@ -44,7 +45,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
-from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 Kind = TypeVar("Kind")
 

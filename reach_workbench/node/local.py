@@ -37,6 +37,7 @@ from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.schedules import Schedules
 from reach_workbench.node.schedules import views as scheduled
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
+from reach_workbench.protocol.audit import AuditView
 from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, WorkflowView
 from reach_workbench.protocol.debugging import Breakpoint, LogLine, Outcome
 from reach_workbench.protocol.node_views import (
@@ -53,7 +54,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
-from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.runner import GOING_ON, Runner
 from reach_workbench.settings import Settings

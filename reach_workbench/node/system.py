@@ -14,9 +14,10 @@ from reach_workbench import __version__
 from reach_workbench.clock import Clock
 from reach_workbench.engine.state import ENDED
 from reach_workbench.errors import NotFound
+from reach_workbench.protocol.audit import AuditView
 from reach_workbench.protocol.authoring import WorkflowView
 from reach_workbench.protocol.node_views import RunView
-from reach_workbench.protocol.system import OLDEST, PROTOCOL, AuditView, JobState, JobView, NodeInfo, Vitals
+from reach_workbench.protocol.system import OLDEST, PROTOCOL, JobState, JobView, NodeInfo, Vitals
 from reach_workbench.runner.driver import NEVER
 from reach_workbench.runner.runner import JOB, Runner
 from reach_workbench.settings import Settings

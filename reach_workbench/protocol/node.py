@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reach_workbench.engine.values import Json
+from reach_workbench.protocol.audit import AuditView
 from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, ProgramView, WorkflowView
 from reach_workbench.protocol.debugging import (
     Breakpoint,
@@ -39,7 +40,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
-from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 
 class Node(Protocol):

@@ -413,6 +413,10 @@ class Unit:
         """
         self.records.append(AuditEntry(at, tenant, run, type, canonical(payload)))
 
+    def pin_audit(self, *, pins: int, size: int) -> None:
+        """Remember that the file has so many checkpoints, the last of them of so many records."""
+        self.add(sql.AUDIT_PINNED, {"pins": pins, "size": size})
+
     def put_cloudevent(
         self, event: dict[str, Json], *, at: int, run: str | None = None, tenant: int = LOCAL_TENANT
     ) -> None:

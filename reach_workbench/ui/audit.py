@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
 from reach_workbench.errors import ReachError
-from reach_workbench.protocol.system import AuditView
+from reach_workbench.protocol.audit import AuditView
 from reach_workbench.ui.frame import Footer, Header
 from reach_workbench.ui.keys import bindings
 from reach_workbench.ui.screen import WorkbenchScreen

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from reach_workbench.node.local import LocalNode
+from reach_workbench.protocol.audit import AuditView
 from reach_workbench.protocol.node_views import RunView, StartRun
-from reach_workbench.protocol.system import AuditView, JobView, NodeInfo, Vitals
+from reach_workbench.protocol.system import JobView, NodeInfo, Vitals
 from reach_workbench.ui import words
 from tests.ui.conftest import FAULTY, HEAD, LISTENING, Place
 from tests.ui.debugging import Ticking
