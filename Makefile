@@ -66,6 +66,7 @@ fuzz: $(VENV)/.ready-to-test ## Send 10,000 requests made up from the API's desc
 docs: $(VENV)/.ready ## Write docs/cli.md and docs/keys.md from the tables, and what the pages consoles show
 	@$(BIN)/python docs/write_cli.py
 	@$(BIN)/python docs/write_keys.py
+	@$(BIN)/python docs/write_policy.py
 	@$(BIN)/python docs/transcripts.py
 
 screenshots: $(VENV)/.ready ## Take the pictures in assets/ of the workbench over real runs of the samples

@@ -68,6 +68,11 @@ def new_run_id(clock: Clock) -> str:
     return stamp + chance
 
 
+def new_gate_id(clock: Clock) -> str:
+    """A new id of a gate: 13 characters of chance, so that four or five of them are enough to name one."""
+    return _base32(int.from_bytes(clock.entropy(8), "big"), 13)
+
+
 def _base32(number: int, length: int) -> str:
     digits = [""] * length
     for place in range(length - 1, -1, -1):

@@ -22,8 +22,17 @@ ReachError
 │   ├── HistoryDiverged     history-diverged replaying the facts gives other events
 │   └── HistoryUnknown      history-unknown  an event of a version or type this program does not know
 ├── ArchiveError            archive          an exported run can't be read or was tampered with
-├── EvidenceDamaged         evidence-damaged a checkpoint, an envelope or a statement that is none
+├── EvidenceDamaged         evidence-damaged a checkpoint, an envelope, a statement or an approval that is none
+├── KeysError               keys             keys or kept secrets can't be used
+│   ├── KeysUnavailable     keys-unavailable the keyring fails or does not answer, or the file can't be written
+│   ├── KeysLocked          keys-locked      no passphrase or a wrong one, or a locked keyring
+│   ├── KeysDamaged         keys-damaged     the file of keys, or one key, is not what was written
+│   └── KeyMissing          key-missing      no key or secret of that name
 ├── RunStateError           run-state        the run is not in a state that allows what was asked
+├── GateError               gate             something about a held action that can't be done
+│   ├── GateClosed          gate-closed      the gate has its outcome already, or this reviewer has decided
+│   └── ApprovalRefused     approval-refused not signed rightly, not for this action, or not by one who may
+├── PolicyInvalid           policy-invalid   a policy file with errors; the policies before it stay in force
 ├── ForkRefused             fork-refused     the past does not fit the changed workflow or data
 ├── NobodyWaits             nobody-waits     an event that no run was waiting for
 ├── LimitExceeded           limit            a limit of the settings was reached; names the setting
@@ -173,8 +182,47 @@ class EvidenceDamaged(ReachError):
     code = "evidence-damaged"
 
 
+class KeysError(ReachError):
+    code = "keys"
+
+
+class KeysUnavailable(KeysError):
+    code = "keys-unavailable"
+
+
+class KeysLocked(KeysError):
+    code = "keys-locked"
+
+
+class KeysDamaged(KeysError):
+    code = "keys-damaged"
+
+
+class KeyMissing(KeysError):
+    code = "key-missing"
+    exit_code = 2
+
+
 class RunStateError(ReachError):
     code = "run-state"
+    exit_code = 2
+
+
+class GateError(ReachError):
+    code = "gate"
+    exit_code = 2
+
+
+class GateClosed(GateError):
+    code = "gate-closed"
+
+
+class ApprovalRefused(GateError):
+    code = "approval-refused"
+
+
+class PolicyInvalid(ReachError):
+    code = "policy-invalid"
     exit_code = 2
 
 

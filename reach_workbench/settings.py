@@ -67,6 +67,11 @@ class Lifecycle:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    file: str = ""  # the policy file of this home; empty for policies/local.cedar in it, or the built-in policy
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """What a serving node takes in one request."""
 
@@ -84,6 +89,15 @@ class Telemetry:
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """Where keys and kept secrets live, and whose this machine's own is."""
+
+    backend: str = ""  # keyring or file; empty for the keyring where there is one that is fit, else the file
+    user: str = ""  # the name of the key that `reach key` and `reach reviewer` mean; empty for the login name
+    wait_seconds: float = 30.0  # how long a keyring may take to answer, its own dialog included
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one home. Immutable; `load` reads them, nothing else does."""
 
@@ -93,8 +107,10 @@ class Settings:
     store: Store = field(default_factory=Store)
     audit: Audit = field(default_factory=Audit)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
+    policy: Policy = field(default_factory=Policy)
     api: Api = field(default_factory=Api)
     telemetry: Telemetry = field(default_factory=Telemetry)
+    keys: Keys = field(default_factory=Keys)
 
 
 def load(home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -85,6 +85,12 @@ class BreakpointBody(BaseModel):
     enabled: bool = True
 
 
+class ReviewerBody(BaseModel):
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    public_key: Annotated[str, Field(max_length=64, description="the 32 bytes of an Ed25519 key in base64")]
+    groups: Annotated[list[Annotated[str, Field(min_length=1, max_length=128)]], Field(max_length=100)] = []
+
+
 class Document(BaseModel):
     source: Source
     file: File = FILE

@@ -45,6 +45,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 Kind = TypeVar("Kind")
@@ -350,6 +351,19 @@ class RemoteNode:
         body = {"source": source, "file": self._file(file)}
         with self._compiling(file):
             return _member("workflow", await self._connection.post("/v1/workflows", body))
+
+    # ------------------------------------------------------------ reviewers
+
+    async def reviewers(self) -> Sequence[ReviewerView]:
+        return await self._all(ReviewerView, "/v1/reviewers")
+
+    async def add_reviewer(self, name: str, public_key: str, groups: Sequence[str] = ()) -> ReviewerView:
+        body: dict[str, Json] = {"name": name, "public_key": public_key, "groups": list(groups)}
+        return wire.loads(ReviewerView, await self._connection.post("/v1/reviewers", body))
+
+    async def revoke_reviewer(self, key_id: str) -> ReviewerView:
+        response = await self._connection.send("DELETE", f"/v1/reviewers/{_quoted(key_id)}")
+        return wire.loads(ReviewerView, response.content)
 
     # ------------------------------------------------------------ the system
 

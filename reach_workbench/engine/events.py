@@ -9,7 +9,7 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 
 | type | fact | data |
 |---|---|---|
-| workflow.created | yes | run, program, workflow, input, seed, secrets, limits, runtime, parent? |
+| workflow.created | yes | run, program, workflow, input, seed, secrets, limits, runtime, parent?, requester?, may? |
 | workflow.started | | input? (when `input.from` changed it) |
 | workflow.completed | | output? (when `output.as` changed it) |
 | workflow.faulted | | error |
@@ -44,6 +44,9 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | task.evaluated | | output? (of a `set` that extensions follow), case?, then? (of a `switch`) |
 | expression.overran | yes | limit, detail |
 | limit.reached | yes | setting, error |
+| policy.decided | yes | command, decision (allow, hold, deny), policies, policy?, warnings?, reason?, until? |
+| gate.opened | yes | command, gate, digest, nonce, policy, policies, terms, expires? |
+| gate.closed | yes | command, gate, outcome, approvals?, reason?, otherwise?, output?, arguments? |
 
 `task` is the JSON pointer reference of the task, None for events of the workflow as a whole.
 `frame` names one execution of a task: the sequence number of its `task.started`. In
@@ -53,6 +56,9 @@ A value is carried once. An absent `output`, `input` or `context` means: as it w
 value the task had, the raw input, the same context). A value that is a part of one recorded
 before is not repeated: `refs` maps its name to [root, step, ...], where root is `raw` (the raw
 input of the task), `input` (the transformed one), `output` (its raw output) or `context`.
+
+`policy` is the digest of the policies that decided, where it is another than at the decision before.
+A `gate.closed` with `arguments` replaces those of the command, which is then decided about afresh.
 """
 
 from __future__ import annotations
@@ -82,6 +88,9 @@ FACTS: Final = frozenset(
         "event.consumed",
         "expression.overran",
         "limit.reached",
+        "policy.decided",
+        "gate.opened",
+        "gate.closed",
     }
 )
 
@@ -121,6 +130,9 @@ TYPES: Final = (
     "task.evaluated",
     "expression.overran",
     "limit.reached",
+    "policy.decided",
+    "gate.opened",
+    "gate.closed",
 )
 """Every type; its place in this tuple is its number in the store. Only ever append."""
 

@@ -16,7 +16,7 @@ import orjson
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.origins import Origin, Origins, walk
 from reach_workbench.engine.program import Program
-from reach_workbench.engine.state import ROOT, Frame, State, Timer, child_task
+from reach_workbench.engine.state import ROOT, Frame, Gate, State, Timer, child_task
 from reach_workbench.engine.values import Json
 
 FORMAT: Final = 2
@@ -95,6 +95,11 @@ def to_json(state: State, origins: Origins | None = None) -> Json:
         "values": values,
         "recorded": recorded,
     }
+    if state.policy is not None:
+        written_state["policy"] = state.policy
+    for name in ("verdicts", "gates", "edited"):  # few runs have any: left out when empty
+        if kept := getattr(state, name):
+            written_state[name] = list(kept.items())
     if origins is not None:
         origins.keep(set(seen))
     return written_state
@@ -149,6 +154,10 @@ def from_json(
     state.listeners = dict.fromkeys(written["listeners"])
     state.resources, state.overran = written["resources"], written["overran"]
     state.suspended, state.pure = written["suspended"], written["pure"]
+    state.policy = written.get("policy")
+    state.verdicts = dict(written.get("verdicts", ()))
+    state.gates = {number: Gate(*gate) for number, gate in written.get("gates", ())}
+    state.edited = dict(written.get("edited", ()))
     for each in written["frames"]:
         frame = _frame(state, each, values)
         state.frames[frame.id] = frame

@@ -19,6 +19,13 @@ def note_key_hash(name: str, public: bytes) -> bytes:
     return sha256(name.encode() + b"\n\x01" + public).digest()[:4]
 
 
+def is_public_key(public: bytes) -> bool:
+    """Whether these bytes are a point that some seed leads to: neither malformed nor of small order."""
+    from nacl.bindings import crypto_core_ed25519_is_valid_point
+
+    return len(public) == PUBLIC_SIZE and bool(crypto_core_ed25519_is_valid_point(public))
+
+
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the key's owner signed the message. Anything malformed is no signature."""
     from nacl.exceptions import CryptoError

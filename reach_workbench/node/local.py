@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from reach_workbench.errors import (
     NotFound,
     RunStateError,
 )
-from reach_workbench.node import archive, system
+from reach_workbench.node import archive, gating, reviewers, system
 from reach_workbench.node.authoring import inspect
 from reach_workbench.node.breakpoints import clear_breakpoint, listed, log_lines, set_breakpoint, written
 from reach_workbench.node.doctor import examine
@@ -37,9 +38,11 @@ from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.schedules import Schedules
 from reach_workbench.node.schedules import views as scheduled
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
+from reach_workbench.protocol import wire
 from reach_workbench.protocol.audit import AuditView
 from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, WorkflowView
 from reach_workbench.protocol.debugging import Breakpoint, LogLine, Outcome
+from reach_workbench.protocol.gates import GateState, GateView, SignedVerdict
 from reach_workbench.protocol.node_views import (
     Change,
     Check,
@@ -54,6 +57,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.runner import GOING_ON, Runner
@@ -172,6 +176,8 @@ class LocalNode(Looking):
             secrets=request.secrets,
             breakpoints=request.breakpoints,
             hold=request.hold,
+            requester=request.requester or person(self.settings),
+            may=request.may,
         )
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(run))
@@ -390,6 +396,34 @@ class LocalNode(Looking):
             raise RunStateError(f"effect {command} of run {record.id} was decided meanwhile")
         return self._view(self.store.read.run(record.id))
 
+    # ------------------------------------------------------------ gates
+
+    async def gates(
+        self, *, state: GateState = "open", run: str | None = None, limit: int = 100, after: str | None = None
+    ) -> Sequence[GateView]:
+        return gating.views(self.store, state, run, limit, after)
+
+    async def gate(self, gate: str) -> GateView:
+        return gating.gate_view(self.store, self.store.read.gate(gate), whole=True)
+
+    async def decide(self, gate: str, verdict: SignedVerdict) -> GateView:
+        record = self.store.read.gate(gate)
+        if self.store.writable:
+            record = await gating.decide(self.runner, self.store, self.clock, record.id, verdict)
+        else:
+            written = {"gate": record.id, "verdict": wire.tree(verdict)}
+            await ask(self.store, self.settings, "decide", {"run": record.run, **written})
+        return await self.gate(record.id)
+
+    async def edit_gate(self, gate: str, arguments: Json, *, by: str | None = None) -> GateView | None:
+        record = self.store.read.gate(gate)
+        if not self.store.writable:
+            asked = {"run": record.run, "gate": record.id, "arguments": arguments, "by": by}
+            answer = await ask(self.store, self.settings, "edit-gate", asked)
+            return await self.gate(answer["gate"]) if answer.get("gate") else None
+        opened = await gating.edit(self.runner, self.store, self.clock, record.id, arguments, by)
+        return await self.gate(opened.id) if opened is not None else None
+
     # ------------------------------------------------------------ forking
 
     async def fork(
@@ -515,6 +549,24 @@ class LocalNode(Looking):
     async def doctor(self) -> Sequence[Check]:
         return await asyncio.to_thread(examine, self.settings, self.store)
 
+    # ------------------------------------------------------------ reviewers
+
+    async def reviewers(self) -> Sequence[ReviewerView]:
+        return reviewers.listed(self.store)
+
+    async def add_reviewer(self, name: str, public_key: str, groups: Sequence[str] = ()) -> ReviewerView:
+        if not self.store.writable:
+            given = {"name": name, "public_key": public_key, "groups": list(groups)}
+            answer = await ask(self.store, self.settings, "add-reviewer", given)
+            return wire.decode(ReviewerView, answer["reviewer"])
+        return await reviewers.add(self.store, self.clock, name, public_key, groups)
+
+    async def revoke_reviewer(self, key_id: str) -> ReviewerView:
+        if not self.store.writable:
+            answer = await ask(self.store, self.settings, "revoke-reviewer", {"key_id": key_id})
+            return wire.decode(ReviewerView, answer["reviewer"])
+        return await reviewers.revoke(self.store, self.clock, key_id)
+
     # ------------------------------------------------------------ the system
 
     async def info(self) -> NodeInfo:
@@ -571,6 +623,16 @@ class LocalNode(Looking):
         if kind in ("step", "suspend", "cancel"):
             return await self.wait(record.id)
         return self._view(self.store.read.run(record.id))
+
+
+def person(settings: Settings) -> str:
+    """Who is at the machine, by the setting `keys.user` or the login name."""
+    if settings.keys.user:
+        return settings.keys.user
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no such entry, as in some containers
+        return "local"
 
 
 def _bound_depth(value: Json, most: int) -> None:

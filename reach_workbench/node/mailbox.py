@@ -10,7 +10,9 @@ from reach_workbench.clock import Clock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import HomeInUse, NobodyWaits, NotFound, ReachError, StoreError
 from reach_workbench.node.breakpoints import written
+from reach_workbench.protocol import wire
 from reach_workbench.protocol.debugging import Breakpoint
+from reach_workbench.protocol.gates import SignedVerdict
 from reach_workbench.protocol.node import Node
 from reach_workbench.settings import Settings
 from reach_workbench.storage.home import holder
@@ -162,6 +164,16 @@ class Mailbox:
         if kind == "clear-breakpoint":
             await node.clear_breakpoint(payload["id"])
             return _UNDER_WAY
+        if kind == "decide":
+            await node.decide(payload["gate"], wire.decode(SignedVerdict, payload["verdict"]))
+            return _UNDER_WAY
+        if kind == "edit-gate":
+            opened = await node.edit_gate(payload["gate"], payload["arguments"], by=payload.get("by"))
+            return {"gate": opened.id if opened is not None else None}
+        if kind == "add-reviewer":
+            return {"reviewer": wire.tree(await node.add_reviewer(**payload))}
+        if kind == "revoke-reviewer":
+            return {"reviewer": wire.tree(await node.revoke_reviewer(payload["key_id"]))}
         run = payload["run"]
         if kind == "suspend":
             await node.suspend(run, payload.get("reason"))

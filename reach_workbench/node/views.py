@@ -37,6 +37,7 @@ def run_view(record: RunRecord, forked_from: str | None = None, children: Sequen
         position=record.position,
         waiting=_words(record, waiting, children),
         in_doubt=tuple(waiting.get("in_doubt", ())),
+        gates=tuple(gate for _, gate in waiting.get("gates", ())),
         breakpoints=record.breakpoints,
         file=record.file,
     )
@@ -47,12 +48,13 @@ def _words(record: RunRecord, waiting: dict[str, Json], children: Sequence[RunVi
     if record.status in ENDED:
         return None
     words = [f"a decision on effect {number}" for number in waiting.get("in_doubt", ())]
+    words += [f"a decision at gate {gate}" for _, gate in waiting.get("gates", ())]
     for child in children:
         if child.status == "suspended":
             words.append(f"sub-workflow {child.id}, which is suspended")
         elif child.status == "held":
             words.append(f"sub-workflow {child.id}, which is held")
-        elif child.waiting is not None and (child.in_doubt or "sub-workflow" in child.waiting):
+        elif child.waiting is not None and (child.in_doubt or child.gates or "sub-workflow" in child.waiting):
             words.append(f"sub-workflow {child.id}, which waits for {child.waiting}")
     if record.status == "suspended" and waiting.get("suspended"):
         words.append(str(waiting["suspended"]))
@@ -95,7 +97,7 @@ def _frame_view(state: State, frame: Frame) -> FrameView:
         for name, value in (each.variables or {}).items():
             variables.setdefault(name, value)
     if frame.command is not None:
-        phase = "in doubt" if frame.command in state.in_doubt else "performing"
+        phase = _phase_of(state, frame.command)
     elif frame.id in state.listeners:
         phase = "listening"
     elif any(state.timers[number].purpose in ("wait", "retry") for number in frame.timers):
@@ -107,10 +109,18 @@ def _frame_view(state: State, frame: Frame) -> FrameView:
     )
 
 
+def _phase_of(state: State, command: int) -> str:
+    if command in state.in_doubt:
+        return "in doubt"
+    if command in state.gates:
+        return "at a gate"
+    return "held by a rate" if state.verdicts.get(command) == "hold" else "performing"
+
+
 def _pending(state: State) -> Iterator[PendingView]:
     for number, frame in state.commands.items():
         task = state.frames[frame].task
-        kind = "in-doubt" if number in state.in_doubt else "command"
+        kind = "in-doubt" if number in state.in_doubt else "gate" if number in state.gates else "command"
         yield PendingView(kind, task.reference if task else "/", number, None)
     for number, timer in state.timers.items():
         task = state.frames[timer.frame].task

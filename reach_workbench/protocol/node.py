@@ -26,6 +26,7 @@ from reach_workbench.protocol.debugging import (
     Outcome,
     Query,
 )
+from reach_workbench.protocol.gates import GateState, GateView, SignedVerdict
 from reach_workbench.protocol.node_views import (
     Change,
     Check,
@@ -40,6 +41,7 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 
@@ -205,6 +207,46 @@ class Node(Protocol):
 
     async def add(self, source: str, file: Path) -> str:
         """Store a workflow for `run: workflow` references; returns namespace/name:version."""
+        ...
+
+    # ------------------------------------------------------------ gates
+
+    async def gates(
+        self, *, state: GateState = "open", run: str | None = None, limit: int = 100, after: str | None = None
+    ) -> Sequence[GateView]:
+        """Held actions. The open ones oldest first, `after` a gate; others, and those of one run, newest first."""
+        ...
+
+    async def gate(self, gate: str) -> GateView:
+        """One held action, whole, with the policies that hold it; any unambiguous prefix of its id names it."""
+        ...
+
+    async def decide(self, gate: str, verdict: SignedVerdict) -> GateView:
+        """Take a reviewer's verdict. Raises GateClosed, or ApprovalRefused saying why it does not count."""
+        ...
+
+    async def edit_gate(self, gate: str, arguments: Json, *, by: str | None = None) -> GateView | None:
+        """Change a held action: its gate is superseded, and what it is now is decided about from the start.
+
+        Returns its new gate; None when the policies allow or deny it as it is now.
+        """
+        ...
+
+    # ------------------------------------------------------------ reviewers
+
+    async def reviewers(self) -> Sequence[ReviewerView]:
+        """Every key that may decide about gates or might once, the oldest first."""
+        ...
+
+    async def add_reviewer(self, name: str, public_key: str, groups: Sequence[str] = ()) -> ReviewerView:
+        """Let a key (32 bytes in base64) decide in that name; of one that does already the groups are changed.
+
+        Raises BadInput for what is no key or no name, for a key of another name, and for one that was revoked.
+        """
+        ...
+
+    async def revoke_reviewer(self, key_id: str) -> ReviewerView:
+        """Let that key decide no more. Raises NotFound."""
         ...
 
     # ------------------------------------------------------------ the system

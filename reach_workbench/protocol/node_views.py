@@ -20,7 +20,9 @@ Decision = Literal["repeat", "result", "fail"]
 class StartRun:
     """Start a workflow from its text. `file` names it in diagnostics and anchors relative paths.
 
-    `breakpoints` are task references. `hold` stops before the first task.
+    `breakpoints` are task references. `hold` stops before the first task. `requester` is whoever asks for it, the
+    person at the node's machine by default; `may` are the capabilities it is given (`KIND` or `KIND:RESOURCE`, such
+    as `http.call` or `shell.run:git`), all of them with None.
     """
 
     source: str
@@ -29,6 +31,8 @@ class StartRun:
     secrets: Mapping[str, Json] = field(default_factory=dict)
     breakpoints: tuple[str, ...] = ()
     hold: bool = False
+    requester: str | None = None
+    may: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class RunView:
     """A run as lists and headers show it. Times are milliseconds since 1970; None when it has not ended.
 
     `seq` is the last event, `digest` its hex digest. `waiting` says in words what it waits for.
-    `in_doubt` are the numbers of commands whose outcome a crash left unknown.
+    `in_doubt` are the numbers of commands whose outcome a crash left unknown, `gates` the gates that hold some.
     """
 
     id: str
@@ -56,6 +60,7 @@ class RunView:
     position: str | None = None
     waiting: str | None = None
     in_doubt: tuple[int, ...] = ()
+    gates: tuple[str, ...] = ()
     breakpoints: tuple[str, ...] = ()
     file: str | None = None
 

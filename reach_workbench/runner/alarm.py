@@ -20,34 +20,39 @@ class Alarm:
         self._deadlines: dict[int, float] = {}
 
     def due(self, state: State) -> list[int]:
-        """The numbers of the timers that are due, in their order."""
-        if not state.timers:
+        """The numbers of the timers that are due, and of the commands whose gates expire, in their order."""
+        dues = due_times(state)
+        if not dues:
             return []
-        self._look(state)
+        self._look(state, dues)
         now, elapsed = self._clock.now(), self._clock.elapsed()
-        found = [
-            (timer.due, number)
-            for number, timer in state.timers.items()
-            if timer.due <= now or self._deadlines[number] <= elapsed
-        ]
+        found = [(due, number) for number, due in dues.items() if due <= now or self._deadlines[number] <= elapsed]
         return [number for _, number in sorted(found)]
 
     def delay(self, state: State) -> float | None:
         """Seconds until it is worth looking again; None without timers."""
-        if not state.timers:
+        dues = due_times(state)
+        if not dues:
             return None
-        self._look(state)
-        wall = min(timer.due for timer in state.timers.values()) - self._clock.now()
-        passed = min(self._deadlines[number] for number in state.timers) - self._clock.elapsed()
+        self._look(state, dues)
+        wall = min(dues.values()) - self._clock.now()
+        passed = min(self._deadlines[number] for number in dues) - self._clock.elapsed()
         return min(max(min(wall / 1000, passed), 0.0), _LONGEST)
 
-    def _look(self, state: State) -> None:
+    def _look(self, state: State, dues: dict[int, int]) -> None:
         """Note how long the timers that are new still take, and forget those that are gone."""
-        if self._deadlines.keys() == state.timers.keys():
+        if self._deadlines.keys() == dues.keys():
             return
         now = max(self._clock.now(), state.at)
         elapsed = self._clock.elapsed()
         self._deadlines = {
-            number: self._deadlines.get(number, elapsed + max(timer.due - now, 0) / 1000)
-            for number, timer in state.timers.items()
+            number: self._deadlines.get(number, elapsed + max(due - now, 0) / 1000) for number, due in dues.items()
         }
+
+
+def due_times(state: State) -> dict[int, int]:
+    """When what is due: timers by their numbers, and gates that expire by those of their commands."""
+    dues = {number: timer.due for number, timer in state.timers.items()} if state.timers else {}
+    if state.gates:
+        dues |= {number: gate.expires for number, gate in state.gates.items() if gate.expires is not None}
+    return dues

@@ -38,8 +38,11 @@ from reach_workbench.runner.breakpoints import Breakpoints
 from reach_workbench.runner.child import awaited_child
 from reach_workbench.runner.debug import Debug, Mode, continuing
 from reach_workbench.runner.fitting import fits
+from reach_workbench.runner.guard import Guard
 from reach_workbench.runner.patience import Patient
 from reach_workbench.runner.performing import Performing
+from reach_workbench.runner.permits import Permits
+from reach_workbench.runner.proving import refusal
 from reach_workbench.runner.row import columns_of, status_of
 from reach_workbench.runner.slots import Place, Slots
 from reach_workbench.runner.traps import Traps
@@ -70,6 +73,7 @@ _WAKING: Final = frozenset(
         "command.faulted",
         "command.resolved",
         "event.consumed",
+        "gate.closed",
         "timer.fired",
         "workflow.forked",
         "workflow.resumed",
@@ -86,6 +90,7 @@ class Host(Protocol):
     clock: Clock
     evaluator: Evaluator
     breakpoints: Breakpoints
+    guard: Guard
     turns: Turns
 
     def lease(self, unit: Unit, run: str) -> str: ...
@@ -155,6 +160,7 @@ class Driver:
         self.traps = Traps(runner.breakpoints, run, self._evaluator, since=state.seq if state.run == run else 0)
         if status == "held":
             self.traps.release(state)
+        self.permits = Permits(runner.guard, runner.clock, run, base, self.machine)
         self.performing = Performing(self._carry_out, self.tell, runner.clock)
         self._runner = runner
         self._alarm = Alarm(runner.clock)
@@ -164,6 +170,7 @@ class Driver:
         self._wake = asyncio.Event()
         self._redirected: tuple[frozenset[str] | None, Mode | None, str | None] | None = None
         self._repeats: list[int] = []
+        self._edited: dict[int, Event] = {}
         self._unbegun = set(unbegun)
         self._row: dict[str, Json] = {}
         self._row_is_stale = bool(unbegun)
@@ -234,7 +241,7 @@ class Driver:
         A timeout that is still to come is no reason to keep people waiting for it.
         """
         state = self.state
-        if self._told or self._offers or state.ready or state.listeners:
+        if self._told or self._offers or state.ready or state.listeners or self.permits.waiting:
             return False
         if self.performing.numbers - self.children.keys():
             return False
@@ -289,7 +296,7 @@ class Driver:
             if turn == "more":
                 await self._runner.turns.next()
                 continue
-            if self._told or self._offers or self._redirected is not None:
+            if self._told or self._offers or self._repeats or self._redirected is not None:
                 continue
             if self.state.suspended:
                 await self._let_finish()
@@ -364,11 +371,12 @@ class Driver:
     async def _sleep(self) -> None:
         """Until something happens; a run that only waits leaves its place to another."""
         self._wake.clear()
-        if self._told or self._offers or self._redirected is not None or self.stopping:
+        if self._told or self._offers or self._repeats or self._redirected is not None or self.stopping:
             return
         if not self.performing:
             self._give_back()
-        delay = self._alarm.delay(self.state)
+        delays = [each for each in (self._alarm.delay(self.state), self.permits.delay()) if each is not None]
+        delay = min(delays, default=None)
         timer = asyncio.get_running_loop().call_later(delay, self._wake.set) if delay is not None else None
         try:
             await self._wake.wait()
@@ -394,7 +402,7 @@ class Driver:
             answer: Answer | None = None
             if self._told:
                 fact, answer = self._told.popleft()
-                if not fits(self.state, fact):
+                if not fits(self.state, fact) or self._is_refused(fact, answer):
                     self._settle(answer, taken=False)
                     if self._told or result is not None:
                         continue
@@ -408,7 +416,7 @@ class Driver:
                 self._refuse(fact, answer, fault)
                 continue
             if fact is not None:
-                self._took(fact)
+                self._took(result.events[0], result.digests[0])
                 self._settle(answer, taken=True)
             events += result.events
             digests += result.digests
@@ -425,17 +433,25 @@ class Driver:
         perform = decide and not self.state.suspended and not self.stopping
         if perform and pause is not None:
             commands = await self._withhold(commands)
+        weighed = False
         if not perform:
             self._unbegun.update(self._repeats, (command.number for command in commands))
             self._repeats = []
-        elif self._unbegun and not self.debug.hold_first:
-            self._repeats += sorted(self._unbegun)
-            self._unbegun.clear()
+        else:
+            if self._unbegun and not self.debug.hold_first:
+                self._repeats += sorted(self._unbegun)
+                self._unbegun.clear()
+            screened = self.permits.screen([*commands, *self._asked_again()])
+            commands = screened.commands
+            events += screened.events
+            digests += screened.digests
+            weighed = bool(screened.events)
         paused = result.paused or bool(self.traps.withheld) or (self.debug.hold_first and bool(self._unbegun))
         held = paused if decide else self.status == "held"
         await self._commit(
             unit, events, digests, emissions, held=held, active=decide, begins=perform and bool(commands)
         )
+        self._edited.clear()
         await self._drop_cancelled()
         if perform:
             await self._perform(commands)
@@ -443,7 +459,8 @@ class Driver:
             self._runner.deliver(emissions)
         if paused:
             return "held"
-        return "more" if result.more or result.deferred else "idle"
+        denied = weighed and bool(self.state.ready)
+        return "more" if result.more or result.deferred or denied else "idle"
 
     def _holds(self, state: State, frame: Frame, todo: Todo) -> bool:
         trapped = self.traps(state, frame, todo)  # asked first: what is met there counts, whatever else holds
@@ -470,13 +487,46 @@ class Driver:
             told = {"setting": setting, "error": error}
             self._told.appendleft((Fact("limit.reached", self._runner.clock.now(), told), None))
 
-    def _took(self, fact: Fact) -> None:
-        if fact.type in _WAKING:
+    def _is_refused(self, fact: Fact, answer: Answer | None) -> bool:
+        """Whether an approval does not prove what it has to; who handed it in is told why."""
+        if fact.type != "gate.closed" or fact.data["outcome"] != "approved":
+            return False
+        wrong = refusal(self.state, fact, self.command(fact.data["command"]), self._runner.event, self.key)
+        if wrong is None:
+            return False
+        if answer is not None and not answer.future.done():
+            answer.future.set_exception(wrong)
+        return True
+
+    def _took(self, event: Event, digest: bytes) -> None:
+        """A fact was recorded as this event."""
+        data = event.data or {}
+        if event.type in _WAKING:
             self._recorded_before = self.machine.recorded
-        if fact.type == "command.resolved" and fact.data["decision"] == "repeat":
-            self._repeats.append(fact.data["command"])
-        elif fact.type == "workflow.suspended":
-            self._reason = fact.data.get("reason")
+        if event.type == "command.resolved" and data["decision"] == "repeat":
+            self._repeats.append(data["command"])
+        elif event.type == "workflow.suspended":
+            self._reason = data.get("reason")
+        if event.type.startswith(("command.", "gate.")):
+            if "arguments" in data:
+                self._edited[event.seq] = event
+            self._told.extend((fact, None) for fact in self.permits.recorded(event, digest, self.command))
+            if (number := self.permits.again(event)) is not None:
+                self._repeats.append(number)
+
+    def _asked_again(self) -> list[Command]:
+        """Commands of earlier turns that are to be performed now, if they may.
+
+        A fork reads those of its past once it is in the store itself.
+        """
+        if not self.committed:
+            return []
+        repeats, self._repeats = dict.fromkeys(self._repeats), []
+        return [
+            self.command(number)
+            for number in repeats
+            if number in self.state.commands and number not in self.performing
+        ]
 
     def _refuse(self, fact: Fact | None, answer: Answer | None, fault: Fault) -> None:
         """The fact can't be recorded; the run is as it was."""
@@ -575,10 +625,12 @@ class Driver:
             or self.traps.withheld
             or state.listeners
             or state.in_doubt
+            or state.gates
         ):
             self._update_job(unit, status, active=active, busy=begins or bool(self._repeats) or bool(self.performing))
             self._update_row(unit, status)
         self.traps.save(unit)
+        self.permits.save(unit)
         if unit.statements:
             crash_point("driver.before-commit")
             await self._save(unit)
@@ -626,7 +678,7 @@ class Driver:
             self._unbegun &= state.commands.keys()
         unbegun = self._unbegun | self.traps.withheld if self.traps.withheld else self._unbegun
         columns = columns_of(state, status, unbegun=unbegun, reason=self._reason)
-        self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt)
+        self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt or state.gates)
         if columns != self._row:
             unit.update_run(self.key, **columns)
             self._row = columns
@@ -634,9 +686,8 @@ class Driver:
     # ------------------------------------------------------------ performing
 
     async def _perform(self, commands: list[Command]) -> None:
-        repeats, self._repeats = self._repeats, []
         if self.stopping:  # since the commit began
-            self._unbegun.update(repeats, (command.number for command in commands))
+            self._unbegun.update(command.number for command in commands)
             return
         for command in commands:
             if command.number not in self.state.commands:
@@ -645,9 +696,6 @@ class Driver:
                 await self.performing.carry_out(command)
             else:
                 self.performing.begin(command)
-        for number in repeats:
-            if number in self.state.commands and number not in self.performing:
-                self.performing.begin(self.command(number))
 
     def _carry_out(self, command: Command) -> Awaitable[Json]:
         self._note_child(command)
@@ -676,11 +724,13 @@ class Driver:
         self._unbegun |= self.traps.withheld
         self.traps.withheld.clear()
         for number in state.commands:
-            if number in state.in_doubt or number in self.performing:
+            if number in state.in_doubt or number in self.performing or number in state.gates:
                 continue
             command = self.command(number)
-            self._note_child(command)
-            if number in self._unbegun or self._runner.repeatable(command):
+            verdict = state.verdicts.get(number)
+            if verdict != "hold":
+                self._note_child(command)
+            if verdict == "hold" or number in self._unbegun or self._runner.repeatable(command):
                 self._repeats.append(number)
             else:
                 self.tell(Fact("command.in-doubt", self._runner.clock.now(), {"command": number}))
@@ -689,15 +739,29 @@ class Driver:
     def command(self, number: int) -> Command:
         """A pending command, read back from the event that recorded its intent."""
         event = self._runner.event(self.key, number)
-        return command_of(self.state, number, event.task or "", self.state.commands[number], event.data or {})
+        data = event.data or {}
+        if (edited := self.state.edited.get(number)) is not None:
+            newer = self._edited.get(edited) or self._runner.event(self.key, edited)
+            data = {**data, "arguments": (newer.data or {})["arguments"]}
+        return command_of(self.state, number, event.task or "", self.state.commands[number], data)
 
     # ------------------------------------------------------------ time and debugging
 
     def _fire_timers(self) -> None:
-        if self.state.timers:
-            now = self._runner.clock.now()
-            for number in self._alarm.due(self.state):
+        state, now = self.state, self._runner.clock.now()
+        for number in self._alarm.due(state):
+            if number in state.timers:
                 self.tell(Fact("timer.fired", now, {"timer": number}))
+            else:
+                self.tell(self._expired(number, now))
+        self._repeats += self.permits.due(now)
+
+    def _expired(self, number: int, now: int) -> Fact:
+        """Nobody has decided in time about the gate of that command."""
+        gate = self.state.gates[number]
+        opened = self._runner.event(self.key, gate.opened).data or {}
+        data = {"command": number, "gate": gate.id, "outcome": "expired", "otherwise": opened["terms"]["otherwise"]}
+        return Fact("gate.closed", now, data)
 
     def _apply_redirection(self) -> None:
         if self._redirected is None:

@@ -12,6 +12,9 @@ def fits(state: State, fact: Fact) -> bool:
         return False
     if fact.type in ("command.completed", "command.faulted", "command.in-doubt"):
         return fact.data["command"] in state.commands
+    if fact.type == "gate.closed":
+        gate = state.gates.get(fact.data["command"])
+        return gate is not None and gate.id == fact.data["gate"]
     if fact.type == "command.resolved":
         return fact.data["command"] in state.in_doubt
     if fact.type == "timer.fired":

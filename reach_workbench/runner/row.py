@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
+from reach_workbench.runner.alarm import due_times
 from reach_workbench.runner.debug import next_entry
 
 
@@ -19,7 +20,8 @@ def status_of(state: State, *, held: bool, busy: bool) -> str:
         return "pending"
     if held:
         return "held"
-    if state.commands.keys() - state.in_doubt or state.ready or busy:
+    held_back = {number for number, verdict in state.verdicts.items() if verdict == "hold"}
+    if state.commands.keys() - state.in_doubt - held_back or state.ready or busy:
         return "running"
     return "waiting" if state.frames else "running"
 
@@ -31,8 +33,8 @@ def columns_of(state: State, status: str, *, unbegun: Iterable[int], reason: str
         return columns | {"ended_at": state.at, "output": state.output, "error": state.error}
     entry = next_entry(state)
     columns["position"] = entry[1] if entry is not None else position(state)
-    if state.timers:
-        columns["next_due"] = min(timer.due for timer in state.timers.values())
+    if dues := due_times(state):
+        columns["next_due"] = min(dues.values())
     columns["waiting"] = _waiting(state, status, sorted(unbegun), reason)
     return columns
 
@@ -49,6 +51,8 @@ def _waiting(state: State, status: str, unbegun: list[int], reason: str | None) 
         found["listening"] = [task.reference for task in tasks if task is not None]
     if state.in_doubt:
         found["in_doubt"] = sorted(state.in_doubt)
+    if state.gates:
+        found["gates"] = [[number, gate.id] for number, gate in state.gates.items()]
     if unbegun:
         found["unbegun"] = unbegun
     if status == "waiting" and state.timers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from reach_workbench.runner.audience import Audience
 from reach_workbench.runner.breakpoints import Breakpoints
 from reach_workbench.runner.debug import Debug, Mode, continuing
 from reach_workbench.runner.driver import Driver
+from reach_workbench.runner.guard import Guard
 from reach_workbench.runner.loading import base_of, load_state, recorded_event
 from reach_workbench.runner.sink import Sink
 from reach_workbench.runner.slots import Slots
@@ -72,6 +73,7 @@ class Runner:
         self.clock = clock
         self.evaluator = evaluator
         self.breakpoints = Breakpoints(store)
+        self.guard = Guard(settings, store, clock)
         self.adapters = adapters
         self._holder = clock.entropy(8).hex()
         self.queue = Queue(store, clock, self._holder, lease_seconds=settings.runner.lease_seconds)
@@ -112,12 +114,15 @@ class Runner:
         parent: tuple[str, int] | None = None,
         at_once: bool = False,
         unit: Unit | None = None,
+        requester: str | None = None,
+        may: Sequence[str] | None = None,
     ) -> Driver:
         """Create a run and begin to drive it; its driver's `committed` tells when it is durable.
 
         What `unit` holds is committed with the run's creation.
         `parent` are the run and the command that start it. `at_once` takes no place of another run:
-        for a sub-workflow that runs in the place of its caller.
+        for a sub-workflow that runs in the place of its caller. `requester` is whoever asks for the run, `may` are the
+        capabilities that it is given: all of them with None.
         """
         now = self.clock.now()
         key = self.store.new_run_key()
@@ -137,6 +142,7 @@ class Runner:
             parent_command=parent[1] if parent is not None else None,
             breakpoints=breakpoints,
             secrets=tuple(secrets),
+            capabilities=tuple(may or ()),
         )
         data: dict[str, Json] = {
             "run": run,
@@ -148,6 +154,10 @@ class Runner:
             "limits": self._recorded_limits(),
             "runtime": {"name": "reach", "version": __version__},
         }
+        if requester is not None:
+            data["requester"] = requester
+        if may is not None:
+            data["may"] = list(may)
         if parent is not None:
             data["parent"] = {"run": parent[0], "command": parent[1]}
         self._secrets[run] = dict(secrets)
@@ -622,7 +632,9 @@ class Runner:
         if run not in self._tasks:  # its caller is about to take it up, unless a person has stopped it
             return self.store.read.has_run(run) and self.store.read.run(run).status in ("held", "suspended")
         driver = self._drivers.get(run)
-        if driver is None or not (driver.state.in_doubt or driver.children) or not driver.stalled:
+        if driver is None or not driver.stalled:
+            return False
+        if not (driver.state.in_doubt or driver.state.gates or driver.children):
             return False
         return all(self.stuck(child) for child in list(driver.children.values()))
 
@@ -779,6 +791,8 @@ class Runner:
             secrets=self._secrets.get(parent.run, {}),
             parent=(parent.run, command),
             at_once=awaited,
+            requester=parent.state.created.get("requester"),
+            may=parent.state.created.get("may"),
         )
         await self.until_committed(child)
 

@@ -44,7 +44,8 @@ def scan(
 ) -> Scan:
     """Read the records `first` to `last`, up to the first that is missing or does not give its leaf.
 
-    The connection is to give text as `str`: what is none then stops the reading. `cuts` are the sizes, ascending and at least `first`, at which a root is wanted. `told` hears how many were read.
+    The connection is to give text as `str`: what is none then stops the reading. `cuts` are the sizes, ascending and
+    at least `first`, at which a root is wanted. `told` hears how many were read.
     """
     rows = connection.execute(sql.AUDIT_ROWS, {"first": first, "last": last})
     segments: list[Blocks] = [[]]

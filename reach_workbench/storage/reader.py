@@ -18,7 +18,8 @@ from reach_workbench.evidence.merkle import Frontier
 from reach_workbench.storage import statements as sql
 from reach_workbench.storage.codec import last_digest
 from reach_workbench.storage.failures import damaged
-from reach_workbench.storage.histories import SEQ_MAX, Histories, as_bytes
+from reach_workbench.storage.gate_reader import GateReader
+from reach_workbench.storage.histories import SEQ_MAX, as_bytes
 from reach_workbench.storage.packing import unpack
 from reach_workbench.storage.records import (
     LOCAL_TENANT,
@@ -32,12 +33,14 @@ from reach_workbench.storage.records import (
     NodeRecord,
     ProgramRecord,
     RequestRecord,
+    ReviewerRecord,
     RunRecord,
     ScheduleRecord,
     TenantRecord,
     WorkflowRecord,
     job_record,
 )
+from reach_workbench.storage.reviewers import REVIEWER, REVIEWERS, reviewer_record
 from reach_workbench.storage.versions import newest
 
 _KEY_MAX: Final = (1 << 31) - 1
@@ -49,7 +52,7 @@ _AFTER_ALL: Final = "\U0010ffff"
 """Sorts behind every id."""
 
 
-class Reader(Histories):
+class Reader(GateReader):
     """Reads through one connection. Raises StoreDamaged when the file turns out to be."""
 
     def close(self) -> None:
@@ -301,6 +304,15 @@ class Reader(Histories):
 
     def schedules(self) -> tuple[ScheduleRecord, ...]:
         return tuple(map(self._schedule, self._rows(sql.SCHEDULES)))
+
+    def reviewers(self) -> tuple[ReviewerRecord, ...]:
+        """Every key that may decide or might once, the oldest first."""
+        return tuple(map(reviewer_record, self._rows(REVIEWERS)))
+
+    def reviewer(self, key_id: str, *, tenant: int = LOCAL_TENANT) -> ReviewerRecord | None:
+        """The reviewer whose key has exactly that id, revoked or not."""
+        rows = self._rows(REVIEWER, key=key_id, tenant=tenant)
+        return reviewer_record(rows[0]) if rows else None
 
     def last_cloudevent(self) -> int:
         """The key of the newest CloudEvent, 0 when there is none."""

@@ -234,8 +234,76 @@ class ScheduleRecord:
     created_at: int
 
 
+GateOutcome = Literal["approved", "denied", "expired", "cancelled", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class GateRecord:
+    """A held command; `outcome` is None while it is open. See `tables.Gate`."""
+
+    id: str
+    tenant: int
+    run: str
+    command: int
+    task: str
+    workflow: str
+    kind: str
+    arguments: Json
+    digest: str
+    requester: str
+    policy: str
+    policies: tuple[str, ...]
+    terms: dict[str, Json]
+    nonce: str
+    opened_at: int
+    expires_at: int | None
+    outcome: GateOutcome | None = None
+    closed_at: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRecord:
+    """What a reviewer signed about a gate: `verdict` is approve or deny, `groups` those the reviewer was in then."""
+
+    gate: str
+    reviewer: str
+    tenant: int
+    verdict: Literal["approve", "deny"]
+    groups: tuple[str, ...]
+    public_key: bytes
+    body: bytes
+    signature: bytes
+    reason: str | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesRecord:
+    """Policies that were in force once: the texts of their files by name."""
+
+    digest: str
+    tenant: int
+    files: dict[str, str]
+    created_at: int
+    used_at: int
+
+
 @dataclass(frozen=True, slots=True)
 class TenantRecord:
     id: int
     name: str
     created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewerRecord:
+    """A key that may decide about gates, in force until `revoked_at`."""
+
+    tenant: int
+    key_id: str
+    name: str
+    public_key: bytes
+    groups: tuple[str, ...]
+    added_at: int
+    revoked_at: int | None

@@ -313,6 +313,92 @@ class Schedule(_Table, table=True):
     created_at: int = _number()
 
 
+class Gate(_Table, table=True):
+    """A command that is held until somebody decides: `arguments` as canonical JSON, `digest` of kind and arguments.
+
+    `policy` is the digest of the policies that hold it, `policies` the ids of those that do (a JSON list), `terms` what
+    they ask. `outcome` is none while it is open, then approved, denied, expired, cancelled or superseded, for ever.
+    """
+
+    __tablename__: ClassVar[str] = "gates"
+    __table_args__ = (
+        Index("gates_open", "opened_at", "id", sqlite_where=text("outcome IS NULL")),
+        Index("gates_run", "run_id"),
+    )
+    id: str = _text(primary_key=True)
+    tenant_id: int = _number()
+    run_id: str = _text()
+    command: int = _number()
+    task: str = _text()
+    workflow: str = _text()
+    kind: str = _text()
+    arguments: bytes = _bytes()
+    digest: str = _text()
+    requester: str = _text()
+    policy: str = _text()
+    policies: str = _text()
+    terms: bytes = _bytes()
+    nonce: str = _text()
+    opened_at: int = _number()
+    expires_at: int | None = _maybe_number()
+    outcome: str | None = _maybe_text()
+    closed_at: int | None = _maybe_number()
+    reason: str | None = _maybe_text()
+
+
+class Approval(_Table, table=True):
+    """What one reviewer said about a gate, approve or deny; `body` is what `signature` (Ed25519) covers."""
+
+    __tablename__: ClassVar[str] = "approvals"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    gate_id: str = _text(ForeignKey("gates.id"), primary_key=True)
+    reviewer: str = _text(primary_key=True)
+    tenant_id: int = _number()
+    verdict: str = _text()
+    groups: str = _text()
+    public_key: bytes = _bytes()
+    body: bytes = _bytes()
+    signature: bytes = _bytes()
+    reason: str | None = _maybe_text()
+    given_at: int = _number()
+
+
+class Rate(_Table, table=True):
+    """When the actions that one rate gate counts together were started, as far as its window reaches back."""
+
+    __tablename__: ClassVar[str] = "rates"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    id: str = _text(primary_key=True)
+    tenant_id: int = _number()
+    times: bytes = _bytes()
+    last_at: int = _number()
+
+
+class Policies(_Table, table=True):
+    """Policies that were in force, by their digest: their files by name. A broken file is replaced by the newest."""
+
+    __tablename__: ClassVar[str] = "policies"
+    digest: str = _text(primary_key=True)
+    tenant_id: int = _number()
+    files: bytes = _bytes()
+    created_at: int = _number()
+    used_at: int = _number()
+
+
+class Reviewer(_Table, table=True):
+    """A key that may decide about gates; `groups` is a JSON list. A revoked one stays: what it signed has a name."""
+
+    __tablename__: ClassVar[str] = "reviewers"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    tenant_id: int = _number(primary_key=True)
+    key_id: str = _text(primary_key=True)
+    name: str = _text()
+    public_key: bytes = _bytes()
+    groups: str = _text()
+    added_at: int = _number()
+    revoked_at: int | None = _maybe_number()
+
+
 metadata = _Table.metadata
 
 for _change in ("update", "delete"):

@@ -153,10 +153,7 @@ def test_continuing_over_the_record_stops_at_the_breakpoints_of_the_run(home, go
         async with home.node() as node:
             look = "/do/0/outer/do/0/inner/do/1/look"
             run = await home.run(node, LOOPS, breakpoints=(look, "/do/1/last"))
-            held = []
-            while run.status == "held":
-                held.append(run.seq)
-                run = await node.wait((await node.resume(run.id)).id)
+            held, run = await held_at(node, run)
             assert len(held) > 40
             at, there = 1, []
             while at < run.seq:
@@ -178,7 +175,9 @@ async def held_at(node, run):
     while run.status == "held":
         held.append(run.seq)
         run = await node.wait((await node.resume(run.id)).id)
-    return held, run
+    # One that was held for long enough records that it went on, before it decides what it was held at.
+    types = {event.seq: event.type for event in await events_of(node, run)}
+    return [seq + (types.get(seq + 1) == "workflow.resumed") for seq in held], run
 
 
 RETRYING = """

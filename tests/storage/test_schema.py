@@ -129,7 +129,7 @@ def test_a_database_of_the_first_schema_is_brought_up_to_date_with_what_is_in_it
         found = [(each.id, each.run, each.type) for each in store.read.audit()]
         assert found == [(1, "01a", "kept"), (2, None, "added")]
         assert store.read.audit()[0].payload == {"a": 1, "b": "x" * 5000}
-        assert (store.read.breakpoints(), store.read.schedules()) == ((), ())
+        assert (store.read.breakpoints(), store.read.schedules(), store.read.reviewers()) == ((), (), ())
     with closing(sqlite3.connect(settings.home / "reach.db")) as connection:
         assert connection.execute(statements.REVISION).fetchall() == [(opening.REVISION,)]
         with closing(sqlite3.connect(":memory:")) as made:

@@ -13,7 +13,7 @@ goes on exactly where the live one was.
 from reach_workbench.engine.state.fold_forked import replaced
 from reach_workbench.engine.state.fold_overrun import overrun_fault
 from reach_workbench.engine.state.folding import apply, fold, fold_all
-from reach_workbench.engine.state.frame import ROOT, Frame, Timer, Todo
+from reach_workbench.engine.state.frame import ROOT, Frame, Gate, Timer, Todo
 from reach_workbench.engine.state.moment import ENDED, State, data_frame
 from reach_workbench.engine.state.places import after_extensions, block_of, child_task, name_of
 
@@ -21,6 +21,7 @@ __all__ = [
     "ENDED",
     "ROOT",
     "Frame",
+    "Gate",
     "State",
     "Timer",
     "Todo",

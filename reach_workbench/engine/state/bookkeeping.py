@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reach_workbench.engine.state.fold_gates import forget_command
 from reach_workbench.engine.state.frame import Frame, Timer, Todo
 from reach_workbench.engine.state.moment import State
 
@@ -33,6 +34,7 @@ def remove(state: State, frame: Frame) -> None:
     if frame.command is not None:
         state.commands.pop(frame.command, None)
         state.in_doubt -= {frame.command}
+        forget_command(state, frame.command)
     for timer in frame.timers:
         state.timers.pop(timer, None)
 

@@ -7,6 +7,7 @@ import base64
 from reach_workbench.engine import program as p
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.state.bookkeeping import set_todo, wake
+from reach_workbench.engine.state.fold_gates import forget_command
 from reach_workbench.engine.state.frame import Frame
 from reach_workbench.engine.state.moment import State
 from reach_workbench.engine.values import Json
@@ -48,6 +49,7 @@ def _authorization(arguments: dict[str, Json]) -> Json:
 def _settle(state: State, number: int) -> Frame:
     frame = state.frames[state.commands.pop(number)]
     state.in_doubt -= {number}
+    forget_command(state, number)
     frame.command = None
     return frame
 

@@ -21,6 +21,7 @@ from reach_workbench.engine.state.fold_events import (
     event_emitted,
 )
 from reach_workbench.engine.state.fold_forked import workflow_forked
+from reach_workbench.engine.state.fold_gates import gate_closed, gate_opened, policy_decided
 from reach_workbench.engine.state.fold_overrun import expression_overran
 from reach_workbench.engine.state.fold_tasks import (
     extension_entered,
@@ -146,4 +147,7 @@ _CHANGES: Final[dict[str, Callable[[State, Event], None]]] = {
     "task.evaluated": task_evaluated,
     "expression.overran": expression_overran,
     "limit.reached": limit_reached,
+    "policy.decided": policy_decided,
+    "gate.opened": gate_opened,
+    "gate.closed": _waking(gate_closed),
 }

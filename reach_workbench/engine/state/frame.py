@@ -23,6 +23,14 @@ class Timer(NamedTuple):
     due: int
 
 
+class Gate(NamedTuple):
+    """A gate that holds a command: its id, the event that opened it, and when it expires (milliseconds), if ever."""
+
+    id: str
+    opened: int
+    expires: int | None
+
+
 class Frame:
     """One execution of a task, or the workflow itself (id 0, no task).
 

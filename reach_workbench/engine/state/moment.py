@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from reach_workbench.engine import program as p
 from reach_workbench.engine.events import GENESIS
-from reach_workbench.engine.state.frame import ROOT, Frame, Timer
+from reach_workbench.engine.state.frame import ROOT, Frame, Gate, Timer
 from reach_workbench.engine.values import Json
 
 Phase = Literal["pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"]
@@ -17,7 +17,11 @@ ENDED: Final = frozenset({"cancelled", "faulted", "completed"})
 
 
 class State:
-    """Everything a run is at one moment. Treat it as a value: only `fold` and its kin change it."""
+    """Everything a run is at one moment. Treat it as a value: only `fold` and its kin change it.
+
+    By the number of a pending command: `verdicts` whether it may be performed (allow, hold, deny; none
+    before it was decided), `gates` what holds it, `edited` the event that changed its arguments.
+    """
 
     __slots__ = (
         "at",
@@ -25,14 +29,17 @@ class State:
         "context",
         "created",
         "digest",
+        "edited",
         "error",
         "frames",
+        "gates",
         "in_doubt",
         "input",
         "listeners",
         "output",
         "overran",
         "phase",
+        "policy",
         "program",
         "pure",
         "ready",
@@ -41,6 +48,7 @@ class State:
         "seq",
         "suspended",
         "timers",
+        "verdicts",
     )
 
     def __init__(self, program: p.Program) -> None:
@@ -65,6 +73,10 @@ class State:
         self.overran: Json = None
         self.suspended = False
         self.pure = 0
+        self.policy: str | None = None
+        self.verdicts: dict[int, str] = {}
+        self.gates: dict[int, Gate] = {}
+        self.edited: dict[int, int] = {}
 
     @property
     def ended(self) -> bool:
@@ -82,6 +94,9 @@ class State:
         twin.timers = dict(self.timers)
         twin.listeners = dict(self.listeners)
         twin.resources = dict(self.resources)
+        twin.verdicts = dict(self.verdicts)
+        twin.gates = dict(self.gates)
+        twin.edited = dict(self.edited)
         return twin
 
     def ancestors(self, frame: Frame) -> Iterator[Frame]:

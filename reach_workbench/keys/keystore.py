@@ -1,0 +1,219 @@
+"""Where the keys of a home live, and the secrets its workflows are given: the keyring, or a sealed file without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from reach_workbench.clock import Clock
+from reach_workbench.errors import BadInput, KeyMissing, KeysDamaged, UsageError
+from reach_workbench.keys.ed25519 import SEED_SIZE, SigningKey
+from reach_workbench.keys.privacy import locked
+from reach_workbench.keys.ring import Ring
+from reach_workbench.keys.sealed import SEALED, SealedFile
+from reach_workbench.settings import Keys
+
+Json = Any
+
+PASSPHRASE: Final = "REACH_PASSPHRASE"
+LOCK: Final = "keys.lock"
+
+NAME_LENGTH: Final = 128
+
+_NODE: Final = "node"
+_KEY: Final = "key/"
+_SECRET: Final = "secret/"
+"""What entries are called. A person may be called `node`: the node's own key is not among theirs."""
+
+
+class KeyStore:
+    """The keys and kept secrets of one home. Safe for use by several threads, and by several processes.
+
+    Nothing is touched when it is opened; the names can be had without unlocking anything. Every
+    method raises KeysUnavailable, KeysLocked or KeysDamaged when the keyring or the file is such.
+    Methods may wait for a keyring or a passphrase: call them aside from an event loop.
+    """
+
+    def __init__(self, home: Path, clock: Clock, passphrase: Callable[[], str | None], settings: Keys) -> None:
+        if settings.backend not in ("", "keyring", "file"):
+            raise BadInput(f"setting 'keys.backend' is keyring, file or empty, not {settings.backend!r}")
+        self._clock = clock
+        self._backend = settings.backend
+        self._seconds = settings.wait_seconds
+        self._lock_file = home / LOCK
+        self._ring = Ring(home, clock, settings.wait_seconds)
+        self._sealed = SealedFile(home, clock, passphrase)
+        self._held = threading.RLock()
+        self._keys: dict[str, SigningKey] = {}
+
+    @classmethod
+    def open(
+        cls,
+        home: Path,
+        clock: Clock,
+        *,
+        passphrase: Callable[[], str | None] | None = None,
+        settings: Keys | None = None,
+    ) -> KeyStore:
+        """The keys of `home`, as `settings` say.
+
+        The passphrase of a sealed file is REACH_PASSPHRASE; without it, `passphrase` is called,
+        which may ask a person and returns None when it can't. `is_new` says whether it is to be chosen.
+        """
+
+        def words() -> str | None:
+            return os.environ.get(PASSPHRASE) or (passphrase() if passphrase is not None else None)
+
+        return cls(home, clock, words, settings or Keys())
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no sealed file exists yet, so that a passphrase asked for is one to be chosen."""
+        return not self._sealed.file.exists()
+
+    @property
+    def place(self) -> str:
+        """Where entries are kept, for people: the keyring, or the name of the sealed file."""
+        return "the keyring" if self._vault() is self._ring else SEALED
+
+    def node_key(self) -> SigningKey:
+        """The node's own key, made when it is first asked for."""
+        try:
+            return self._key(_NODE)
+        except KeyMissing:
+            return self._made(_NODE, anew=False)
+
+    def signing_key(self, name: str) -> SigningKey:
+        """A person's key; raises KeyMissing."""
+        return self._key(_KEY + _checked(name))
+
+    def create(self, name: str) -> SigningKey:
+        """Make a person's key; raises UsageError when there is one of that name already."""
+        return self._made(_KEY + _checked(name), anew=True)
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the persons' keys, without unlocking anything."""
+        return self._named(_KEY)
+
+    def delete(self, name: str) -> None:
+        """Delete a person's key for good; raises KeyMissing."""
+        self._dropped(_KEY + _checked(name))
+
+    def secret(self, name: str) -> Json:
+        """The value of a kept secret; raises KeyMissing."""
+        entry = _SECRET + _checked(name)
+        with self._held:
+            text = self._vault().get(entry)
+        if text is None:
+            raise _missing(entry)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise _unreadable(entry) from None
+
+    def keep_secret(self, name: str, value: Json) -> None:
+        """Keep a secret's value, any JSON, in place of one of that name."""
+        entry = _SECRET + _checked(name)
+        text = json.dumps(value, allow_nan=False)
+        with self._changing():
+            self._vault().put(entry, text)
+
+    def secret_names(self) -> tuple[str, ...]:
+        """The names of the kept secrets, without unlocking anything."""
+        return self._named(_SECRET)
+
+    def drop_secret(self, name: str) -> None:
+        """Forget a secret; raises KeyMissing."""
+        self._dropped(_SECRET + _checked(name))
+
+    def _vault(self) -> Ring | SealedFile:
+        """Where this home's entries are. One that has begun somewhere stays there: keys must not seem to vanish."""
+        if self._backend == "keyring" or (not self._backend and self._ring.begun):
+            return self._ring
+        if self._backend == "file" or self._sealed.file.exists():
+            return self._sealed
+        return self._ring if self._ring.is_fit() else self._sealed
+
+    def _named(self, prefix: str) -> tuple[str, ...]:
+        with self._held:
+            if not self._ring.begun and self.is_new:
+                return ()  # nothing was ever kept: no need to meet the keyring
+            return tuple(each.removeprefix(prefix) for each in self._vault().names() if each.startswith(prefix))
+
+    def _key(self, entry: str) -> SigningKey:
+        with self._held:
+            if entry not in self._keys:
+                if not self._ring.begun and self.is_new:
+                    raise _missing(entry)
+                text = self._vault().get(entry)
+                if text is None:
+                    raise _missing(entry)
+                self._keys[entry] = _of(entry, text)
+            return self._keys[entry]
+
+    def _made(self, entry: str, *, anew: bool) -> SigningKey:
+        with self._changing():
+            vault = self._vault()
+            if entry in vault.names():
+                if anew:
+                    raise UsageError(
+                        f"there is already a key {entry.removeprefix(_KEY)!r}",
+                        hint="choose another name, or delete it first: what it signed stays valid",
+                    )
+                return self._key(entry)  # another process was faster
+            seed = self._clock.entropy(SEED_SIZE)
+            vault.put(entry, b64encode(seed).decode())
+            self._keys[entry] = SigningKey.from_seed(seed)
+            return self._keys[entry]
+
+    def _dropped(self, entry: str) -> None:
+        if not self._ring.begun and self.is_new:
+            raise _missing(entry)
+        with self._changing():
+            vault = self._vault()
+            if entry not in vault.names():
+                raise _missing(entry)
+            vault.drop(entry)
+            self._keys.pop(entry, None)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._held:
+            self._vault().ready()  # asks whom it must before other processes have to wait
+            with locked(self._lock_file, self._clock, self._seconds):
+                yield
+
+
+def _checked(name: str) -> str:
+    """The name, if it can be one: it is shown to people and handed to keyrings."""
+    if not name or len(name) > NAME_LENGTH or not name.isprintable() or name != name.strip():
+        raise UsageError(
+            f"{name!r} can't be the name of a key or a secret",
+            hint=f"one to {NAME_LENGTH} characters that show, without spaces at its ends",
+        )
+    return name
+
+
+def _of(entry: str, text: str) -> SigningKey:
+    try:
+        return SigningKey.from_seed(b64decode(text, validate=True))
+    except ValueError:
+        raise _unreadable(entry) from None
+
+
+def _missing(entry: str) -> KeyMissing:
+    kind, name = (
+        ("secret", entry.removeprefix(_SECRET)) if entry.startswith(_SECRET) else ("key", entry.removeprefix(_KEY))
+    )
+    hint = f"`reach secret set {name}` keeps one" if kind == "secret" else f"`reach key new {name}` makes one"
+    return KeyMissing(f"there is no {kind} {name!r}", hint=hint)
+
+
+def _unreadable(entry: str) -> KeysDamaged:
+    return KeysDamaged(f"what is kept for {entry!r} is not what was written", hint="delete it and make a new one")

@@ -1,0 +1,199 @@
+"""The operating system's keyring, under a limit of time: what it holds, and in a file beside the home's database
+the names of the entries, since a keyring can't list them and may ask a person before it answers.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from reach_workbench.clock import Clock
+from reach_workbench.errors import KeysDamaged, KeysLocked, KeysUnavailable
+from reach_workbench.keys.privacy import read_private, write_private
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+Result = TypeVar("Result")
+
+NAMES: Final = "keys.names"
+_FORMAT: Final = b"reach-names-1"
+_INSTEAD: Final = "REACH_KEYS_BACKEND=file keeps keys in a sealed file instead"
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The service under which a keyring holds the entries of one home, and their names."""
+
+    service: str
+    names: tuple[str, ...]
+
+
+class Ring:
+    """The entries of one home, a text each, in the keyring. The keyring is met when it is first needed."""
+
+    def __init__(self, home: Path, clock: Clock, seconds: float) -> None:
+        self.file: Final = home / NAMES
+        self._clock = clock
+        self._seconds = seconds
+        self._backend: KeyringBackend | None = None
+        self._silent = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether this home keeps anything in a keyring."""
+        return self.file.exists()
+
+    def is_fit(self) -> bool:
+        """Whether there is a keyring that keeps secrets as such.
+
+        Raises KeysUnavailable when it fails or does not answer.
+        """
+        return self._found() is not None
+
+    def ready(self) -> None:
+        """Meet the keyring; raises KeysUnavailable when there is none that is fit."""
+        self._fit()
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all entries, without asking the keyring; raises KeysDamaged, KeysUnavailable."""
+        return self._read().names
+
+    def get(self, name: str) -> str | None:
+        """An entry; raises KeysLocked, KeysUnavailable, KeysDamaged when the keyring has lost it."""
+        known = self._read()
+        if name not in known.names:
+            return None
+        backend = self._fit()
+        value = self._asked("give", lambda: backend.get_password(known.service, name))
+        if value is None:
+            raise KeysDamaged(
+                f"the keyring no longer has {name!r} of this home",
+                where=str(self.file),
+                hint="restore the keyring, or delete the entry to begin with a new one",
+            )
+        return value
+
+    def put(self, name: str, value: str) -> None:
+        """Add or replace an entry. The caller holds the lock. Raises as `get`."""
+        known = self._read()
+        backend = self._fit()
+        self._asked("keep", lambda: backend.set_password(known.service, name, value), value)
+        self._write(_Names(known.service, tuple(sorted({*known.names, name}))))
+
+    def drop(self, name: str) -> None:
+        """Take an entry away. The caller holds the lock. Raises as `get`."""
+        known = self._read()
+        if name not in known.names:
+            return
+        backend = self._fit()
+        if self._asked("give", lambda: backend.get_password(known.service, name)) is not None:
+            self._asked("delete", lambda: backend.delete_password(known.service, name))
+        self._write(_Names(known.service, tuple(each for each in known.names if each != name)))
+
+    def _read(self) -> _Names:
+        data = read_private(self.file)
+        if data is None:
+            return _Names(f"reach-workbench {self._clock.entropy(8).hex()}", ())
+        try:
+            parts: Any = json.loads(data.partition(b"\n")[2])
+            found = _Names(str(parts["service"]), tuple(map(str, parts["names"])))
+            if data != _written(found):
+                raise ValueError
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise KeysDamaged(
+                "the file that names what the keyring holds is damaged",
+                where=str(self.file),
+                hint="it was left untouched: restore it from a backup, or move it away to begin with new keys",
+            ) from None
+        return found
+
+    def _write(self, names: _Names) -> None:
+        write_private(self.file, _written(names))
+
+    def _fit(self) -> KeyringBackend:
+        found = self._found()
+        if found is None:
+            raise KeysUnavailable(
+                "there is no keyring here that keeps secrets as such",
+                where=str(self.file) if self.begun else None,
+                hint="this home's keys are in a keyring: start or install it again"
+                if self.begun
+                else f"start or install one; {_INSTEAD}",
+            )
+        return found
+
+    def _found(self) -> KeyringBackend | None:
+        if self._backend is None:
+            self._backend = self._asked("start", _backend)
+        return self._backend
+
+    def _asked(self, verb: str, question: Callable[[], Result], secret: str = "") -> Result:
+        """The keyring's answer, given up after the time allowed. `secret` must not show in an error."""
+        if self._silent:
+            raise self._no_answer()  # its thread still waits: another would too
+        answers: list[Result] = []
+        failures: list[BaseException] = []
+
+        def ask() -> None:
+            try:
+                answers.append(question())
+            except BaseException as wrong:  # whatever a backend raises belongs to the thread that waits
+                failures.append(wrong)
+
+        thread = threading.Thread(target=ask, name="keyring", daemon=True)
+        thread.start()
+        thread.join(self._seconds)
+        if answers:
+            return answers[0]
+        if failures:
+            raise _refused(verb, failures[0], secret) from None
+        self._silent = True
+        raise self._no_answer()
+
+    def _no_answer(self) -> KeysUnavailable:
+        return KeysUnavailable(
+            f"the keyring did not answer within {self._seconds:g} seconds (setting 'keys.wait_seconds')",
+            hint=f"look for its dialog, or unlock it first; {_INSTEAD}",
+        )
+
+
+def _backend() -> KeyringBackend | None:
+    """The platform's keyring, None when it has none, or none but such as keep text as it is."""
+    import keyring
+
+    found = keyring.get_keyring()
+    for each in getattr(found, "backends", None) or (found,):  # a chain has several
+        if not _is_unfit(each):
+            return each
+    return None
+
+
+def _is_unfit(backend: object) -> bool:
+    """Those that fail or keep nothing, and those of keyrings.alt, which keep text plain or ask by themselves."""
+    places = [each.__module__ for each in type(backend).__mro__]
+    return any(
+        place in ("keyring.backends.fail", "keyring.backends.null") or place.split(".")[:2] == ["keyrings", "alt"]
+        for place in places
+    )
+
+
+def _refused(verb: str, wrong: BaseException, secret: str) -> KeysLocked | KeysUnavailable:
+    from keyring.errors import KeyringLocked
+
+    if isinstance(wrong, KeyringLocked):
+        return KeysLocked("the keyring is locked", hint=f"unlock it, then try again; {_INSTEAD}")
+    reason = f"{type(wrong).__name__}: {wrong}"
+    if secret and secret in reason:
+        reason = type(wrong).__name__
+    return KeysUnavailable(f"the keyring can't {verb} it: {reason}", hint=f"look after the keyring; {_INSTEAD}")
+
+
+def _written(names: _Names) -> bytes:
+    line = json.dumps({"service": names.service, "names": names.names}).encode()
+    return b"%b %b\n%b\n" % (_FORMAT, sha256(line).hexdigest().encode(), line)

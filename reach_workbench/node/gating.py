@@ -1,0 +1,263 @@
+"""Held actions at a node: who may decide, what a verdict has to prove, and when a gate has what it asks for."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from functools import lru_cache
+from typing import Final
+
+from reach_workbench.clock import Clock
+from reach_workbench.engine.events import Fact
+from reach_workbench.engine.values import Json
+from reach_workbench.errors import ApprovalRefused, BadInput, EvidenceDamaged, GateClosed, NotFound
+from reach_workbench.evidence.approval import SignedApproval, check
+from reach_workbench.keys.ed25519 import key_id
+from reach_workbench.protocol.gates import (
+    APPROVAL_STEP,
+    GateState,
+    GateTerms,
+    GateView,
+    HoldingPolicy,
+    SignedVerdict,
+    VerdictView,
+    approval_of,
+)
+from reach_workbench.runner.guard import APPROVE
+from reach_workbench.runner.loading import base_of
+from reach_workbench.runner.proving import lacking
+from reach_workbench.runner.runner import Runner
+from reach_workbench.storage.gates import give_approval
+from reach_workbench.storage.records import ApprovalRecord, GateRecord, ReviewerRecord
+from reach_workbench.storage.store import Store
+from reach_workbench.storage.unit import Unit
+
+assert APPROVAL_STEP == APPROVE
+
+_WORKFLOW: Final = "workflow"
+
+
+def views(store: Store, state: GateState, run: str | None, limit: int, after: str | None) -> list[GateView]:
+    """See `protocol.Node.gates`."""
+    if run is not None:
+        name = store.read.run(run).id
+        found = [gate for gate in reversed(store.read.gates_of(name)) if state in ("all", _state(gate))][:limit]
+    elif state == "open":
+        found = list(store.read.open_gates(limit=limit, after=store.read.gate(after) if after else None))
+    else:
+        before = store.read.gate(after).opened_at if after else 1 << 60
+        found = list(store.read.closed_gates(limit=limit, before=before))
+        if state == "all" and not after:
+            found = [*reversed(store.read.open_gates(limit=limit)), *found][:limit]
+    return [gate_view(store, gate) for gate in found]
+
+
+def _state(gate: GateRecord) -> GateState:
+    return "open" if gate.outcome is None else "closed"
+
+
+def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateView:
+    """The view of a held action; `whole` with the texts of the policies that hold it."""
+    approvals = store.read.approvals(gate.id)
+    terms = GateTerms(
+        quorum=gate.terms["quorum"],
+        groups=tuple(gate.terms["groups"]),
+        self_approval=gate.terms["self"],
+        otherwise=gate.terms["otherwise"],
+        risk=gate.terms["risk"],
+    )
+    missing = None
+    if gate.outcome is None:
+        wrong = lacking(gate.terms, gate.requester, _approvers(approvals), gate.id)
+        missing = wrong.message if wrong is not None else None
+    return GateView(
+        id=gate.id,
+        run=gate.run,
+        command=gate.command,
+        task=gate.task,
+        workflow=gate.workflow,
+        kind=gate.kind,
+        arguments=gate.arguments,
+        digest=gate.digest,
+        requester=gate.requester,
+        policy=gate.policy,
+        policies=gate.policies,
+        terms=terms,
+        nonce=gate.nonce,
+        opened_at=gate.opened_at,
+        expires_at=gate.expires_at,
+        outcome=gate.outcome,
+        closed_at=gate.closed_at,
+        reason=gate.reason,
+        missing=missing,
+        verdicts=tuple(
+            VerdictView(each.reviewer, each.verdict, each.groups, each.reason, each.at, key_id(each.public_key))
+            for each in approvals
+        ),
+        holding=_holding(store, gate.policy, gate.policies) if whole else (),
+    )
+
+
+@lru_cache(maxsize=64)
+def _holding(store: Store, digest: str, ids: tuple[str, ...]) -> tuple[HoldingPolicy, ...]:
+    from reach_workbench.policy.policyset import load
+
+    try:
+        policies = load(store.read.policies(digest).files).policies
+    except NotFound:
+        return ()
+    known = {policy.id: policy for policy in policies.policies} if policies is not None else {}
+    return tuple(HoldingPolicy(id, known[id].text, known[id].annotations.get("reason")) for id in ids if id in known)
+
+
+def _approvers(approvals: tuple[ApprovalRecord, ...]) -> dict[str, frozenset[str]]:
+    return {each.reviewer: frozenset(each.groups) for each in approvals if each.verdict == "approve"}
+
+
+async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict: SignedVerdict) -> GateRecord:
+    """Take a verdict, and close the gate once it has what it asks for. Raises GateClosed or ApprovalRefused."""
+    gate = _open_gate(store, name)
+    now = clock.now()
+    if gate.expires_at is not None and now > gate.expires_at:
+        raise GateClosed(f"gate {gate.id} has expired", hint="run the task again, or fork the run before it")
+    reviewer, approval = _signed(store, gate, verdict)
+    await _refuse_other_policy(runner, store, clock, gate)
+    _refuse_unentitled(gate, reviewer)
+    record = ApprovalRecord(
+        gate=gate.id,
+        reviewer=reviewer.name,
+        tenant=gate.tenant,
+        verdict=approval.verdict,
+        groups=reviewer.groups,
+        public_key=reviewer.public_key,
+        body=verdict.body.encode(),
+        signature=b64decode(verdict.signature),
+        reason=approval.reason,
+        at=now,
+    )
+    unit = Unit()
+    give_approval(unit, record)
+    said = {"gate": gate.id, "reviewer": reviewer.name, "verdict": approval.verdict, "key": verdict.key}
+    unit.audit("gate.verdict", {**said, "reason": approval.reason}, at=now, run=gate.run)
+    await store.commit(unit)
+    await settle(runner, store, clock, gate, answer=approval.answer)
+    return store.read.gate(gate.id)
+
+
+async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord, *, answer: Json = None) -> None:
+    """Close the gate when a reviewer has denied, or when it has all the approvals that it asks for."""
+    approvals = store.read.approvals(gate.id)
+    denied = [each for each in approvals if each.verdict == "deny"]
+    data: dict[str, Json] = {"command": gate.command, "gate": gate.id}
+    if denied:
+        data |= {"outcome": "denied", "approvals": [_written(each) for each in denied]}
+        if denied[0].reason:
+            data["reason"] = denied[0].reason
+    elif lacking(gate.terms, gate.requester, _approvers(approvals), gate.id) is None:
+        data |= {"outcome": "approved", "approvals": [_written(each) for each in approvals]}
+        if gate.kind == APPROVE:
+            data["output"] = answer
+    else:
+        return
+    await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data))
+
+
+def _written(approval: ApprovalRecord) -> dict[str, Json]:
+    """A verdict as the run records it: with the key and the signature, whoever reads the run can check it."""
+    key = approval.public_key
+    statement = check(SignedApproval(approval.body, key_id(key), approval.signature), key)
+    written: dict[str, Json] = {
+        "reviewer": approval.reviewer,
+        "verdict": approval.verdict,
+        "groups": list(approval.groups),
+        "id": key_id(approval.public_key),
+        "key": b64encode(approval.public_key).decode(),
+        "signature": b64encode(approval.signature).decode(),
+    }
+    if approval.reason is not None:
+        written["reason"] = approval.reason
+    if statement.answer is not None:
+        written["answer"] = statement.answer
+    return written
+
+
+async def edit(
+    runner: Runner, store: Store, clock: Clock, name: str, arguments: Json, by: str | None
+) -> GateRecord | None:
+    """See `protocol.Node.edit_gate`."""
+    gate = _open_gate(store, name)
+    if gate.kind == APPROVE:
+        raise BadInput("an approval step has nothing to edit: approve it with an answer, or deny it")
+    if not isinstance(arguments, dict):
+        raise BadInput("the arguments of an action are a JSON object")
+    if arguments == gate.arguments:
+        raise BadInput("nothing was changed", hint="approve or deny the action as it is")
+    reason = f"edited by {by}" if by else "edited"
+    data = {"command": gate.command, "gate": gate.id, "outcome": "superseded", "reason": reason, "arguments": arguments}
+    if not await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data)):
+        raise GateClosed(f"gate {gate.id} was decided meanwhile")
+    opened = [each for each in store.read.gates_of(gate.run) if each.command == gate.command and each.outcome is None]
+    return opened[-1] if opened else None
+
+
+def _open_gate(store: Store, name: str) -> GateRecord:
+    gate = store.read.gate(name)
+    if gate.outcome is not None:
+        raise GateClosed(
+            f"gate {gate.id} is closed: {gate.outcome}" + (f" ({gate.reason})" if gate.reason else ""),
+            hint="`reach gates` lists those that are open",
+        )
+    return gate
+
+
+def _signed(store: Store, gate: GateRecord, verdict: SignedVerdict) -> tuple[ReviewerRecord, Json]:
+    """Whose verdict it is. Raises ApprovalRefused unless a known reviewer signed one about this very action."""
+    reviewer = next((each for each in store.read.reviewers() if each.key_id == verdict.key), None)
+    if reviewer is None or reviewer.revoked_at is not None:
+        raise ApprovalRefused(
+            f"the key {verdict.key} belongs to no reviewer of this node",
+            hint="`reach reviewer add NAME` lets somebody decide",
+        )
+    try:
+        signed = SignedApproval(verdict.body.encode(), verdict.key, b64decode(verdict.signature, validate=True))
+        approval = check(signed, reviewer.public_key)
+    except (EvidenceDamaged, ValueError) as wrong:
+        raise ApprovalRefused(f"the verdict is not what its reviewer signed: {wrong}") from None
+    view = gate_view(store, gate)
+    wanted = approval_of(view, approval.verdict, reviewer.name, approval.reason, approval.answer)
+    if wanted.statement() != signed.body:
+        raise ApprovalRefused(
+            "this verdict is about another action than the one at this gate",
+            hint="look at the gate again: it may have been edited, or have been opened anew",
+        )
+    return reviewer, approval
+
+
+async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
+    """What the policies say now counts: under others the action is decided about afresh."""
+    if gate.policies == (_WORKFLOW,):
+        return
+    run = store.read.run(gate.run)
+    now = runner.guard.shelf.in_force(base_of(run)).digest
+    if now == gate.policy:
+        return
+    data = {"command": gate.command, "gate": gate.id, "outcome": "superseded", "reason": "the policies changed"}
+    await runner.tell(run, Fact("gate.closed", clock.now(), data))
+    raise GateClosed(
+        f"gate {gate.id} is superseded: the policies changed since it was opened",
+        hint="the action was decided about afresh: `reach gates` shows whether it is held again",
+    )
+
+
+def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord) -> None:
+    terms = gate.terms
+    if reviewer.name == gate.requester and not terms["self"]:
+        raise ApprovalRefused(
+            f"{reviewer.name} asked for this action, and its gate lets nobody decide about an action of their own",
+            hint='somebody else has to decide; a policy may say @self("allowed")',
+        )
+    if terms["groups"] and not set(terms["groups"]) & set(reviewer.groups):
+        named = ", ".join(terms["groups"])
+        raise ApprovalRefused(
+            f"{reviewer.name} is in none of the groups that decide about this action: {named}",
+            hint="`reach reviewer list` shows who is",
+        )

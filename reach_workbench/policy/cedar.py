@@ -1,0 +1,100 @@
+"""Cedar itself, through cedarpy: nothing else imports that, and nothing before it is needed (21 ms)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from reach_workbench.engine.values import Json
+from reach_workbench.policy.actions import SCHEMA
+
+if TYPE_CHECKING:
+    import cedarpy
+
+_NAMED: Final = re.compile(r"policy `([^`]*)`")
+
+UNFINISHED: Final = "unexpected end of input"
+"""What the parser says of a text that is the beginning of a policy."""
+
+
+class Flaw(ValueError):
+    """What Cedar has to say against a text."""
+
+
+class Answer(NamedTuple):
+    """`reasons` are the policies that led to the answer, by the names they were given; `broken` those that failed."""
+
+    allowed: bool
+    reasons: tuple[str, ...]
+    errors: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+def parse(text: str) -> list[dict[str, Json]]:
+    """The policies of a text in Cedar's JSON form, in their order.
+
+    Raises Flaw for what is no policy, and for templates.
+    See https://docs.cedarpolicy.com/policies/json-format.html.
+    """
+    import cedarpy
+
+    try:
+        parsed = json.loads(cedarpy.policies_to_json_str(text))
+    except (ValueError, RecursionError) as wrong:
+        raise Flaw(str(wrong)) from None
+    if parsed["templates"]:
+        raise Flaw("a template, with ?principal or ?resource, authorizes nothing by itself")
+    static: dict[str, dict[str, Json]] = parsed["staticPolicies"]
+    return [static[f"policy{number}"] for number in range(len(static))]
+
+
+def validate(text: str) -> list[tuple[int, str]]:
+    """What the schema has against the policies of a text that parses: their numbers from 0, and what is wrong."""
+    import cedarpy
+
+    found = cedarpy.validate_policies(text, _schema()).errors
+    return [(int(each.policy_id.removeprefix("policy") or 0), each.error) for each in found]
+
+
+class Evaluator:
+    """Parsed policies, in Cedar's JSON form by name, that answer requests."""
+
+    def __init__(self, policies: Mapping[str, Json]) -> None:
+        import cedarpy
+
+        whole = {"templates": {}, "staticPolicies": policies, "templateLinks": []}
+        self._policies = cedarpy.PolicySet.from_json_str(json.dumps(whole))
+        self._ask = cedarpy.is_authorized
+        self._allow = cedarpy.Decision.Allow
+
+    def ask(self, question: Mapping[str, Json], entities: cedarpy.Entities) -> Answer:
+        """`question` has principal, action and resource as {type, id} and the context as JSON text."""
+        result = self._ask(dict(question), self._policies, entities)
+        diagnostics = result.diagnostics
+        errors = diagnostics.errors
+        return Answer(
+            allowed=result.decision is self._allow,
+            reasons=tuple(diagnostics.reasons),
+            errors=tuple(errors),
+            broken=tuple(name for error in errors for name in _NAMED.findall(error)[:1]),
+        )
+
+
+def entities_of(principal: str, groups: tuple[str, ...]) -> cedarpy.Entities:
+    """A user and the groups it is in."""
+    import cedarpy
+
+    parents = [{"type": "Group", "id": group} for group in dict.fromkeys(groups)]
+    known: list[dict[str, Any]] = [{"uid": {"type": "User", "id": principal}, "attrs": {}, "parents": parents}]
+    known += [{"uid": parent, "attrs": {}, "parents": []} for parent in parents]
+    return cedarpy.Entities.from_json_str(json.dumps(known))
+
+
+@cache
+def _schema() -> cedarpy.Schema:
+    import cedarpy
+
+    return cedarpy.Schema.from_str(SCHEMA)

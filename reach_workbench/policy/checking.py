@@ -1,0 +1,279 @@
+"""From the texts of policy files to policies, or to every flaw in them with its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Final
+
+from reach_workbench.engine.diagnostics import Diagnostic, Severity
+from reach_workbench.engine.values import Json
+from reach_workbench.policy import cedar
+from reach_workbench.policy.actions import ACTIONS, REST, RUN
+from reach_workbench.policy.judging import Policy
+from reach_workbench.policy.reads import reads_of
+from reach_workbench.policy.source import Source, Statement, Token
+from reach_workbench.policy.terms import WrongAnnotation, mode_of, terms_of
+
+_QUOTED: Final = re.compile(r"`([^`]+)`|: (\w+)$")
+_ATTRIBUTE: Final = re.compile(r"attribute `([^`]*)`.* not found")
+_PREFIX: Final = re.compile(r"^for policy `policy\d+`, ")
+_CONDITIONS: Final = ("when", "unless")
+_NEVER: Final = "unable to find an applicable action given the policy scope constraints"
+
+_TYPES: Final = ("User", "Group", *dict.fromkeys(action.resource_type for action in ACTIONS.values()))
+_RECORDS: Final = {
+    (): ("args", "run", *(each.name for each in REST)),
+    ("run",): tuple(each.name for each in RUN),
+    ("args",): tuple(dict.fromkeys(each.attribute.name for action in ACTIONS.values() for each in action.arguments)),
+}
+
+
+def check(files: Mapping[str, str]) -> tuple[tuple[Policy, ...], tuple[Diagnostic, ...]]:
+    """The policies of all files, in the order of the files' names, and what is wrong with them."""
+    policies: list[Policy] = []
+    findings: list[Diagnostic] = []
+    ids: dict[str, str] = {}
+    for name in sorted(files):
+        file = _File(name, files[name], len(policies))
+        policies += file.policies
+        findings += file.findings
+        for policy in file.policies:
+            here = f"{policy.file}:{policy.line}"
+            if policy.id in ids:
+                findings.append(_twice(file, policy, ids[policy.id]))
+            ids.setdefault(policy.id, here)
+    if not findings and not any(policy.effect == "permit" and policy.mode == "enforce" for policy in policies):
+        findings.append(_nothing_permits(min(files, default="policies")))
+    return tuple(policies), tuple(sorted(findings))
+
+
+class _File:
+    def __init__(self, name: str, text: str, before: int) -> None:
+        self.source = Source(name, text)
+        self.findings: list[Diagnostic] = []
+        self.policies: list[Policy] = []
+        parsed = [self._parse(statement) for statement in self.source.statements]
+        if self.source.unfinished is not None:
+            hint = 'close it with ", and write \\" for the sign itself'
+            self._find(self.source.unfinished, "unfinished-text", "this text never ends", hint)
+        if self.findings:
+            self._annotations(parsed, before)
+            return
+        self._count()
+        self._validate(parsed)
+        self._annotations(parsed, before)
+
+    def _find(self, offset: int, code: str, message: str, hint: str = "", severity: Severity = "error") -> None:
+        line, column = self.source.position(offset)
+        found = Diagnostic(self.source.file, line, column, code, message, hint, severity)
+        if not any(
+            (found.line, found.column, found.code) == (each.line, each.column, each.code) for each in self.findings
+        ):
+            self.findings.append(found)
+
+    # ------------------------------------------------------------ what Cedar's parser says
+
+    def _parse(self, statement: Statement) -> dict[str, Json] | None:
+        try:
+            parsed = cedar.parse(statement.text)
+        except cedar.Flaw as flaw:
+            self._flaw(statement, str(flaw))
+            return None
+        if len(parsed) != 1:  # only a lone semicolon, if our tokens are Cedar's
+            self._find(statement.start, "policy-syntax", f"{len(parsed)} policies where one was expected")
+            return None
+        return parsed[0]
+
+    def _flaw(self, statement: Statement, message: str) -> None:
+        last = statement.tokens[-1]
+        if message == cedar.UNFINISHED:
+            hint = "a policy ends with `;`" if last.text != ";" else "look for a bracket that is not closed"
+            self._find(last.start, "policy-syntax", "the policy is not finished", hint)
+            return
+        place = statement.tokens[_first_wrong(statement) - 1]
+        if place is last:  # each token fits; what they say together does not
+            place = _named(statement, message) or (last if "unexpected token" in message else statement.tokens[0])
+        hint = "a new policy begins here: is the one before it ended with `;`?" if place.text in _HEADS else ""
+        self._find(place.start, "policy-syntax", message, hint)
+
+    def _count(self) -> None:
+        """Nothing may hide from us that Cedar sees: ours must be all the policies of the file."""
+        seen = len(cedar.parse(self.source.text))
+        if seen != len(self.source.statements):
+            message = f"Cedar sees {seen} policies in this file, but {len(self.source.statements)} statements are there"
+            self._find(0, "policy-syntax", message, "look for control characters among the policies")
+
+    # ------------------------------------------------------------ what the schema says
+
+    def _validate(self, parsed: list[dict[str, Json] | None]) -> None:
+        by_statement: dict[int, list[str]] = {}
+        if parsed:
+            for number, message in cedar.validate(self.source.text):
+                by_statement.setdefault(number, []).append(_PREFIX.sub("", message))
+        for number, messages in by_statement.items():
+            statement = self.source.statements[number]
+            others = [message for message in messages if message != _NEVER]
+            for message in others or [_NEVER]:
+                code, hint = _explained(message)
+                place = _named(statement, message) or _condition(statement) or statement.tokens[0]
+                self._find(place.start, code, _said(message), hint)
+        for statement, policy in zip(self.source.statements, parsed, strict=True):
+            if policy is not None:
+                self._asked_for(statement, policy)
+
+    def _asked_for(self, statement: Statement, policy: dict[str, Json]) -> None:
+        """`has` with a name that no command knows is always false: Cedar lets it pass."""
+        for path in sorted(reads_of(policy).names):
+            known = _RECORDS.get(path[:-1], ())
+            if path[-1] not in known:
+                place = statement.place_of(path[-1]) or statement.place_of(f'"{path[-1]}"') or statement.tokens[0]
+                message = f"no command has the attribute `{'.'.join(path)}`, so this is never true"
+                self._find(place.start, "unknown-attribute", message, _similar(path[-1], known))
+
+    # ------------------------------------------------------------ what the annotations say
+
+    def _annotations(self, parsed: list[dict[str, Json] | None], before: int) -> None:
+        for number, (statement, policy) in enumerate(zip(self.source.statements, parsed, strict=True)):
+            if policy is None:
+                continue
+            annotations = {name: value or "" for name, value in policy.get("annotations", {}).items()}
+            try:
+                terms, mode = terms_of(policy["effect"], annotations), mode_of(annotations)
+            except WrongAnnotation as wrong:
+                place = statement.place_of(wrong.name) or statement.tokens[0]
+                self._find(place.start - 1, wrong.code, wrong.message, wrong.hint)
+                continue
+            self.policies.append(
+                Policy(
+                    number=before + len(self.policies),
+                    id=annotations.get("id") or f"{self.source.file.removesuffix('.cedar')}#{number + 1}",
+                    file=self.source.file,
+                    line=self.source.position(statement.start)[0],
+                    effect=policy["effect"],
+                    annotations=annotations,
+                    text=statement.text,
+                    mode=mode,
+                    terms=terms,
+                    parsed=policy,
+                )
+            )
+
+
+_HEADS: Final = ("permit", "forbid", "@")
+
+
+def _first_wrong(statement: Statement) -> int:
+    """The number of the first token, from 1, with which the text is no longer the beginning of a policy."""
+    low, high = 1, len(statement.tokens)
+    while low < high:
+        middle = (low + high) // 2
+        if _begins(statement.first(middle)):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _begins(text: str) -> bool:
+    try:
+        cedar.parse(text)
+    except cedar.Flaw as flaw:
+        return str(flaw) == cedar.UNFINISHED
+    return True
+
+
+def _named(statement: Statement, message: str) -> Token | None:
+    """The token that a message names."""
+    for quoted, word in reversed(_QUOTED.findall(message)):
+        name: str = quoted or word
+        text = re.search(r'"(?:[^"\\]|\\.)*"', name)
+        last = name.rpartition(".")[2]
+        for wanted in (name, text[0] if text else "", last, f'"{last}"', name.strip("?")):
+            place = statement.place_of(wanted) if wanted else None
+            if place is not None:
+                return place
+    return None
+
+
+def _condition(statement: Statement) -> Token | None:
+    """The first part of a condition that the schema is against by itself, or where the conditions begin."""
+    head = next((place for place, token in enumerate(statement.tokens) if token.text in _CONDITIONS), None)
+    if head is None:
+        return None
+    start = statement.text[: statement.tokens[head].start - statement.start]
+    for first, last in _parts(statement.tokens[head:]):
+        part = statement.text[first.start - statement.start : last.end - statement.start]
+        alone = f"{start} when {{ {part} }};"
+        if _begins(alone) and cedar.validate(alone):
+            return first
+    return statement.tokens[head]
+
+
+def _parts(tokens: tuple[Token, ...]) -> Iterator[tuple[Token, Token]]:
+    """The first and last tokens of what stands between `&&` and `||` in each condition's outermost brackets."""
+    depth = 0
+    part: list[Token] = []
+    for token in tokens:
+        closes = token.text in ("}", ")", "]")
+        depth -= closes
+        if part and ((depth == 1 and token.text in ("&&", "||")) or (depth == 0 and closes)):
+            yield part[0], part[-1]
+            part = []
+        elif depth >= 1:
+            part.append(token)
+        depth += token.text in ("{", "(", "[")
+
+
+def _explained(message: str) -> tuple[str, str]:
+    """The code and the hint for what the schema's checker said."""
+    quoted = _QUOTED.search(message)
+    name = (quoted[1] or "") if quoted else ""
+    if message.startswith("unrecognized action"):
+        known = tuple(ACTIONS)
+        return "unknown-action", _similar(name.partition('"')[2].rstrip('"'), known)
+    if message.startswith("unrecognized entity type"):
+        return "unknown-type", _similar(name, _TYPES)
+    if found := _ATTRIBUTE.match(message):
+        return "unknown-attribute", _attribute_hint(found[1])
+    if message == _NEVER:
+        return "never-applies", "; ".join(
+            f"{action.name} is about {action.resource_type}" for action in ACTIONS.values()
+        )
+    return "wrong-type", ""
+
+
+def _attribute_hint(name: str) -> str:
+    *record, last = name.split(".")
+    if record == ["args"]:
+        having = [
+            action.name for action in ACTIONS.values() if last in {each.attribute.name for each in action.arguments}
+        ]
+        if having:
+            return f'only {" and ".join(having)} have it: say so in the head, action == Action::"{having[0]}"'
+    return _similar(last, _RECORDS.get(tuple(record), ()))
+
+
+def _similar(name: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}" if known else ""
+
+
+def _said(message: str) -> str:
+    return "no command is about such a principal, action and resource together" if message == _NEVER else message
+
+
+def _twice(file: _File, policy: Policy, first: str) -> Diagnostic:
+    statement = next(each for each in file.source.statements if each.text == policy.text)
+    place = statement.place_of("id") or statement.tokens[0]
+    line, column = file.source.position(place.start)
+    message = f"the id {policy.id!r} is already that of the policy at {first}"
+    return Diagnostic(policy.file, line, column, "duplicate-id", message, "give one of them another @id")
+
+
+def _nothing_permits(file: str) -> Diagnostic:
+    hint = "permit (principal, action, resource); permits all that no forbid is against"
+    return Diagnostic(
+        file, 1, 1, "nothing-permits", "no policy permits anything, so everything is refused", hint, "warning"
+    )

@@ -1,0 +1,193 @@
+"""What a node lets a command do: capabilities of its run, then the policies in force, then the counts of rate gates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from reach_workbench.clock import Clock
+from reach_workbench.engine.canonical import canonical
+from reach_workbench.engine.commands import Command
+from reach_workbench.engine.state import State
+from reach_workbench.engine.values import Json
+from reach_workbench.errors import PolicyInvalid
+from reach_workbench.runner.rates import Rates
+from reach_workbench.settings import Settings
+from reach_workbench.storage.gates import put_policies
+from reach_workbench.storage.store import Store
+from reach_workbench.storage.unit import Unit
+
+if TYPE_CHECKING:
+    from reach_workbench.policy.decision import Decision
+    from reach_workbench.policy.request import Request
+    from reach_workbench.policy.terms import ApprovalTerms, RateTerms
+    from reach_workbench.runner.shelf import PolicyShelf
+
+APPROVE: Final = "human.approve"
+"""The command of `call: approve:1.0.0@default`: nothing but a gate."""
+
+Verdict = Literal["allow", "hold", "deny", "wait"]
+
+
+class Ruling(NamedTuple):
+    """What is to become of a command.
+
+    `policies` are the ids of those that decided, `policy` the digest of all in force. `terms` are what lifts the
+    gate of `hold`; `wait` is for a rate gate, to be asked again at `until`. `counts` are, with `allow`, the counts
+    of rate gates to be kept with what starts the effect. `reason` says why it is denied.
+    """
+
+    verdict: Verdict
+    policies: tuple[str, ...] = ()
+    policy: str = ""
+    terms: ApprovalTerms | None = None
+    until: int | None = None
+    counts: tuple[tuple[str, list[int]], ...] = ()
+    warnings: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+class Guard:
+    """One for a node. `groups` are those of whoever requests, as far as the node knows them."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._shelf: PolicyShelf | None = None
+        self._rates = Rates(store)
+        self._kept: set[str] = set()
+        self.groups: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def shelf(self) -> PolicyShelf:
+        """The policy files; Cedar is loaded when the first command has to be decided about."""
+        if self._shelf is None:
+            from reach_workbench.runner.shelf import PolicyShelf
+
+            self._shelf = PolicyShelf(self._settings, self._store, self._clock)
+        return self._shelf
+
+    def rule(self, state: State, command: Command, base: Path) -> Ruling:
+        """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
+        may = state.created.get("may")
+        if may is not None and not _may(may, command):
+            return Ruling("deny", reason=f"the run was not given the capability {capability_of(command)}")
+        if command.kind == APPROVE:
+            return _asked(command)
+        try:
+            policies = self.shelf.in_force(base)
+        except PolicyInvalid as wrong:
+            return Ruling("deny", reason=f"no policy can be read: {wrong.message} ({wrong.where})")
+        request = self.request(state, command)
+        decision = policies.decide(request)
+        return self._ruling(decision, request, state, policies.digest)
+
+    def request(self, state: State, command: Command) -> Request:
+        """The command as policies see it."""
+        from reach_workbench.policy.request import request_of
+
+        program = state.program
+        requester = requester_of(state)
+        return request_of(
+            command.kind,
+            command.arguments,
+            requester=requester,
+            groups=self.groups.get(requester, ()),
+            run=state.run,
+            workflow=f"{program.namespace}/{program.name}",
+            version=program.version,
+            program=program.digest,
+            task=command.task,
+            tenant="local",
+        )
+
+    def keep_policies(self, digest: str, writes: list[Callable[[Unit], None]]) -> None:
+        """Have the texts of the policies with that digest kept by the next unit, once in the life of a node."""
+        policies = self.shelf.by_digest(digest)
+        if policies is not None and digest not in self._kept:
+            self._kept.add(digest)
+            now = self._clock.now()
+            writes.append(lambda unit: put_policies(unit, digest, policies.files, at=now))
+
+    def _ruling(self, decision: Decision, request: Request, state: State, digest: str) -> Ruling:
+        verdict: Verdict = decision.verdict
+        given = (decision.policies, digest)
+        if verdict == "deny":
+            named = ", ".join(decision.policies)
+            reason = decision.error or (f"denied by policy {named}" if named else "no policy permits it")
+            return Ruling("deny", *given, warnings=decision.warnings, reason=reason)
+        if verdict == "hold":
+            return Ruling("hold", *given, terms=decision.approval, warnings=decision.warnings)
+        if decision.rates:
+            now = self._clock.now()
+            counted = [(_count(id, terms, request, state), terms) for id, terms in decision.rates]
+            until = max(self._rates.free_at(id, terms.limit, terms.window_ms, now) for id, terms in counted)
+            if until > now:
+                return Ruling("wait", *given, until=until, warnings=decision.warnings)
+            counts = tuple((id, self._rates.take(id, terms.window_ms, now)) for id, terms in counted)
+            return Ruling("allow", *given, counts=counts, warnings=decision.warnings)
+        return Ruling("allow", *given, warnings=decision.warnings)
+
+
+def requester_of(state: State) -> str:
+    """Who asked for the run; runs of before there were policies belong to whoever is at the machine."""
+    return str(state.created.get("requester") or "local")
+
+
+def action_digest(command: Command) -> str:
+    """What an approval is bound to: SHA-256 in hex over the canonical JSON of kind and arguments."""
+    return sha256(canonical({"kind": command.kind, "arguments": command.arguments})).hexdigest()
+
+
+def capability_of(command: Command) -> str:
+    """The narrowest capability that covers the command."""
+    from reach_workbench.policy.request import request_of
+
+    resource = request_of(
+        command.kind,
+        command.arguments,
+        requester="",
+        groups=(),
+        run="",
+        workflow="",
+        version="",
+        program="",
+        task="",
+        tenant="",
+    ).resource
+    return f"{command.kind}:{resource}"
+
+
+def _may(capabilities: list[str], command: Command) -> bool:
+    """Whether a capability covers the command: `KIND`, or `KIND:RESOURCE`."""
+    return command.kind in capabilities or capability_of(command) in capabilities
+
+
+def _count(id: str, terms: RateTerms, request: Request, state: State) -> str:
+    parts = {
+        "principal": request.principal,
+        "resource": f"{request.resource_type}::{request.resource}",
+        "action": request.action,
+        "run": state.run,
+        "tenant": "local",
+    }
+    return "|".join([id, *(f"{name}={parts[name]}" for name in terms.per)])
+
+
+def _asked(command: Command) -> Ruling:
+    """The gate that a workflow asks for itself."""
+    from reach_workbench.policy.terms import ApprovalTerms
+
+    given: dict[str, Json] = command.arguments if isinstance(command.arguments, dict) else {}
+    terms = ApprovalTerms(
+        quorum=int(given.get("quorum") or 1),
+        groups=tuple(given.get("groups") or ()),
+        self_approval=bool(given.get("self", True)),
+        expires_ms=given.get("expires"),
+        otherwise="fault",
+        risk="high" if given.get("risk") == "high" else "normal",
+    )
+    return Ruling("hold", ("workflow",), "", terms=terms)

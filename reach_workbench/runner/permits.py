@@ -1,0 +1,257 @@
+"""What the commands of one run may do: each is decided about before it is performed, and the decision is recorded.
+
+A decision is a fact. It is committed with the intent of its command, so that an allowed command costs no commit of its
+own; a held one gets a gate, which is opened and closed in the transactions that record it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from reach_workbench.clock import Clock, new_gate_id
+from reach_workbench.engine.commands import Command
+from reach_workbench.engine.events import Event, Fact
+from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.machine import Machine
+from reach_workbench.engine.state import State
+from reach_workbench.engine.values import Json
+from reach_workbench.runner.guard import APPROVE, Guard, Ruling, action_digest, requester_of
+from reach_workbench.storage import gates
+from reach_workbench.storage.records import LOCAL_TENANT, GateRecord
+from reach_workbench.storage.unit import Unit
+
+if TYPE_CHECKING:
+    from reach_workbench.policy.terms import ApprovalTerms
+
+_OUTCOMES: Final = {
+    "command.completed": "effect.completed",
+    "command.faulted": "effect.faulted",
+    "command.in-doubt": "effect.in-doubt",
+    "command.resolved": "effect.resolved",
+}
+"""What is audited of a command, by the fact that tells it."""
+
+
+class Screening(NamedTuple):
+    """What was recorded, and which commands may be performed."""
+
+    events: list[Event]
+    digests: list[bytes]
+    commands: list[Command]
+
+
+class Permits:
+    """Belongs to one driver. What it adds to the store waits until `save` is asked for the next unit."""
+
+    def __init__(self, guard: Guard, clock: Clock, run: str, base: Path, machine: Machine) -> None:
+        self._guard = guard
+        self._clock = clock
+        self._run = run
+        self._base = base
+        self._machine = machine
+        self._writes: list[Callable[[Unit], None]] = []
+        self._open: dict[int, str] = {number: gate.id for number, gate in machine.state.gates.items()}
+        self._kinds: dict[int, Command] = {}
+        self.waiting: dict[int, int] = {}
+        """When to ask again about commands that a rate gate holds (milliseconds since 1970), by their numbers."""
+
+    # ------------------------------------------------------------ deciding
+
+    def screen(self, commands: Iterable[Command]) -> Screening:
+        """Decide about those that were not decided about, and record it; what is not allowed is left out."""
+        found = Screening([], [], [])
+        for command in commands:
+            number = command.number
+            verdict = self._machine.state.verdicts.get(number)
+            if verdict == "allow":
+                found.commands.append(command)
+            elif verdict != "deny" and number not in self._machine.state.gates:
+                self._decide(command, found)
+            self._kinds[number] = command
+        return found
+
+    def _decide(self, command: Command, found: Screening) -> None:
+        state = self._machine.state
+        ruling = self._guard.rule(state, command, self._base)
+        number = command.number
+        self.waiting.pop(number, None)
+        decision = "hold" if ruling.verdict == "wait" else ruling.verdict
+        if decision == state.verdicts.get(number):  # a rate gate asked again too soon: recorded once
+            self.waiting[number] = ruling.until or 0
+            return
+        data: dict[str, Json] = {"command": number, "decision": decision, "policies": list(ruling.policies)}
+        if ruling.policy and ruling.policy != state.policy:
+            data["policy"] = ruling.policy
+            self._guard.keep_policies(ruling.policy, self._writes)
+        if ruling.warnings:
+            data["warnings"] = list(ruling.warnings)
+        if ruling.reason:
+            data["reason"] = ruling.reason
+        if ruling.until is not None:
+            data["until"] = self.waiting[number] = ruling.until
+        event = self._record(Fact("policy.decided", self._clock.now(), data), found)
+        for id, times in ruling.counts:
+            self._writes.append(_rate(id, times))
+        if ruling.warnings or decision != "allow":
+            self._note(f"policy.{_SAID[ruling.verdict]}", event, command, {"policy": ruling.policy, **data})
+        if ruling.verdict == "allow":
+            found.commands.append(command)
+        elif ruling.verdict == "deny":
+            fault = Fault("authorization", ruling.reason or "denied by policy", code="policy-denied")
+            self._fault(command, fault, found)
+        elif ruling.verdict == "hold":
+            assert ruling.terms is not None
+            self._open_gate(command, ruling, ruling.terms, found)
+
+    def _open_gate(self, command: Command, ruling: Ruling, terms: ApprovalTerms, found: Screening) -> None:
+        state, now = self._machine.state, self._clock.now()
+        asked: dict[str, Json] = {
+            "quorum": terms.quorum,
+            "groups": list(terms.groups),
+            "self": terms.self_approval,
+            "otherwise": terms.otherwise,
+            "risk": terms.risk,
+        }
+        gate = GateRecord(
+            id=new_gate_id(self._clock),
+            tenant=LOCAL_TENANT,
+            run=self._run,
+            command=command.number,
+            task=command.task,
+            workflow=f"{state.program.namespace}/{state.program.name}:{state.program.version}",
+            kind=command.kind,
+            arguments=command.arguments,
+            digest=action_digest(command),
+            requester=requester_of(state),
+            policy=ruling.policy or state.program.digest,
+            policies=ruling.policies,
+            terms=asked,
+            nonce=self._clock.entropy(16).hex(),
+            opened_at=now,
+            expires_at=now + terms.expires_ms if terms.expires_ms is not None else None,
+        )
+        data: dict[str, Json] = {
+            "command": gate.command,
+            "gate": gate.id,
+            "digest": gate.digest,
+            "nonce": gate.nonce,
+            "policy": gate.policy,
+            "policies": list(gate.policies),
+            "terms": asked,
+        }
+        if gate.expires_at is not None:
+            data["expires"] = gate.expires_at
+        event = self._record(Fact("gate.opened", now, data), found)
+        self._open[gate.command] = gate.id
+        self._writes.append(lambda unit: gates.open_gate(unit, gate))
+        self._note("gate.opened", event, command, data)
+
+    def _fault(self, command: Command, fault: Fault, found: Screening) -> None:
+        told = {"command": command.number, "error": fault.problem(command.task)}
+        self._record(Fact("command.faulted", self._clock.now(), told), found)
+
+    def _record(self, fact: Fact, found: Screening) -> Event:
+        """Record a fact, and let nothing be decided yet."""
+        result = self._machine.advance(fact, budget=0)
+        found.events.extend(result.events)
+        found.digests.extend(result.digests)
+        return result.events[0]
+
+    # ------------------------------------------------------------ what became of them
+
+    def recorded(self, event: Event, digest: bytes, command: Callable[[int], Command]) -> list[Fact]:
+        """A fact about a command was recorded; returns what is to be told next because of it."""
+        data = event.data or {}
+        if event.type == "gate.closed":
+            return self._closed(event, data, command)
+        kind = _OUTCOMES.get(event.type)
+        if kind is not None:
+            number = data["command"]
+            ended = event.type in ("command.completed", "command.faulted")
+            about = self._kinds.pop(number, None) if ended else self._kinds.get(number)
+            said: dict[str, Json] = {"digest": digest.hex()}
+            if event.type == "command.resolved":
+                said["decision"] = data["decision"]
+            self._note(kind, event, about, {"command": number, **said})
+        return []
+
+    def _closed(self, event: Event, data: dict[str, Json], command: Callable[[int], Command]) -> list[Fact]:
+        number, outcome, now = data["command"], data["outcome"], self._clock.now()
+        self._open.pop(number, None)
+        reason = data.get("reason")
+        self._writes.append(lambda unit: gates.close_gate(unit, data["gate"], outcome, at=event.at, reason=reason))
+        about = command(number)
+        self._note(f"gate.{outcome}", event, about, {name: data[name] for name in data if name != "arguments"})
+        if outcome == "approved":
+            if about.kind == APPROVE:
+                return [Fact("command.completed", now, {"command": number, "output": data.get("output")})]
+            return []
+        if outcome == "superseded":
+            return []
+        if outcome == "expired":
+            if data.get("otherwise") == "cancel":
+                return [Fact("workflow.cancel-requested", now, {"reason": f"gate {data['gate']} expired"})]
+            fault = Fault("timeout", f"nobody decided about gate {data['gate']} in time", code="gate-expired")
+        else:
+            by = ", ".join(each["reviewer"] for each in data.get("approvals", ()))
+            words = f"denied by {by or 'a reviewer'}" + (f": {reason}" if reason else "")
+            fault = Fault("authorization", words, code="gate-denied")
+        return [Fact("command.faulted", now, {"command": number, "error": fault.problem(about.task)})]
+
+    def again(self, event: Event) -> int | None:
+        """The command that may go on, or has to be decided about afresh, since its gate was closed."""
+        data = event.data or {}
+        goes_on = event.type == "gate.closed" and data["outcome"] in ("approved", "superseded")
+        return data["command"] if goes_on and data["command"] in self._machine.state.commands else None
+
+    # ------------------------------------------------------------ keeping
+
+    def save(self, unit: Unit) -> None:
+        """Add what is to be kept to what is being committed: with it, or not at all."""
+        state = self._machine.state
+        if self._open:
+            for number, gate in list(self._open.items()):
+                if number not in state.gates:
+                    del self._open[number]
+                    self._cancel(unit, state, gate)
+        for write in self._writes:
+            write(unit)
+        self._writes = []
+        for number in [number for number in self.waiting if number not in state.commands]:
+            del self.waiting[number]
+
+    def _cancel(self, unit: Unit, state: State, gate: str) -> None:
+        reason = "the run has ended" if state.ended else "the run no longer waits for it"
+        gates.close_gate(unit, gate, "cancelled", at=state.at, reason=reason)
+        unit.audit("gate.cancelled", {"gate": gate, "reason": reason}, at=state.at, run=self._run)
+
+    def _note(self, kind: str, event: Event, command: Command | None, said: dict[str, Json]) -> None:
+        """Audit it in the transaction that records the event."""
+        payload: dict[str, Json] = {"seq": event.seq, **said}
+        if command is not None:
+            payload |= {"kind": command.kind, "task": command.task}
+        elif event.task is not None:
+            payload["task"] = event.task
+        self._writes.append(lambda unit: unit.audit(kind, payload, at=event.at, run=self._run))
+
+    # ------------------------------------------------------------ time
+
+    def due(self, now: int) -> list[int]:
+        """Commands that a rate gate no longer holds."""
+        return [number for number, until in self.waiting.items() if until <= now]
+
+    def delay(self) -> float | None:
+        """Seconds until a rate gate lets the next one go; None when none is held."""
+        if not self.waiting:
+            return None
+        return max(min(self.waiting.values()) - self._clock.now(), 0) / 1000
+
+
+_SAID: Final = {"allow": "warned", "hold": "held", "wait": "held", "deny": "denied"}
+
+
+def _rate(id: str, times: list[int]) -> Callable[[Unit], None]:
+    kept = list(times)
+    return lambda unit: gates.put_rate(unit, id, kept)

@@ -1,0 +1,89 @@
+"""Whether approvals prove that this very action may go on: looked at in the transaction that starts it."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable
+
+from reach_workbench.engine.commands import Command
+from reach_workbench.engine.events import Event, Fact
+from reach_workbench.engine.state import State
+from reach_workbench.engine.values import Json
+from reach_workbench.errors import ApprovalRefused, EvidenceDamaged
+from reach_workbench.evidence.approval import Approval, SignedApproval, check
+from reach_workbench.runner.guard import action_digest, requester_of
+
+
+def refusal(
+    state: State, fact: Fact, command: Command, event: Callable[[int, int], Event], key: int
+) -> ApprovalRefused | None:
+    """Why the approvals that `fact` carries do not let the command go on; None when they do.
+
+    Everything is made again from the run itself: the action from the event that recorded it, what the gate asks
+    from the event that opened it. What the approvals were collected from is not believed.
+    """
+    gate = state.gates[fact.data["command"]]
+    opened = event(key, gate.opened).data or {}
+    if gate.expires is not None and fact.at > gate.expires:
+        return ApprovalRefused(f"gate {gate.id} expired before it was approved")
+    if action_digest(command) != opened["digest"]:
+        return ApprovalRefused(
+            f"the action at gate {gate.id} is not the one that was held",
+            hint="the history of the run was changed: `reach verify` names the event",
+        )
+    given = fact.data.get("approvals") or []
+    approvers: dict[str, frozenset[str]] = {}
+    for each in given:
+        try:
+            _checked(each, state, command, opened, gate.expires)
+        except (EvidenceDamaged, ValueError, KeyError, TypeError) as wrong:
+            return ApprovalRefused(f"an approval of gate {gate.id} does not hold: {wrong}")
+        approvers[each["reviewer"]] = frozenset(each["groups"])
+    return lacking(opened["terms"], requester_of(state), approvers, gate.id)
+
+
+def lacking(
+    terms: dict[str, Json], requester: str, approvers: dict[str, frozenset[str]], gate: str
+) -> ApprovalRefused | None:
+    """What is still missing: reviewers by name, with their groups, against what the gate asks for."""
+    if not terms["self"]:
+        approvers = {name: groups for name, groups in approvers.items() if name != requester}
+    if len(approvers) < terms["quorum"]:
+        return ApprovalRefused(f"gate {gate} needs {terms['quorum']} approvals and has {len(approvers)}")
+    for group in terms["groups"]:
+        if not any(group in groups for groups in approvers.values()):
+            return ApprovalRefused(f"gate {gate} needs an approval from the group {group}")
+    return None
+
+
+def statement_of(
+    verdict: dict[str, Json], state: State, command: Command, opened: dict[str, Json], expires: int | None
+) -> Approval:
+    """What a reviewer must have signed for this verdict on this action."""
+    return Approval(
+        gate=opened["gate"],
+        verdict=verdict["verdict"],
+        action=command.kind,
+        arguments=command.arguments,
+        requester=requester_of(state),
+        run=state.run,
+        command=command.number,
+        task=command.task,
+        policy=opened["policy"],
+        nonce=opened["nonce"],
+        expires=expires,
+        reviewer=verdict["reviewer"],
+        reason=verdict.get("reason"),
+    )
+
+
+def _checked(
+    verdict: dict[str, Json], state: State, command: Command, opened: dict[str, Json], expires: int | None
+) -> None:
+    """Raises EvidenceDamaged unless the reviewer's key signed exactly this."""
+    if verdict["verdict"] != "approve":
+        raise EvidenceDamaged(f"{verdict['reviewer']} did not approve")
+    body = statement_of(verdict, state, command, opened, expires).statement()
+    public = b64decode(verdict["key"])
+    signed = SignedApproval(body, verdict["id"], b64decode(verdict["signature"]))
+    check(signed, public)

@@ -1,0 +1,156 @@
+"""The policies in force: the tenant's file, and those of the workspace that a workflow lies in.
+
+The tenant's file is `policies/TENANT.cedar` in the home, or the one that the setting `policy.file` names; without one
+the built-in policy holds. A workspace is the nearest folder above a workflow that has `policies/*.cedar`. It is not
+trusted: its policies can only forbid, so that nobody is given more by opening a document.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from reach_workbench.clock import Clock
+from reach_workbench.errors import PolicyInvalid
+from reach_workbench.policy.default import DEFAULT
+from reach_workbench.policy.policyset import PolicySet, load
+from reach_workbench.settings import Settings
+from reach_workbench.storage.store import Store
+
+FOLDER: Final = "policies"
+WORKSPACE: Final = "workspace/"
+"""What the names of a workspace's files begin with."""
+
+_LOOK: Final = 1.0
+"""Seconds between two looks at the files."""
+
+_UP: Final = 12
+"""Folders looked at above a workflow."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is known of one workspace: `stamps` of its files, the policies that hold, what is wrong with newer ones."""
+
+    looked: float
+    stamps: tuple[tuple[str, int, int], ...] = ()
+    policies: PolicySet | None = None
+    problem: PolicyInvalid | None = None
+
+
+class PolicyShelf:
+    """Reads the files again when they change. A broken file never takes the place of a good one."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, tenant: str = "local") -> None:
+        self._own = Path(settings.policy.file) if settings.policy.file else settings.home / FOLDER / f"{tenant}.cedar"
+        self._store = store
+        self._clock = clock
+        self._kept: dict[Path | None, _Kept] = {}
+        self._workspaces: dict[Path, tuple[float, Path | None]] = {}
+
+    @property
+    def problems(self) -> tuple[PolicyInvalid, ...]:
+        """What is wrong with files whose predecessors therefore stay in force."""
+        return tuple(kept.problem for kept in self._kept.values() if kept.problem is not None)
+
+    @property
+    def own_file(self) -> Path:
+        """The tenant's file, which need not exist."""
+        return self._own
+
+    def in_force(self, base: Path) -> PolicySet:
+        """The policies for a workflow in that folder. Raises PolicyInvalid when none of its files was ever good."""
+        workspace = self._workspace(base)
+        kept = self._kept.get(workspace)
+        now = self._clock.elapsed()
+        if kept is None or not 0 <= now - kept.looked < _LOOK:
+            kept = self._look(workspace, kept, now)
+        if kept.policies is None:
+            assert kept.problem is not None
+            raise kept.problem
+        return kept.policies
+
+    def by_digest(self, digest: str) -> PolicySet | None:
+        """The policies in force with that digest."""
+        held = (kept.policies for kept in self._kept.values())
+        return next((policies for policies in held if policies is not None and policies.digest == digest), None)
+
+    def _workspace(self, base: Path) -> Path | None:
+        now = self._clock.elapsed()
+        known = self._workspaces.get(base)
+        if known is not None and 0 <= now - known[0] < _LOOK:
+            return known[1]
+        found = next((folder for folder in (base, *base.parents)[:_UP] if any((folder / FOLDER).glob("*.cedar"))), None)
+        if found is not None and (found / FOLDER).resolve() == self._own.parent.resolve():
+            found = None
+        self._workspaces[base] = (now, found)
+        return found
+
+    def _look(self, workspace: Path | None, kept: _Kept | None, now: float) -> _Kept:
+        files = self._files(workspace)
+        try:
+            stamps = tuple((name, (at := file.stat()).st_mtime_ns, at.st_size) for name, file in files.items())
+        except OSError:
+            stamps = ()  # read it, to say what is wrong
+        if kept is not None and kept.stamps == stamps and (kept.policies or kept.problem):
+            kept.looked = now
+            return kept
+        before = kept.policies if kept is not None else None
+        try:
+            policies: PolicySet | None = self._read(files)
+            problem = None
+        except PolicyInvalid as wrong:
+            policies, problem = before or self._last_good(files), wrong
+        self._kept[workspace] = _Kept(now, stamps, policies, problem)
+        return self._kept[workspace]
+
+    def _files(self, workspace: Path | None) -> dict[str, Path]:
+        files = {}
+        if self._own.exists():
+            files[self._own.name] = self._own
+        if workspace is not None:
+            files |= {WORKSPACE + file.name: file for file in sorted((workspace / FOLDER).glob("*.cedar"))}
+        return files
+
+    def _read(self, files: dict[str, Path]) -> PolicySet:
+        texts = {} if self._own.name in files else {"default.cedar": DEFAULT}
+        for name, file in files.items():
+            try:
+                texts[name] = file.read_text("utf-8")
+            except (OSError, UnicodeDecodeError) as wrong:
+                raise PolicyInvalid(
+                    f"can't read the policy file: {wrong}", where=str(file), hint="the policies before stay in force"
+                ) from None
+        return policies_of(texts, files)
+
+    def _last_good(self, files: dict[str, Path]) -> PolicySet | None:
+        """What was in force when the node last ran, of the same files."""
+        names = set(files) | (set() if self._own.name in files else {"default.cedar"})
+        for record in self._store.read.newest_policies(limit=20):
+            if set(record.files) == names:
+                return load(record.files).policies
+        return None
+
+
+def policies_of(texts: dict[str, str], files: dict[str, Path] | None = None) -> PolicySet:
+    """The policies of these files. Raises PolicyInvalid naming the first thing that is wrong, and its place."""
+    loaded = load(texts)
+    wrong = [each for each in loaded.diagnostics if each.severity == "error"]
+    if loaded.policies is None:
+        first = wrong[0]
+        file = str((files or {}).get(first.file, first.file))
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise PolicyInvalid(
+            f"{first.message}{more}",
+            where=f"{file}:{first.line}:{first.column}",
+            hint=first.hint or "`reach policy check` lists all problems; the policies before stay in force",
+        )
+    for policy in loaded.policies.policies:
+        if policy.file.startswith(WORKSPACE) and policy.effect == "permit":
+            raise PolicyInvalid(
+                "a workspace's policies can only forbid: they come with documents of other people",
+                where=f"{(files or {}).get(policy.file, policy.file)}:{policy.line}",
+                hint="write `permit` into the policy file of your home (`reach policy init` makes one)",
+            )
+    return loaded.policies
