@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from reach_workbench import __version__
 from reach_workbench.api import (
     answers,
+    audit_routes,
     breakpoint_routes,
     health_routes,
     history_routes,
@@ -84,6 +85,7 @@ def create_app(
         run_routes.routes(node, waiting),
         history_routes.routes(node, streams),
         proof_routes.routes(node, streams, archive_bytes),
+        audit_routes.routes(node, streams),
         breakpoint_routes.routes(node),
         reviewer_routes.routes(node),
         workflow_routes.routes(node),

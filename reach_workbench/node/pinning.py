@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
 
 from reach_workbench.clock import Clock
 from reach_workbench.errors import ReachError
 from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.settings import Settings
 from reach_workbench.storage.checkpoint_file import file_of, pin
+from reach_workbench.storage.records import AuditHead
 from reach_workbench.storage.store import Store
-from reach_workbench.telemetry.logs import logger
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Pinning:
     """Belongs to a node that owns its home. A checkpoint that can't be written keeps no run waiting.
 
-    `problem` is what kept the last one from being written; it is tried again.
+    `key` is asked when the first one is due, in a thread: it may have to unlock something. `problem` is what kept the
+    last one from being written; it is tried again.
     """
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock, key: SigningKey) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock, key: Callable[[], SigningKey]) -> None:
         self._store = store
         self._file = file_of(settings)
         self._every, self._seconds = settings.audit.checkpoint_records, settings.audit.checkpoint_seconds
@@ -95,7 +101,7 @@ class Pinning:
             head = self._store.read.audit_head()
             self._tried = head.tree.size
             if head.tree.size > head.pinned:
-                number = await asyncio.to_thread(pin, self._file, self._key, head, self._clock.now())
+                number = await asyncio.to_thread(self._write, head)
                 unit = self._store.unit()
                 unit.pin_audit(pins=number, size=head.tree.size)
                 await self._store.commit(unit)
@@ -103,6 +109,10 @@ class Pinning:
         except ReachError as wrong:
             self._note(wrong)
 
+    def _write(self, head: AuditHead) -> int:
+        return pin(self._file, self._key(), head, self._clock.now())
+
     def _note(self, wrong: ReachError) -> None:
+        if self.problem is None or self.problem.code != wrong.code:  # once is enough: it is tried again and again
+            _LOG.warning("no checkpoint of the audit log: %s (%s)", wrong.message, wrong.code)
         self.problem = wrong
-        logger().warning("no checkpoint of the audit log", code=wrong.code, reason=wrong.message)

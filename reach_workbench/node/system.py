@@ -14,7 +14,6 @@ from reach_workbench import __version__
 from reach_workbench.clock import Clock
 from reach_workbench.engine.state import ENDED
 from reach_workbench.errors import NotFound
-from reach_workbench.protocol.audit import AuditView
 from reach_workbench.protocol.authoring import WorkflowView
 from reach_workbench.protocol.node_views import RunView
 from reach_workbench.protocol.system import OLDEST, PROTOCOL, JobState, JobView, NodeInfo, Vitals
@@ -189,12 +188,4 @@ def workflows(store: Store) -> list[WorkflowView]:
     return [
         WorkflowView(each.namespace, each.name, each.version, each.program, each.file, each.created_at)
         for each in store.read.workflows()
-    ]
-
-
-def audit(store: Store, run: str | None, limit: int, after: int) -> list[AuditView]:
-    named = store.read.run(run).id if run is not None else None
-    return [
-        AuditView(each.id, each.created_at, each.type, each.run, each.payload)
-        for each in store.read.audit(run=named, after=after, limit=limit)
     ]

@@ -54,8 +54,8 @@ class AuditVerification:
     """What verifying found. `problems` is empty or has the first of the records, the first of the checkpoints, or both.
 
     `records` were read and hold; `root` is the tree's over them, in base64 as checkpoints have it. `checkpoints` agree
-    with them, and the last of those vouches for the first `covered` records. `signed` says whether there was a key to
-    hold the signatures against.
+    with them, and the last of those vouches for the first `covered` records. `key` is the node's public key that their
+    signatures were held against (C2SP signed-note's form, `name+hash+key`), None when there was none.
     """
 
     ok: bool
@@ -63,7 +63,7 @@ class AuditVerification:
     root: str
     checkpoints: int
     covered: int
-    signed: bool
+    key: str | None
     seconds: float
     problems: tuple[AuditProblem, ...] = ()
 
@@ -81,7 +81,7 @@ class AuditVerification:
         if not self.checkpoints:
             return "no checkpoint vouches for them, so a log rewritten as a whole would not show"
         number = "1 checkpoint agrees" if self.checkpoints == 1 else f"{self.checkpoints:,} checkpoints agree"
-        if not self.signed:
+        if self.key is None:
             return f"{number}, but without the node's key their signatures could not be checked"
         if self.covered < self.records:
             return f"{number} and vouch for the first {self.covered:,}"

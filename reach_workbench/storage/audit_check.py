@@ -22,7 +22,7 @@ from reach_workbench.protocol.audit import AuditProblem, AuditVerification, Prob
 from reach_workbench.storage import statements as sql
 from reach_workbench.storage.audit_pins import Confirmed, Witness, believe
 from reach_workbench.storage.audit_scan import BATCH, Blocks, Scan, elsewhere, scan
-from reach_workbench.storage.checkpoint_file import read_pins
+from reach_workbench.storage.checkpoint_file import read_pins, verifier_key
 
 Progress = Callable[[int, int], None]
 """Called with (done, total); what it raises ends the verification."""
@@ -85,7 +85,7 @@ def check_audit(
         root=b64encode(read.last.root()).decode(),
         checkpoints=len(agreeing),
         covered=max((each.size for each in agreeing), default=0),
-        signed=public is not None,
+        key=None if public is None else verifier_key(public),
         seconds=clock.elapsed() - began,
         problems=tuple(each for each in (of_records, of_pins) if each is not None),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,12 @@ def file_of(settings: Settings) -> Path:
 def origin_of(public: bytes) -> str:
     """The log's name in its checkpoints, and the name of the key: a home has one key and one log."""
     return f"reach-audit/{key_id(public)}"
+
+
+def verifier_key(public: bytes) -> str:
+    """The public key as programs that verify signed notes take it (C2SP signed-note, "Verifier keys")."""
+    origin = origin_of(public)
+    return "+".join((origin, note_key_hash(origin, public).hex(), b64encode(b"\x01" + public).decode()))
 
 
 def make_note(key: SigningKey, number: int, size: int, root: bytes, at: int) -> str:

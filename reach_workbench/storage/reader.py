@@ -253,6 +253,17 @@ class Reader(GateReader):
             )
         )
 
+    def audit_last(self) -> int:
+        """The number of the last record, 0 when there is none."""
+        return int(self._rows(sql.AUDIT_LAST)[0][0])
+
+    def audit_rows(self, run: str) -> list[tuple[int, int, int, str | None, str, bytes]]:
+        """The parts of all records about a run, as `evidence.record.record_bytes` takes them, in order."""
+        return [
+            (id, at, tenant, of, type, payload)
+            for id, tenant, of, type, payload, at in self._rows(sql.AUDIT_OF_RUN, run=run, after=0, limit=SEQ_BEYOND)
+        ]
+
     def audit_leaves(self, size: int) -> list[bytes]:
         """The leaves of the first `size` records, as they are stored."""
         return [row[0] for row in self._rows(sql.AUDIT_LEAVES, until=size)]

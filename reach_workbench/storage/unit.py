@@ -67,6 +67,11 @@ class Unit:
         self.events = 0
         self.faulted = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not self.statements and not self.records
+
     def add(self, text: str, parameters: dict[str, Any], check: Check | None = None) -> None:
         """Add a statement of `statements.py`."""
         self.statements.append(Statement(text, parameters, check))
