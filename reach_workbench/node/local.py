@@ -38,6 +38,7 @@ from reach_workbench.node.looking import Looking
 from reach_workbench.node.mailbox import Mailbox, ask
 from reach_workbench.node.pinning import Pinning
 from reach_workbench.node.publishing import complete_event
+from reach_workbench.node.refusals import Refusals
 from reach_workbench.node.schedules import Schedules
 from reach_workbench.node.schedules import views as scheduled
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
@@ -91,6 +92,7 @@ class LocalNode(Looking):
         self._schedules: Schedules | None = None
         self._signer: auditlog.Signer | None = None
         self._pinning: Pinning | None = None
+        self._refusals: Refusals | None = None
         self._mailbox: Mailbox | None = (
             Mailbox(self, store, clock, settings.runner.poll_seconds, self.note_export) if store.writable else None
         )
@@ -130,6 +132,8 @@ class LocalNode(Looking):
                 await self._schedules.stop()
             await self.runner.stop()
             await self.runner.adapters.close()
+            if self._refusals is not None:
+                self._refusals.close()
             if self._pinning is not None:
                 await self._pinning.close()
         finally:
@@ -575,7 +579,8 @@ class LocalNode(Looking):
         return f"{program.namespace}/{program.name}:{program.version}"
 
     async def doctor(self) -> Sequence[Check]:
-        return await asyncio.to_thread(examine, self.settings, self.store)
+        problem = self._pinning.problem if self._pinning is not None else None
+        return await asyncio.to_thread(examine, self.settings, self.store, problem)
 
     # ------------------------------------------------------------ reviewers
 
@@ -659,6 +664,12 @@ class LocalNode(Looking):
 
     async def audit_verify(self, *, progress: Progress | None = None) -> AuditVerification:
         return await auditlog.verify(self.store, self.settings, self._signer, progress)
+
+    def refused(self, code: str, client: str, path: str) -> None:
+        """Audit that the API refused a request of that client; many make few records. Returns at once."""
+        if self._refusals is None:
+            self._refusals = Refusals(self.store, self.clock)
+        self._refusals.refused(code, client, path)
 
     async def audit_evidence(self, run: str) -> auditlog.AuditEvidence:
         """All audit records about a run with proofs that a checkpoint covers them, one made now if need be.

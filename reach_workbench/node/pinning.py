@@ -66,13 +66,13 @@ class Pinning:
         self._look()
 
     def _look(self) -> None:
-        """See to it that whatever is not covered yet will be."""
+        """See to it that whatever is not covered yet will be, and that what failed is tried again."""
         left = self._size - self._tried
-        if left <= 0 or self._task is not None:
+        if self._task is not None:
             return
-        if left >= self._every:
+        if left > 0 and left >= self._every:
             self._begin()
-        elif self._timer is None:
+        elif (left > 0 or self.problem is not None) and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._begin)
 
     def _begin(self) -> None:

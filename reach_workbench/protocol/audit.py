@@ -77,6 +77,12 @@ class AuditVerification:
             records = "there is no record yet"
         return f"{records}, root {self.root}; {self._vouched()}"
 
+    @property
+    def before(self) -> str:
+        """How much of a log that does not hold does, in one sentence."""
+        records = "1 record" if self.records == 1 else f"{self.records:,} records"
+        return f"the log holds up to that place: {records}, {self.covered:,} of them vouched for by checkpoints"
+
     def _vouched(self) -> str:
         if not self.checkpoints:
             return "no checkpoint vouches for them, so a log rewritten as a whole would not show"

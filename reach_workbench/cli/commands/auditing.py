@@ -87,7 +87,7 @@ def _verify(terminal: Terminal, session: Session) -> int:
     else:
         for problem in found.problems:
             terminal.show(Painted(problem.code, "red"), f": {problem.message}")
-        terminal.show(f"  {found.records:,} records before hold, {found.covered:,} of them are vouched for")
+        terminal.show(f"  {found.before}")
     if found.key is not None and not terminal.json:
         terminal.show(Painted(f"  key {found.key}", "dim"))
     return 0 if found.ok else 1

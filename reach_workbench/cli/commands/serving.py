@@ -62,6 +62,7 @@ async def _answer(
         archive_bytes=limits.archive_bytes,
         metrics=node.metrics,
         record=reporter.request,
+        refused=node.refused,
     )
     listeners: list[Listener] = []
     try:
