@@ -27,6 +27,23 @@ class Start(BaseModel):
     secrets: Secrets = {}
     breakpoints: Annotated[list[Reference], Field(max_length=1000)] = []
     hold: bool = False
+    requester: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    may: Annotated[list[Reference], Field(max_length=1000)] | None = None
+
+
+class Verdict(BaseModel):
+    """What a reviewer signed, canonical JSON as text; the id of the key; the signature in base64."""
+
+    body: Annotated[str, Field(max_length=64 * 1024 * 1024)]
+    key: Annotated[str, Field(max_length=64)]
+    signature: Annotated[str, Field(max_length=200)]
+
+
+class EditGate(BaseModel):
+    """The arguments that a held action is to have instead."""
+
+    arguments: Json
+    by: Text | None = None
 
 
 class Reason(BaseModel):

@@ -43,6 +43,8 @@ def routes(node: Node, waiting: Waiting) -> APIRouter:
                 secrets=body.secrets,
                 breakpoints=tuple(body.breakpoints),
                 hold=body.hold,
+                requester=body.requester,
+                may=tuple(body.may) if body.may is not None else None,
             )
         )
         return answer(view, 201, {"Location": f"/v1/runs/{view.id}"})

@@ -39,6 +39,15 @@ def overview() -> str:
     return "\n".join(lines)
 
 
+def family(word: str) -> str:
+    """What `reach WORD --help` shows where that is the first of two."""
+    lines = [f"usage: reach {word} COMMAND …", ""]
+    commands = map(catalogue.find, catalogue.family(word))
+    lines += _rows((f"  {command.name}", command.summary) for command in commands)
+    lines += ["", f"`reach {word} COMMAND --help` shows what it takes, with examples."]
+    return "\n".join(lines)
+
+
 def page(command: Command) -> str:
     """What `reach COMMAND --help` shows."""
     lines = [*wrap(command.summary + ".", WIDTH), "", *_usage(command)]

@@ -31,6 +31,7 @@ from reach_workbench.protocol.debugging import (
     Outcome,
     Query,
 )
+from reach_workbench.protocol.gates import GateState, GateView, SignedVerdict
 from reach_workbench.protocol.node_views import (
     Change,
     Check,
@@ -148,6 +149,8 @@ class RemoteNode:
             "secrets": request.secrets,
             "breakpoints": request.breakpoints,
             "hold": request.hold,
+            "requester": request.requester,
+            "may": request.may,
         }
         with self._compiling(request.file):
             return wire.loads(RunView, await self._connection.post("/v1/runs", body))
@@ -355,6 +358,26 @@ class RemoteNode:
         body = {"source": source, "file": self._file(file)}
         with self._compiling(file):
             return _member("workflow", await self._connection.post("/v1/workflows", body))
+
+    # ------------------------------------------------------------ gates
+
+    async def gates(
+        self, *, state: GateState = "open", run: str | None = None, limit: int = 100, after: str | None = None
+    ) -> Sequence[GateView]:
+        if run is not None:
+            return await self._all(GateView, _run(run, "gates"), state=state, limit=limit)
+        return await self._all(GateView, "/v1/gates", state=state, limit=limit, after=after)
+
+    async def gate(self, gate: str) -> GateView:
+        return await self._one(GateView, f"/v1/gates/{_quoted(gate)}")
+
+    async def decide(self, gate: str, verdict: SignedVerdict) -> GateView:
+        body = cast("dict[str, Json]", wire.tree(verdict))
+        return wire.loads(GateView, await self._connection.post(f"/v1/gates/{_quoted(gate)}/verdicts", body))
+
+    async def edit_gate(self, gate: str, arguments: Json, *, by: str | None = None) -> GateView | None:
+        body = {"arguments": arguments, "by": by}
+        return _or_none(GateView, await self._connection.post(f"/v1/gates/{_quoted(gate)}/edit", body))
 
     # ------------------------------------------------------------ reviewers
 

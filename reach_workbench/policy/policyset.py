@@ -87,6 +87,12 @@ class PolicySet:
         except Exception as wrong:
             return _denied(wrong)
 
+    def reads_context(self, request: Request) -> bool:
+        """Whether the decision on such a request depends on more than who does what with which thing."""
+        scope = (request.principal, request.groups, request.action, request.resource_type, request.resource)
+        sliced = self._sliced.get(scope) or self._slice(scope, request)
+        return sliced.reads.whole or bool(sliced.reads.values)
+
     def unsliced(self, request: Request) -> Decision:
         """The same decision by plain evaluation of every policy over the whole context: slow, for tests."""
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from reach_workbench.engine.values import Json
-from reach_workbench.evidence.approval import Approval
+from reach_workbench.evidence.approval import Approval, sign
+from reach_workbench.keys.ed25519 import SigningKey
 
 GateOutcome = Literal["approved", "denied", "expired", "cancelled", "superseded"]
 """How a gate ended. A timeout is neither a rejection nor a grant; each is kept apart for ever."""
@@ -111,3 +113,11 @@ def approval_of(gate: GateView, verdict: Verdict, reviewer: str, reason: str | N
         reason=reason,
         answer=answer,
     )
+
+
+def signed_verdict(
+    gate: GateView, verdict: Verdict, reviewer: str, key: SigningKey, *, reason: str | None = None, answer: Json = None
+) -> SignedVerdict:
+    """A reviewer's verdict under the reviewer's key. Raises ValueError for what JSON can't carry."""
+    made = sign(approval_of(gate, verdict, reviewer, reason, answer), key)
+    return SignedVerdict(made.body.decode(), made.key_id, b64encode(made.signature).decode())

@@ -22,7 +22,7 @@ from reach_workbench.engine.program import Program
 from reach_workbench.engine.secrets import shape
 from reach_workbench.engine.state import ENDED, State
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import Bug, HistoryError, LeaseLost, ReachError, RunStateError, StoreError
+from reach_workbench.errors import Bug, HistoryError, LeaseLost, ReachError, RunStateError, SecretsMissing, StoreError
 from reach_workbench.jobs.backoff import delay
 from reach_workbench.jobs.queue import Queue
 from reach_workbench.runner.audience import Audience
@@ -286,7 +286,7 @@ class Runner:
     ) -> Driver:
         """Drive a stored run: held, suspended, or left by a process that ended; or redirect one that is driven.
 
-        Raises RunStateError when it was started with secrets that were not given again.
+        Raises SecretsMissing when it was started with secrets that were not given again.
         """
         given = self._given(record, secrets or {}, "go on")
         driver = await self._alive(record.id)
@@ -383,9 +383,11 @@ class Runner:
         given = {**self._secrets.get(record.id, {}), **secrets}
         missing = [name for name in record.secrets if name not in given]
         if missing:
-            raise RunStateError(
+            raise SecretsMissing(
                 f"run {record.id} can't {what} without its secrets: {', '.join(missing)}",
-                hint="secrets are never stored; give them again with " + " ".join(f"--secret {n}=…" for n in missing),
+                hint="runs never store them; give them again with "
+                + " ".join(f"--secret {n}=@FILE" for n in missing)
+                + ", or keep them with `reach secret set`",
             )
         return given
 

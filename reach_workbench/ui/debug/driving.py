@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from reach_workbench.protocol.debugging import Motion, Query
 from reach_workbench.protocol.node_views import RunView, StepMode
@@ -10,6 +11,8 @@ from reach_workbench.ui.debug.desk import Desk
 from reach_workbench.ui.debug.looking import LookingScreen
 from reach_workbench.ui.debug.source import SourceView
 from reach_workbench.ui.debug.timeline import Timeline
+
+Json = Any
 
 
 class DrivingScreen(LookingScreen):
@@ -31,7 +34,7 @@ class DrivingScreen(LookingScreen):
 
     def action_continue(self) -> None:
         if self._drivable("continue"):
-            self._drive(self.node.resume)
+            self._drive(lambda run: self._given(run, lambda secrets: self.node.resume(run, secrets=secrets)))
 
     def action_pause(self) -> None:
         position = self.position
@@ -48,7 +51,7 @@ class DrivingScreen(LookingScreen):
         if self.position is None or task is None:
             return
         if self.position.at_end and self._drivable(None):
-            self._drive(lambda run: self.node.step(run, until=task))
+            self._drive(lambda run: self._given(run, lambda secrets: self.node.step(run, until=task, secrets=secrets)))
         elif not self.position.at_end:
             self.spawn(self._to_task(task), "move", exclusive=True)
 
@@ -131,7 +134,11 @@ class DrivingScreen(LookingScreen):
 
     def _go(self, mode: StepMode) -> None:
         if self._drivable(mode):
-            self._drive(lambda run: self.node.step(run, mode))
+            self._drive(lambda run: self._given(run, lambda secrets: self.node.step(run, mode, secrets=secrets)))
+
+    def _given(self, run: str, ask: Callable[[Mapping[str, Json] | None], Awaitable[RunView]]) -> Awaitable[RunView]:
+        """With the secrets that this machine keeps for the run, once the node says that it lacks them."""
+        return self.workbench.keeper.given(self.node, run, ask)
 
     def _drivable(self, motion: Motion | None) -> bool:
         """Whether a key drives the run; else it says why not, or moves the cursor."""

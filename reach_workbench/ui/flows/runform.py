@@ -36,7 +36,10 @@ class Answer:
 
 
 class RunForm(ModalScreen[Answer | None]):
-    """`last` is the input of the run before; `hold` is what the box showed then; `raw` begins with JSON."""
+    """`last` is the input of the run before; `hold` is what the box showed then; `raw` begins with JSON.
+
+    `kept` are the secrets that are taken from where they are kept when nothing is typed.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(",".join(find(id).keys), does, id=id, priority=True) for id, does in _TAKEN),
@@ -62,6 +65,7 @@ class RunForm(ModalScreen[Answer | None]):
         title: str,
         schema: Json,
         secrets: tuple[str, ...],
+        kept: frozenset[str] = frozenset(),
         *,
         last: Json = None,
         hold: bool = False,
@@ -71,6 +75,7 @@ class RunForm(ModalScreen[Answer | None]):
         self._title = title
         self._schema = schema
         self._secrets = secrets
+        self._kept = kept
         self._form = fields(schema)
         self._last = last
         self._hold = hold
@@ -88,7 +93,8 @@ class RunForm(ModalScreen[Answer | None]):
                     yield TextArea(self._beginning(), id="json", language="json", compact=True)
             for place, name in enumerate(self._secrets):
                 yield Label(f"secret {name}", markup=False)
-                yield Input(password=True, compact=True, id=f"secret-{place}", placeholder="kept by nobody")
+                beginning = "kept on this machine: nothing need be typed" if name in self._kept else "kept by nobody"
+                yield Input(password=True, compact=True, id=f"secret-{place}", placeholder=beginning)
             yield TickBox("hold at the first task, to step from there", self._hold, id="hold", compact=True)
             yield Static("", id="wrong", markup=False)
             run, turn = (shown(next(iter(self._keys_of(id)), "")) for id, _ in _TAKEN)

@@ -1,0 +1,291 @@
+"""Held actions: what a policy holds runs when those who may have approved exactly that, and at no other time."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from reach_workbench.errors import ApprovalRefused, GateClosed
+from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.protocol.gates import GateView, SignedVerdict, signed_verdict
+
+ADA, GRACE, LIN = (SigningKey.from_seed(bytes([number]) * 32) for number in (1, 2, 3))
+KEYS = {"ada": ADA, "grace": GRACE, "lin": LIN}
+
+WRITES = "do: [{write: {run: {shell: {command: 'echo done >> %s'}}}}]"
+
+HOLDS = """
+@id("all") permit(principal, action, resource);
+@id("shells") @gate("approval") %s @reason("shells can do anything")
+forbid(principal, action == Action::"shell.run", resource);
+"""
+
+
+def signed(gate: GateView, verdict: str, name: str, reason: str | None = None, answer=None) -> SignedVerdict:
+    return signed_verdict(gate, verdict, name, KEYS[name], reason=reason, answer=answer)
+
+
+@pytest.fixture
+def held(home, tmp_path):
+    """Sets the policy of the home, and runs a workflow that it holds."""
+    policy = tmp_path / "policy.cedar"
+    home.environment["REACH_POLICY_FILE"] = str(policy)
+    home.environment["REACH_KEYS_USER"] = "ada"
+
+    class Held:
+        target = tmp_path / "target.txt"
+
+        def policy(self, annotations: str = "") -> None:
+            policy.write_text(HOLDS % annotations)
+
+        async def run(self, node, text: str | None = None):
+            for name, groups in (("ada", ()), ("grace", ("finance",)), ("lin", ("finance", "legal"))):
+                await node.add_reviewer(name, b64encode(KEYS[name].public).decode(), groups)
+            run = await node.wait((await node.start(home.request(text or WRITES % self.target))).id)
+            return run, await node.gates()
+
+        @property
+        def written(self) -> int:
+            return self.target.read_text().count("done") if self.target.exists() else 0
+
+    made = Held()
+    made.policy()
+    return made
+
+
+def test_a_held_action_runs_once_approved(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            assert (run.status, run.gates, held.written) == ("waiting", (gate.id,), 0)
+            assert "a decision at gate" in run.waiting
+            assert gate.arguments["process"]["command"].startswith("echo done")
+            whole = await node.gate(gate.id[:6])
+            assert [policy.reason for policy in whole.holding] == ["shells can do anything"]
+            assert "forbid" in whole.holding[0].text
+            decided = await node.decide(gate.id, signed(gate, "approve", "grace"))
+            assert decided.outcome == "approved"
+            run = await node.wait(run.id)
+            assert (run.status, held.written) == ("completed", 1)
+            types = [event.type async for event in node.events(run.id)]
+            assert [each for each in types if each.startswith(("policy", "gate"))] == [
+                "policy.decided",
+                "gate.opened",
+                "gate.closed",
+            ]
+            assert (await node.verify(run.id)).ok
+            with pytest.raises(GateClosed, match="approved"):
+                await node.decide(gate.id, signed(gate, "approve", "lin"))
+
+    go(body)
+
+
+def test_nobody_approves_an_action_of_their_own_unless_the_policy_says_so(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            _, [gate] = await held.run(node)
+            with pytest.raises(ApprovalRefused, match="their own"):
+                await node.decide(gate.id, signed(gate, "approve", "ada"))
+            held.policy('@self("allowed")')
+        home.files = home.folder / "more"
+        home.files.mkdir()
+        async with home.node() as node:
+            run, gates = await held.run(node)
+            await node.decide(gates[-1].id, signed(gates[-1], "approve", "ada"))
+            assert (await node.wait(run.id)).status == "completed"
+
+    go(body)
+
+
+def test_a_denial_faults_the_task_with_its_reason(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            decided = await node.decide(gate.id, signed(gate, "deny", "grace", "not today"))
+            assert (decided.outcome, decided.reason) == ("denied", "not today")
+            run = await node.wait(run.id)
+            assert (run.status, held.written) == ("faulted", 0)
+            assert run.error["code"] == "gate-denied"
+            assert run.error["status"] == 403
+            assert run.error["detail"] == "denied by grace: not today"
+
+    go(body)
+
+
+def test_a_quorum_and_each_group_are_needed(home, go, held) -> None:
+    async def body() -> None:
+        held.policy('@quorum("2") @from("finance,legal")')
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            after = await node.decide(gate.id, signed(gate, "approve", "grace"))
+            assert (after.outcome, held.written) == (None, 0)
+            assert "2 approvals and has 1" in after.missing
+            with pytest.raises(GateClosed, match="decided about this gate before"):
+                await node.decide(gate.id, signed(gate, "approve", "grace"))
+            with pytest.raises(ApprovalRefused, match="their own"):
+                await node.decide(gate.id, signed(gate, "approve", "ada"))
+            await node.decide(gate.id, signed(gate, "approve", "lin"))
+            assert (await node.wait(run.id)).status == "completed"
+            assert held.written == 1
+
+    go(body)
+
+
+def test_a_verdict_about_anything_else_is_refused(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            _, [gate] = await held.run(node)
+            import dataclasses
+
+            others = {
+                "arguments": {**gate.arguments, "process": {"command": "echo other"}},
+                "nonce": "0" * 32,
+                "run": "other",
+                "policy": "0" * 64,
+                "requester": "grace",
+                "expires_at": 1,
+                "command": 1,
+            }
+            for name, value in others.items():
+                other = dataclasses.replace(gate, **{name: value})
+                with pytest.raises(ApprovalRefused, match="another action"):
+                    await node.decide(gate.id, signed(other, "approve", "grace"))
+            good = signed(gate, "approve", "grace")
+            with pytest.raises(ApprovalRefused, match="not what its reviewer signed"):
+                await node.decide(gate.id, dataclasses.replace(good, signature=b64encode(bytes(64)).decode()))
+            with pytest.raises(ApprovalRefused, match="no reviewer"):
+                await node.decide(gate.id, dataclasses.replace(good, key="0" * 16))
+            assert (await node.gate(gate.id)).outcome is None
+
+    go(body)
+
+
+def test_a_gate_expires_and_that_is_neither_a_yes_nor_a_no(home, go, held) -> None:
+    async def body() -> None:
+        held.policy('@expires("50ms")')
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            while (run := await node.run(run.id)).status == "waiting":
+                await asyncio.sleep(0.01)
+            assert (run.status, run.error["code"], run.error["status"]) == ("faulted", "gate-expired", 408)
+            assert (await node.gate(gate.id)).outcome == "expired"
+            with pytest.raises(GateClosed, match="expired"):
+                await node.decide(gate.id, signed(gate, "approve", "grace"))
+
+    go(body)
+
+
+def test_a_gate_of_a_cancelled_run_is_cancelled(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            await node.cancel(run.id)
+            assert (await node.gate(gate.id)).outcome == "cancelled"
+            assert await node.gates() == []
+
+    go(body)
+
+
+def test_an_edited_action_is_decided_about_from_the_start(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            process = {**gate.arguments["process"], "command": f"echo done done > {held.target}"}
+            other = {**gate.arguments, "process": process}
+            newer = await node.edit_gate(gate.id, other, by="grace")
+            assert newer.id != gate.id
+            assert newer.arguments == other
+            assert ((await node.gate(gate.id)).outcome, newer.outcome) == ("superseded", None)
+            with pytest.raises(ApprovalRefused, match="another action"):
+                await node.decide(newer.id, signed(gate, "approve", "grace"))
+            await node.decide(newer.id, signed(newer, "approve", "grace"))
+            run = await node.wait(run.id)
+            assert (run.status, held.written) == ("completed", 2)
+            assert (await node.verify(run.id)).ok
+
+    go(body)
+
+
+def test_other_policies_supersede_a_gate(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            held.policy('@risk("high")')
+            await asyncio.sleep(1.1)  # the files are looked at once a second
+            with pytest.raises(GateClosed, match="policies changed"):
+                await node.decide(gate.id, signed(gate, "approve", "grace"))
+            [newer] = await node.gates()
+            assert ((await node.gate(gate.id)).outcome, newer.terms.risk) == ("superseded", "high")
+            await node.decide(newer.id, signed(newer, "approve", "grace"))
+            assert (await node.wait(run.id)).status == "completed"
+
+    go(body)
+
+
+def test_a_gate_outlives_its_node_and_the_action_still_runs_once(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+        async with home.node() as node:
+            await node.decide(gate.id, signed(gate, "approve", "grace"))
+            assert held.written == 0
+            await node.resume(run.id)
+            assert (await node.wait(run.id)).status == "completed"
+            assert held.written == 1
+
+    go(body)
+
+
+def test_a_forbidden_action_faults_and_is_never_performed(home, go, held, tmp_path: Path) -> None:
+    async def body() -> None:
+        (tmp_path / "policy.cedar").write_text(
+            '@id("all") permit(principal, action, resource);\n'
+            '@id("never") forbid(principal, action == Action::"shell.run", resource);\n'
+        )
+        async with home.node() as node:
+            run, gates = await held.run(node)
+            assert (run.status, gates, held.written) == ("faulted", [], 0)
+            assert (run.error["code"], run.error["detail"]) == ("policy-denied", "denied by policy never")
+
+    go(body)
+
+
+def test_a_rate_gate_lets_so_many_go_and_the_next_when_there_is_room(home, go, held, tmp_path: Path) -> None:
+    text = f"""
+do:
+- loop:
+    for: {{each: i, in: '${{ [range(4)] }}'}}
+    do: [{{write: {{run: {{shell: {{command: 'echo done >> {tmp_path}/target.txt'}}}}}}}}]
+"""
+
+    async def body() -> None:
+        (tmp_path / "policy.cedar").write_text(
+            '@id("all") permit(principal, action, resource);\n'
+            '@id("slow") @gate("rate") @limit("2/400ms") forbid(principal, action == Action::"shell.run", resource);\n'
+        )
+        async with home.node() as node:
+            run, _ = await held.run(node, text)
+            assert (run.status, held.written) == ("completed", 4)
+            events = [event async for event in node.events(run.id)]
+            decided = [event for event in events if event.type == "policy.decided"]
+            said = [event.data["decision"] for event in decided]
+            assert said[:4] == ["allow", "allow", "hold", "allow"]  # the fourth may have to wait, too
+            assert said.count("allow") == 4
+            started = [event.at for event in decided if event.data["decision"] == "allow"]
+            assert started[2] - started[0] >= 400
+
+    go(body)
+
+
+def test_a_capability_that_was_not_given_is_refused_before_policy_is_asked(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            request = home.request(WRITES % held.target, may=("http.call", "shell.run:git"))
+            run = await node.wait((await node.start(request)).id)
+            assert (run.status, held.written, await node.gates()) == ("faulted", 0, [])
+            assert "capability shell.run:echo" in run.error["detail"]
+
+    go(body)
