@@ -13,7 +13,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek screen frames busy crash hostile determinism fuzz policy policies docs screenshots lock clean
+.PHONY: help run test setup check bench cold seek screen frames busy audit crash hostile determinism fuzz policy policies docs screenshots lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ screen: $(VENV)/.ready-to-test ## Measure the debugger's keys on a run of a mill
 
 busy: $(VENV)/.ready-to-test ## Measure a node's answers and the debugger's keys among 50 busy runs, and what it costs when idle
 	@$(BIN)/python -m tests.bench.busy
+
+audit: $(VENV)/.ready-to-test ## Measure the audit log, and tamper with one 10,000 times
+	@$(BIN)/python -m tests.bench.audit
 
 crash: $(VENV)/.ready-to-test ## Kill a working process 2,000 times and count what was lost or repeated
 	@$(BIN)/python -m tests.crash

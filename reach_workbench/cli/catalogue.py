@@ -27,7 +27,7 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
             "resolve": "telling",
         },
     ),
-    ("Prove and carry", {"verify": "proving", "export": "carrying", "import": "carrying"}),
+    ("Prove and carry", {"verify": "proving", "audit": "auditing", "export": "carrying", "import": "carrying"}),
     ("Decide what may run", {"policy": "policies"}),
     ("Serve", {"serve": "serving"}),
     (

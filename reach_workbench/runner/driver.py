@@ -34,6 +34,7 @@ from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, ReachError, StoreBusy, StoreFull
 from reach_workbench.runner.alarm import Alarm
 from reach_workbench.runner.answer import Answer
+from reach_workbench.runner.auditing import audit_run
 from reach_workbench.runner.breakpoints import Breakpoints
 from reach_workbench.runner.child import awaited_child
 from reach_workbench.runner.debug import Debug, Mode, continuing
@@ -219,12 +220,15 @@ class Driver:
         self._redirected = (breakpoints, mode, until)
         self._wake.set()
 
-    def pause(self) -> None:
-        """Hold the run before the next task it starts."""
+    def pause(self, unit: Unit) -> None:
+        """Hold the run before the next task it starts; `unit` takes in that it is to be, for a restart."""
         if self._redirected is not None:
             self._redirected = (self._redirected[0], "into", None)
         elif self.status != "held":
             self.debug = Debug(self.debug.breakpoints, mode="into")
+            if self._row:
+                self._row["waiting"] = (self._row["waiting"] or {}) | {"pausing": True}
+                unit.update_run(self.key, waiting=self._row["waiting"])
 
     def exempt(self) -> None:
         """Take no place among the runs that go on: this one runs in the place of its caller."""
@@ -368,7 +372,7 @@ class Driver:
         if self._unbegun and not self.state.ended:
             unit = Unit()
             self._update_row(unit, self.status)
-            if unit.statements:
+            if not unit.is_empty:
                 await self._runner.store.commit(unit)
 
     async def _sleep(self) -> None:
@@ -620,6 +624,7 @@ class Driver:
         state = self.state
         if events:
             unit.append_events(self.key, events, digests)
+            audit_run(unit, self.run, events, digests)
         for emission in emissions:
             unit.put_cloudevent(emission.event, at=max(self._runner.clock.now(), state.at), run=self.run)
         if state.seq - self._snapshot_seq >= self._runner.settings.runner.snapshot_events:
@@ -630,6 +635,7 @@ class Driver:
             status != self.status
             or status in ("held", "waiting")
             or self._row_is_stale
+            or self.debug.mode == "into"
             or self._unbegun
             or self.traps.withheld
             or state.listeners
@@ -640,7 +646,7 @@ class Driver:
             self._update_row(unit, status)
         self.traps.save(unit)
         self.permits.save(unit)
-        if unit.statements:
+        if not unit.is_empty:
             crash_point("driver.before-commit")
             await self._save(unit)
             crash_point("driver.after-commit")
@@ -686,8 +692,9 @@ class Driver:
         if self._unbegun:
             self._unbegun &= state.commands.keys()
         unbegun = self._unbegun | self.traps.withheld if self.traps.withheld else self._unbegun
-        columns = columns_of(state, status, unbegun=unbegun, reason=self._reason)
-        self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt or state.gates)
+        pausing = self.debug.mode == "into"
+        columns = columns_of(state, status, unbegun=unbegun, reason=self._reason, pausing=pausing)
+        self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt or state.gates or pausing)
         if columns != self._row:
             unit.update_run(self.key, **columns)
             self._row = columns
