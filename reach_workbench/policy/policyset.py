@@ -147,7 +147,18 @@ class PolicySet:
 class _Sliced:
     """Policies that are judged together, and what of a context they read."""
 
-    __slots__ = ("_action", "_args", "_ask", "_principal", "_resource", "_rest", "_run", "bench", "reads_context", "whole")
+    __slots__ = (
+        "_action",
+        "_args",
+        "_ask",
+        "_principal",
+        "_resource",
+        "_rest",
+        "_run",
+        "bench",
+        "reads_context",
+        "whole",
+    )
 
     def __init__(self, bench: Bench) -> None:
         reads = bench.reads
