@@ -13,8 +13,8 @@ from reach_workbench.errors import UsageError
 if TYPE_CHECKING:
     from reach_workbench.cli.terminal import Terminal
 
-Filler = Literal["", "file", "folder", "run", "held-run", "open-run", "shell"]
-"""What completion offers in a place: nothing, files, folders, or runs (all, held, or not ended)."""
+Filler = Literal["", "file", "folder", "run", "held-run", "open-run", "shell", "gate"]
+"""What completion offers in a place: nothing, files, folders, runs (all, held, or not ended), or open gates."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,7 +241,7 @@ class Driver:
         A timeout that is still to come is no reason to keep people waiting for it.
         """
         state = self.state
-        if self._told or self._offers or state.ready or state.listeners or self.permits.waiting:
+        if self._told or self._offers or self._repeats or state.ready or state.listeners or self.permits.waiting:
             return False
         if self.performing.numbers - self.children.keys():
             return False
