@@ -48,7 +48,7 @@ frames: $(VENV)/.ready-to-test ## Measure the workbench's first frame beside pos
 screen: $(VENV)/.ready-to-test ## Measure the debugger's keys on a run of a million events
 	@$(BIN)/python -m tests.bench.screen
 
-busy: $(VENV)/.ready-to-test ## Measure a node's answers among 50 busy runs, and what it costs when idle
+busy: $(VENV)/.ready-to-test ## Measure a node's answers and the debugger's keys among 50 busy runs, and what it costs when idle
 	@$(BIN)/python -m tests.bench.busy
 
 crash: $(VENV)/.ready-to-test ## Kill a working process 2,000 times and count what was lost or repeated

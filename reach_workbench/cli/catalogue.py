@@ -67,6 +67,8 @@ def find(name: str) -> Command:
     if module is None:
         meant = similar(name, names())
         hint = f"did you mean `reach {meant}`?" if meant else "`reach --help` lists the commands"
+        if name.lower().endswith((".yaml", ".yml", ".json")):
+            hint = f"a workflow is run with `reach run {name}`"
         raise UsageError(f"there is no command {name!r}", hint=hint)
     commands: tuple[Command, ...] = import_module(f"reach_workbench.cli.commands.{module}").COMMANDS
     return next(command for command in commands if command.name == name)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reach_workbench.errors import UsageError
 
 if TYPE_CHECKING:
     from reach_workbench.client.remote import RemoteNode
+
+_REPAINTS: Final = "120"
+"""A second at most. With the toolkit's own 60 an answer that follows a key may wait 17 ms for its repaint."""
 
 
 def on_terminal() -> bool:
@@ -30,6 +33,7 @@ def on_terminal() -> bool:
 
 def open_workbench(home: str | None) -> int:
     """Draw the workbench until the person leaves; the node is found or started meanwhile. Returns the exit code."""
+    os.environ.setdefault("TEXTUAL_FPS", _REPAINTS)
     from reach_workbench.ui.app import Workbench
     from reach_workbench.ui.config import folder, state_folder
 

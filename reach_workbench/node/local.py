@@ -59,6 +59,7 @@ from reach_workbench.protocol.node_views import (
 from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
+from reach_workbench.runner.passed import Passed
 from reach_workbench.runner.runner import GOING_ON, Runner
 from reach_workbench.settings import Settings
 from reach_workbench.storage.home import holder
@@ -83,6 +84,7 @@ class LocalNode(Looking):
         self.clock = clock
         self.evaluator = evaluator
         self.started_at = clock.now()
+        self._passed = Passed()
         self.runner = Runner(store, settings, clock, evaluator, Adapters(clock, functions))
         self._schedules: Schedules | None = None
         self._mailbox: Mailbox | None = (
@@ -275,7 +277,7 @@ class LocalNode(Looking):
         if at is not None and not 0 <= at <= record.seq:
             raise NotFound(f"run {record.id} has no event {at}", hint=f"its events are 1 to {record.seq}")
         status = record.status if at is None or at == record.seq else None
-        return load_state(self.store, record, at), status
+        return load_state(self.store, record, at, passed=self._passed), status
 
     async def state(self, run: str, at: int | None = None) -> StateView:
         return state_view(*self._state(run, at))

@@ -57,6 +57,9 @@ T = TypeVar("T")
 BUDGET: Final = 512
 """Events decided before other runs get their turn."""
 
+PORTION: Final = 64
+"""Events decided before a request is heard, while somebody asks: about two milliseconds."""
+
 NEVER: Final = 1 << 52
 """When a job of a held or suspended run is due: only a person brings it back."""
 
@@ -245,6 +248,11 @@ class Driver:
             return False
         if self.performing.numbers - self.children.keys():
             return False
+        if self.recorded != state.seq:
+            return False  # what it now waits for is not in the store yet
+        known = state.in_doubt | state.gates.keys() | self.performing.numbers | self._unbegun | self.traps.withheld
+        if state.commands.keys() - known:
+            return False  # about to be performed
         return all(timer.purpose in ("timeout", "attempt") for timer in state.timers.values())
 
     # ------------------------------------------------------------ the loop
@@ -541,8 +549,14 @@ class Driver:
             raise wrong  # it was to be the first fact of a new run
 
     async def _advance(self, fact: Fact | None, pause: Pause | None) -> Advance:
-        result = self.machine.advance(fact, budget=BUDGET, pause=pause)
         full = self.machine.recorded + SLICE_BYTES
+        turns = self._runner.turns
+        result = self.machine.advance(fact, budget=PORTION if turns.in_portions else BUDGET, pause=pause)
+        while result.more and len(result.events) < BUDGET and self.machine.recorded <= full:
+            await turns.again()
+            portion = PORTION if turns.in_portions else BUDGET
+            budget = min(portion, BUDGET - len(result.events))
+            result = result.then(self.machine.advance(budget=budget, pause=pause))
         while result.deferred and self.machine.recorded <= full:
             decided = await self._aside(lambda: self.machine.advance(budget=1, pause=pause))
             result = result.then(decided)
@@ -748,7 +762,10 @@ class Driver:
     # ------------------------------------------------------------ time and debugging
 
     def _fire_timers(self) -> None:
-        state, now = self.state, self._runner.clock.now()
+        state = self.state
+        if not (state.timers or state.gates or self.permits.waiting):
+            return
+        now = self._runner.clock.now()
         for number in self._alarm.due(state):
             if number in state.timers:
                 self.tell(Fact("timer.fired", now, {"timer": number}))

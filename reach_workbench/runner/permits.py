@@ -17,7 +17,7 @@ from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
-from reach_workbench.runner.guard import APPROVE, Guard, Ruling, action_digest, requester_of
+from reach_workbench.runner.guard import APPROVE, Guard, Ruling, Subject, action_digest, requester_of, subject_of
 from reach_workbench.storage import gates
 from reach_workbench.storage.records import LOCAL_TENANT, GateRecord
 from reach_workbench.storage.unit import Unit
@@ -52,6 +52,7 @@ class Permits:
         self._base = base
         self._machine = machine
         self._writes: list[Callable[[Unit], None]] = []
+        self._about: Subject | None = None
         self._open: dict[int, str] = {number: gate.id for number, gate in machine.state.gates.items()}
         self._kinds: dict[int, Command] = {}
         self.waiting: dict[int, int] = {}
@@ -74,7 +75,7 @@ class Permits:
 
     def _decide(self, command: Command, found: Screening) -> None:
         state = self._machine.state
-        ruling = self._guard.rule(state, command, self._base)
+        ruling = self._guard.rule(state, command, self._base, self._subject())
         number = command.number
         self.waiting.pop(number, None)
         decision = "hold" if ruling.verdict == "wait" else ruling.verdict
@@ -104,6 +105,12 @@ class Permits:
         elif ruling.verdict == "hold":
             assert ruling.terms is not None
             self._open_gate(command, ruling, ruling.terms, found)
+
+    def _subject(self) -> Subject:
+        """Whose command it is, as policies see it: the same for all of the run's."""
+        if self._about is None or self._about.run != self._machine.state.run:
+            self._about = subject_of(self._machine.state)
+        return self._about
 
     def _open_gate(self, command: Command, ruling: Ruling, terms: ApprovalTerms, found: Screening) -> None:
         state, now = self._machine.state, self._clock.now()
@@ -154,10 +161,10 @@ class Permits:
 
     def _record(self, fact: Fact, found: Screening) -> Event:
         """Record a fact, and let nothing be decided yet."""
-        result = self._machine.advance(fact, budget=0)
-        found.events.extend(result.events)
-        found.digests.extend(result.digests)
-        return result.events[0]
+        event, digest = self._machine.note(fact)
+        found.events.append(event)
+        found.digests.append(digest)
+        return event
 
     # ------------------------------------------------------------ what became of them
 

@@ -75,6 +75,7 @@ def statement_of(
         expires=expires,
         reviewer=verdict["reviewer"],
         reason=verdict.get("reason"),
+        answer=verdict.get("answer"),
     )
 
 

@@ -20,8 +20,9 @@ def status_of(state: State, *, held: bool, busy: bool) -> str:
         return "pending"
     if held:
         return "held"
-    held_back = {number for number, verdict in state.verdicts.items() if verdict == "hold"}
-    if state.commands.keys() - state.in_doubt - held_back or state.ready or busy:
+    if state.ready or busy:
+        return "running"
+    if any(number not in state.in_doubt and state.verdicts.get(number) != "hold" for number in state.commands):
         return "running"
     return "waiting" if state.frames else "running"
 

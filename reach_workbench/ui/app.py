@@ -69,9 +69,6 @@ class Workbench(App[None]):
     CSS = """
     .pane { border: round $panel-lighten-2; border-title-color: $text-muted; background: $background; }
     .pane:focus, .pane:focus-within { border: round $primary; border-title-color: $text; border-title-style: bold; }
-    .-past .pane { border: double $warning; }
-    .-replay .pane { border: heavy $success; }
-    .-fork .pane { border: heavy $secondary; }
     .-lost .pane { border: dashed $error; }
     .empty { width: 1fr; height: 1fr; content-align: center middle; text-align: center; color: $text-muted; }
     """
@@ -259,7 +256,10 @@ class Workbench(App[None]):
         """Where one was the last time, or, on a screen that stands already, look again."""
         if len(self.screen_stack) == 1:
             self.run_id = self.session.get("run")
-            self.show(self.session.get("screen", "flows"))
+            here = str(self.workspace)
+            again = self.session.get("workspace", here) == here
+            self.session.put("workspace", here)
+            self.show(self.session.get("screen", "flows") if again else "flows")
             if self._greet:
                 self.notify("New here? F3 walks you through a sample; ? shows the keys.", title="Welcome", timeout=20)
             return
@@ -322,9 +322,9 @@ class Workbench(App[None]):
         self.push_screen(Help(self._scope, self.keys_of))
 
     def action_jump(self) -> None:
-        from reach_workbench.ui.panes import Jump, panes
+        from reach_workbench.ui.panes import Jump, spots
 
-        self.push_screen(Jump(panes(self.screen)))
+        self.push_screen(Jump(spots(self.screen)))
 
     def action_next_pane(self) -> None:
         from reach_workbench.ui.panes import focus_beside

@@ -52,6 +52,25 @@ def test_the_stepping_keys_drive_a_held_run(tmp_path):
     walk(tmp_path, body)
 
 
+def test_the_borders_tell_the_mode_of_what_the_panes_show(tmp_path):
+    async def body(b: Bench) -> None:
+        run = await ran(b.node, ORDERS)
+        await b.open(run.id)
+        pane = b.screen.query_one(StatePane)
+        assert pane.styles.border_top[0] == "round"
+        await b.press("[")
+        await b.settle()
+        kind, colour = pane.styles.border_top
+        assert kind == "double"
+        b.screen.app.theme = "nord"
+        await b.until(lambda: pane.styles.border_top[0] == "double" and pane.styles.border_top[1] != colour)
+        await b.press("G")
+        await b.settle()
+        assert pane.styles.border_top[0] == "round"
+
+    walk(tmp_path, body)
+
+
 @performs("debug.back", "debug.forward", "debug.start", "debug.end", "debug.live", "debug.over-back", "debug.out-back")
 def test_in_the_past_keys_move_the_cursor_and_execute_nothing(tmp_path):
     async def body(b: Bench) -> None:

@@ -16,7 +16,7 @@ from reach_workbench.cli.verdicts import confirm, decide, refuse_closed, tell
 from reach_workbench.clock import SystemClock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import RunStateError, UsageError
-from reach_workbench.protocol.gates import GateOutcome, GateState, GateView, Verdict
+from reach_workbench.protocol.gates import APPROVAL_STEP, GateOutcome, GateState, GateView, Verdict
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node
@@ -70,6 +70,8 @@ def _approve(terminal: Terminal, given: Given) -> int:
     answer = read_json(given.answer, "--answer", session.settings.limits) if given.answer is not None else None
 
     async def ready(gate: GateView) -> None:
+        if given.answer is not None and gate.kind != APPROVAL_STEP:
+            raise UsageError(f"this gate asks for no answer: it holds {gate.kind}", hint="leave --answer out")
         await confirm(session, gate, yes=given.yes, accepted=given.risk_accepted)
 
     return _decide(session, given.gate, "approve", given.reason, answer, ready)
@@ -145,6 +147,8 @@ def _edit(terminal: Terminal, given: Given) -> int:
             gate = await node.gate(given.gate)
             refuse_closed(session, gate)
             newer = await node.edit_gate(gate.id, arguments, by=user(session, None))
+            if newer is None and drives(node):
+                newer = await _held_again(node, gate)
             if terminal.json:
                 terminal.print_json({"superseded": gate.id, "gate": gate_object(newer) if newer is not None else None})
             else:
@@ -155,8 +159,6 @@ def _edit(terminal: Terminal, given: Given) -> int:
                     terminal.say(f"it is held again, at gate {newer.id}")
                     terminal.say(f"  approve it: {session.line('approve', newer.id)}")
                 return 0
-            if not terminal.json:
-                terminal.say("no policy holds the action as it is now")
             return await _go_on(session, node, await node.gate(gate.id)) if not terminal.json else 0
 
     return go(work())

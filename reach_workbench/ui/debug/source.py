@@ -51,13 +51,16 @@ class SourceView(LinesView):
         """Highlight the block of that task; with `follow` the cursor goes there too."""
         if reference == self.current:
             return
+        before, block, cursor = self._nearest(self.current), self._block, self.cursor_line
         self.current = reference
         place = self._nearest(reference)
         self._block = range(place.line, place.end_line + 1) if place is not None else range(0)
         if place is not None and follow:
             self.cursor_line = place.line - 1
             self.reveal(place.line - 1, margin=3)
-        self.refresh()
+        numbers = set(block).symmetric_difference(self._block) | {cursor + 1, self.cursor_line + 1}
+        for number in numbers.union(task.line for task in (before, place) if task is not None):
+            self.refresh_line(number - 1)
 
     def show_stops(self, stops: Mapping[str, bool]) -> None:
         """The tasks that have a breakpoint, and whether each is on."""
@@ -89,16 +92,21 @@ class SourceView(LinesView):
         return len(str(len(self.lines))) + 5
 
     def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        base = self.rich_style
-        x, top = self.scroll_offset
-        place = top + y
+        place = self.scroll_offset.y + y
         if place >= len(self.lines):
-            return Strip.blank(width, base)
+            return Strip.blank(self.scrollable_content_region.width, self.base)
         number = place + 1
         task = self._heads.get(number)
         here = task is not None and self._nearest(self.current) is task
         stop = self.stops.get(task.reference) if task is not None else None
+        pointed = place == self.cursor_line
+        looks = (self.lines[place], number, here, stop, number in self._block, pointed, self.has_focus)
+        room = (self.scroll_offset.x, self.scrollable_content_region.width, self._gutter)
+        return self.kept((looks, room, task), lambda: self._numbered(number, task, here, stop))
+
+    def _numbered(self, number: int, task: TaskPlace | None, here: bool, stop: bool | None) -> Strip:
+        width, base, x = self.scrollable_content_region.width, self.base, self.scroll_offset.x
+        place = number - 1
         gate = task is not None and is_gate(task)
         gutter = [
             Segment(CURRENT if here else " ", base + self._style("good")),
