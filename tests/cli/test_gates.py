@@ -258,7 +258,7 @@ def test_an_edited_action_is_held_again_and_says_where(
 def test_an_edited_action_that_nothing_holds_happens(
     reach: Reach, held: Callable[..., str], known: None, home: Path, target: Path, tmp_path: Path
 ) -> None:
-    harmless = 'unless { context.args.process.command like "echo fine*" };'
+    harmless = 'unless { context.args.command like "echo fine*" };'
     policy(home, (HOLD % '@self("allowed")').removesuffix(";\n") + f" {harmless}\n")
     gate = held()
     arguments = reach("gates", gate, "--json").json["arguments"]
@@ -266,7 +266,7 @@ def test_an_edited_action_that_nothing_holds_happens(
     (tmp_path / "action.json").write_text(json.dumps(arguments))
     done = reach("gate", "edit", gate, "--arguments", "action.json")
     assert (done.code, target.read_text()) == (0, "fine\n")
-    assert "no policy holds the action as it is now" in done.err
+    assert "no gate holds the action as it is now" in done.err
 
 
 def test_an_answer_is_for_an_approval_step_only(reach: Reach, held: Callable[..., str], known: None) -> None:

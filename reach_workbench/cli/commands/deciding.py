@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
-from reach_workbench.cli.following import finish
+from reach_workbench.cli.following import ENDED, finish
 from reach_workbench.cli.gatepage import gate_object, show_gate, show_table
+from reach_workbench.cli.outcome import exit_code, show_result
 from reach_workbench.cli.reading import read_json
 from reach_workbench.cli.session import Session, drives, go, interruptible
 from reach_workbench.cli.source import source_of
@@ -17,6 +18,7 @@ from reach_workbench.clock import SystemClock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import RunStateError, UsageError
 from reach_workbench.protocol.gates import APPROVAL_STEP, GateOutcome, GateState, GateView, Verdict
+from reach_workbench.protocol.node_views import RunView
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node
@@ -108,10 +110,11 @@ async def _go_on(session: Session, node: Node, gate: GateView) -> int:
     terminal = session.terminal
     if terminal.json:
         terminal.print_json(gate_object(gate))
-    view = await node.run(gate.run)
-    while view.parent is not None:  # who drives a sub-workflow is the run that waits for it
-        view = await node.run(view.parent)
-    if gate.outcome is None or view.status in ("completed", "faulted", "cancelled"):
+    view = await _outermost(node, gate.run)
+    if view.status in ENDED and drives(node) and not terminal.json:
+        show_result(terminal, view, await source_of(node, view, session.settings.limits))
+        return exit_code(view)
+    if gate.outcome is None or view.status in ENDED:
         return 0
     if not drives(node) or view.status in ("held", "suspended"):
         if not terminal.json:
@@ -137,6 +140,24 @@ async def _go_on(session: Session, node: Node, gate: GateView) -> int:
         return await finish(session, node, going, source, interruption, file=None, quiet=False, after=view.seq)
 
 
+async def _outermost(node: Node, run: str) -> RunView:
+    """The run that waits for this one, or itself: whoever goes on with that goes on with all below it."""
+    view = await node.run(run)
+    while view.parent is not None:
+        view = await node.run(view.parent)
+    return view
+
+
+async def _held_again(node: Node, gate: GateView) -> GateView | None:
+    """Have an edited action decided about, where that is for this process to do; its new gate if it has one."""
+    view = await _outermost(node, gate.run)
+    if view.status not in ("held", "suspended"):
+        await node.resume(view.id)
+        await node.wait(view.id)
+    found = await node.gates(state="open", run=gate.run)
+    return next((each for each in found if each.command == gate.command), None)
+
+
 def _edit(terminal: Terminal, given: Given) -> int:
     session = Session(terminal, given)
     word = given.arguments if given.arguments == "-" else f"@{given.arguments}"
@@ -149,6 +170,7 @@ def _edit(terminal: Terminal, given: Given) -> int:
             newer = await node.edit_gate(gate.id, arguments, by=user(session, None))
             if newer is None and drives(node):
                 newer = await _held_again(node, gate)
+            newer = await node.gate(newer.id) if newer is not None else None
             if terminal.json:
                 terminal.print_json({"superseded": gate.id, "gate": gate_object(newer) if newer is not None else None})
             else:
@@ -159,7 +181,10 @@ def _edit(terminal: Terminal, given: Given) -> int:
                     terminal.say(f"it is held again, at gate {newer.id}")
                     terminal.say(f"  approve it: {session.line('approve', newer.id)}")
                 return 0
-            return await _go_on(session, node, await node.gate(gate.id)) if not terminal.json else 0
+            if terminal.json:
+                return 0
+            terminal.say("no gate holds the action as it is now")
+            return await _go_on(session, node, await node.gate(gate.id))
 
     return go(work())
 
