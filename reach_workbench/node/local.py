@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from reach_workbench.errors import (
     NobodyWaits,
     NotFound,
     RunStateError,
+    StoreError,
 )
 from reach_workbench.node import archive, gating, reviewers, system
 from reach_workbench.node.authoring import inspect
@@ -106,6 +108,8 @@ class LocalNode(Looking):
         store = Store.open(settings, write=write, clock=time)
         node = cls(settings, store, time, evaluator or ChildEvaluator(settings.limits, clock=time), functions)
         if node._mailbox is not None:
+            with suppress(StoreError):  # locked or full for now: the next start looks again
+                await gating.settle_all(node.runner, store, time)
             node._mailbox.start()
         return node
 

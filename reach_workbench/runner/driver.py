@@ -253,6 +253,8 @@ class Driver:
         known = state.in_doubt | state.gates.keys() | self.performing.numbers | self._unbegun | self.traps.withheld
         if state.commands.keys() - known:
             return False  # about to be performed
+        if self._alarm.due(state):
+            return False  # a timeout, or the end of a gate, that has come
         return all(timer.purpose in ("timeout", "attempt") for timer in state.timers.values())
 
     # ------------------------------------------------------------ the loop
