@@ -29,6 +29,7 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
     ),
     ("Decide", {"gates": "deciding", "approve": "deciding", "deny": "deciding", "gate edit": "deciding"}),
     ("Prove and carry", {"verify": "proving", "audit": "auditing", "export": "carrying", "import": "carrying"}),
+    ("Decide what may run", {"policy": "policies"}),
     ("Serve", {"serve": "serving"}),
     (
         "Keys, secrets and reviewers",

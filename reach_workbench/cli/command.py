@@ -19,13 +19,17 @@ Filler = Literal["", "file", "folder", "run", "held-run", "open-run", "shell", "
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A word that stands by its place. `many` takes one or more, `optional` none or one."""
+    """A word that stands by its place. `many` takes one or more, `optional` none or one, both any number.
+
+    `choices` are what completion offers; the command itself says what is wrong with another word.
+    """
 
     name: str
     help: str
     many: bool = False
     optional: bool = False
     fills: Filler = ""
+    choices: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -138,8 +142,10 @@ class _Parser(argparse.ArgumentParser):
         )
         self.command = command
         for argument in command.arguments:
-            count = "+" if argument.many else "?" if argument.optional else None
-            self.add_argument(argument.key, metavar=argument.name, nargs=count)
+            some, none = ("*", "?") if argument.optional else ("+", None)
+            count = some if argument.many else none
+            absent: list[str] | None = [] if count == "*" else None  # without one, argparse would ask for the word
+            self.add_argument(argument.key, metavar=argument.name, nargs=count, default=absent)
         for option in command.all_options:
             if not option.value:
                 self.add_argument(*option.names, action="store_true", dest=option.key)

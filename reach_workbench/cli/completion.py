@@ -85,7 +85,8 @@ def candidates(words: Sequence[str]) -> list[str]:
     place = sum(1 for _ in _positional(command, rest))
     if not command.arguments or (place >= len(command.arguments) and not command.arguments[-1].many):
         return []
-    return _fitting(_fill(command.arguments[min(place, len(command.arguments) - 1)].fills, home), last)
+    argument = command.arguments[min(place, len(command.arguments) - 1)]
+    return _fitting(list(argument.choices) or _fill(argument.fills, home), last)
 
 
 def _fitting(found: list[str], last: str) -> list[str]:
