@@ -13,8 +13,8 @@ from reach_workbench.errors import UsageError
 if TYPE_CHECKING:
     from reach_workbench.cli.terminal import Terminal
 
-Filler = Literal["", "file", "folder", "run", "held-run", "open-run", "shell", "key", "secret"]
-"""What completion offers in a place: nothing, files, folders, runs (all, held, or not ended), or kept names."""
+Filler = Literal["", "file", "folder", "run", "held-run", "open-run", "shell", "gate", "key", "secret"]
+"""What completion offers: nothing, files, folders, runs (all, held, or not ended), open gates, or kept names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from reach_workbench.errors import (
     NotFound,
     ReachError,
     RunStateError,
+    StoreError,
 )
 from reach_workbench.node import archive, auditlog, gating, reviewers, system
 from reach_workbench.node.authoring import inspect
@@ -119,6 +120,8 @@ class LocalNode(Looking):
         node = cls(settings, store, time, evaluator or ChildEvaluator(settings.limits, clock=time), functions)
         node._signer = signer
         if node._mailbox is not None:
+            with suppress(StoreError):  # locked or full for now: the next start looks again
+                await gating.settle_all(node.runner, store, time)
             node._mailbox.start()
         if signer is not None and store.writable:
             node._pinning = Pinning(store, settings, time, signer)

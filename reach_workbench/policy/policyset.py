@@ -94,6 +94,12 @@ class PolicySet:
         except Exception as wrong:
             return _denied(wrong)
 
+    def reads_context(self, request: Request) -> bool:
+        """Whether the decision on such a request depends on more than who does what with which thing."""
+        scope = (request.principal, request.groups, request.action, request.resource_type, request.resource)
+        sliced = self._sliced.get(scope) or self._slice(scope, request)
+        return sliced.reads_context
+
     def judge(self, request: Request) -> Decision:
         """The same decision, not remembered."""
         try:
@@ -101,14 +107,6 @@ class PolicySet:
             return self._judge(self._sliced.get(scope) or self._slice(scope, request), request)
         except Exception as wrong:
             return _denied(wrong)
-
-    def reads_context(self, request: Request) -> bool:
-        """Whether the decision on such a request depends on more than who does what with which thing."""
-        try:
-            scope = (request.principal, request.groups, request.action, request.resource_type, request.resource)
-            return (self._sliced.get(scope) or self._slice(scope, request)).reads_context
-        except ValueError:
-            return True
 
     def unsliced(self, request: Request) -> Decision:
         """The same decision by plain evaluation of every policy over the whole context: slow, for tests."""
@@ -147,18 +145,7 @@ class PolicySet:
 class _Sliced:
     """Policies that are judged together, and what of a context they read."""
 
-    __slots__ = (
-        "_action",
-        "_args",
-        "_ask",
-        "_principal",
-        "_resource",
-        "_rest",
-        "_run",
-        "bench",
-        "reads_context",
-        "whole",
-    )
+    __slots__ = ("_action", "_args", "_ask", "_principal", "_resource", "_rest", "_run", "bench", "whole")
 
     def __init__(self, bench: Bench) -> None:
         reads = bench.reads
@@ -171,8 +158,12 @@ class _Sliced:
         self._rest = tuple(sorted(path[0] for path in values if len(path) == 1))
         self._principal = "principal" in reads.variables
         self._resource = "resource" in reads.variables
-        self.reads_context = bool(self.whole or self._args or self._run or self._rest)
         self._action = bool("action" in reads.variables or self._args or self._ask)
+
+    @property
+    def reads_context(self) -> bool:
+        """Whether any condition looks at the context at all."""
+        return bool(self.whole or self._ask or self._args or self._run or self._rest)
 
     def key(self, request: Request, context: Context) -> tuple[object, ...] | None:
         """What the decision depends on; None when it should not be remembered.

@@ -48,8 +48,9 @@ def lacking(
     """What is still missing: reviewers by name, with their groups, against what the gate asks for."""
     if not terms["self"]:
         approvers = {name: groups for name, groups in approvers.items() if name != requester}
-    if len(approvers) < terms["quorum"]:
-        return ApprovalRefused(f"gate {gate} needs {terms['quorum']} approvals and has {len(approvers)}")
+    count = terms["quorum"]
+    if len(approvers) < count:
+        return ApprovalRefused(f"gate {gate} needs {count} approval{'s' * (count != 1)} and has {len(approvers)}")
     for group in terms["groups"]:
         if not any(group in groups for groups in approvers.values()):
             return ApprovalRefused(f"gate {gate} needs an approval from the group {group}")
@@ -74,6 +75,7 @@ def statement_of(
         expires=expires,
         reviewer=verdict["reviewer"],
         reason=verdict.get("reason"),
+        answer=verdict.get("answer"),
     )
 
 
