@@ -55,7 +55,7 @@ def _check(terminal: Terminal, given: Given) -> int:
 
 def _test(terminal: Terminal, given: Given) -> int:
     from reach_workbench.cli.policyfiles import read_cases, sound
-    from reach_workbench.policy.cases import BadCase, cases_of, outcome, run_cases
+    from reach_workbench.policy.cases import BadCase, cases_of, in_words, outcome, run_cases
 
     if len(given.file) != 1:
         raise UsageError("`reach policy test` takes one file of cases", hint="for example reach policy test cases.yaml")
@@ -84,9 +84,9 @@ def _test(terminal: Terminal, given: Given) -> int:
         return 1 if failed else 0
     for case, decision in done:
         mark = Painted("✗", "red") if case.differs(decision) else Painted("✓", "green")
-        terminal.show("  ", mark, f" {case.name}: {_told(outcome(decision))}")
+        terminal.show("  ", mark, f" {case.name}: {in_words(outcome(decision))}")
         if case.differs(decision):
-            terminal.show(f"      expected {_told(dict(case.expect))}")
+            terminal.show(f"      expected {in_words(dict(case.expect))}")
         if decision.error is not None:
             terminal.show(f"      {decision.error}")
     verdict = Painted(f"{len(failed)} of {_count(len(done), 'case')} failed", "red")
@@ -106,15 +106,6 @@ def _init(terminal: Terminal, given: Given) -> int:
         terminal.show(str(file))
         terminal.say("written: it says what was in force before; change it, and `reach policy check` looks at it")
     return 0
-
-
-def _told(parts: dict[str, str | tuple[str, ...]]) -> str:
-    """A decision, or what was expected of one, in words: `hold by hold-shell, rates slow`."""
-    words = [str(parts["verdict"])] if "verdict" in parts else []
-    for name, word in (("policies", "by"), ("rates", "rates"), ("warnings", "warnings")):
-        if name in parts and (parts[name] or "verdict" not in parts):
-            words.append(f"{word} {', '.join(parts[name]) or 'none'}")
-    return " ".join(words)
 
 
 def _count(number: int, noun: str, nouns: str = "") -> str:
