@@ -74,6 +74,7 @@ from reach_workbench.protocol.policies import (
 )
 from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.runner.guard import check_capabilities
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.passed import Passed
 from reach_workbench.runner.runner import GOING_ON, Runner
@@ -200,6 +201,7 @@ class LocalNode(Looking):
                 f"the workflow has no task {unknown[0]}",
                 hint="tasks: " + ", ".join(list(program.tasks)[:20]),
             )
+        check_capabilities(request.may or ())
         _bound_depth(request.input, self.settings.limits.document_depth)
         run = new_run_id(self.clock)
         driver = await self.runner.start(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from difflib import get_close_matches
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +14,7 @@ from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import PolicyInvalid
+from reach_workbench.errors import BadInput, PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.runner.rates import Rates
 from reach_workbench.settings import Settings
@@ -222,6 +223,21 @@ def capability_of(command: Command) -> str:
         tenant="",
     ).resource
     return f"{command.kind}:{resource}"
+
+
+def check_capabilities(capabilities: Iterable[str]) -> None:
+    """Raises BadInput for one that could never cover a command."""
+    for capability in capabilities:
+        kind, colon, resource = capability.partition(":")
+        if kind not in ACTIONS and kind != APPROVE:
+            close = get_close_matches(kind, ACTIONS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join((*ACTIONS, APPROVE))}"
+            raise BadInput(f"no command is of the kind {kind!r}", where=f"capability {capability!r}", hint=hint)
+        if colon and not resource:
+            raise BadInput(
+                f"the capability {capability!r} names no resource",
+                hint=f"write {kind}:RESOURCE, or {kind} alone for all of that kind",
+            )
 
 
 def missing_capability(capabilities: tuple[str, ...] | None, command: Command) -> str | None:

@@ -144,12 +144,12 @@ def test_cases_in_broken_yaml_or_about_broken_policies(reach: Reach, tmp_path: P
 
 def test_what_makes_no_sense_is_refused_with_a_hint(reach: Reach) -> None:
     assert reach("policy", "chek", "--json").error["hint"] == "did you mean `reach policy check`?"
-    assert reach("policy", "--json").error["message"] == "the following arguments are required: DO"
+    assert reach("policy", "--json").error["message"] == "`reach policy` needs one word more"
     assert reach("policy", "test", "--json").error["code"] == "usage"
     assert reach("policy", "init", "x.cedar", "--json").error["code"] == "usage"
     assert reach("policy", "check", "none.cedar", "--json").error["code"] == "not-found"
 
 
 def test_completion_offers_what_can_be_done() -> None:
-    assert candidates(["policy", ""]) == ["check", "test", "init"]
+    assert candidates(["policy", ""]) == ["check", "test", "init", "explain", "try"]
     assert candidates(["policy", "check", ""]) == [":files"]
