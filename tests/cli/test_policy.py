@@ -27,7 +27,8 @@ cases:
 """
 
 
-def test_without_policies_the_built_in_one_is_checked(reach: Reach) -> None:
+def test_without_policies_the_built_in_one_is_checked(reach: Reach, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REACH_POLICY_FILE", raising=False)
     answer = reach("policy", "check")
     assert (answer.code, answer.out) == (0, "")
     assert answer.err == "the built-in policy, 4 policies: no errors\n"
@@ -47,7 +48,10 @@ def test_every_file_is_checked_and_each_flaw_has_its_place(reach: Reach, tmp_pat
     assert (fine.code, fine.json["diagnostics"], fine.json["policies"], len(fine.json["digest"])) == (0, [], 1, 64)
 
 
-def test_init_writes_what_was_in_force_and_never_over_anything(reach: Reach, home: Path) -> None:
+def test_init_writes_what_was_in_force_and_never_over_anything(
+    reach: Reach, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REACH_POLICY_FILE", raising=False)
     written = reach("policy", "init", "--json")
     file = home / "policies/local.cedar"
     assert (written.code, written.json) == (0, {"file": str(file)})

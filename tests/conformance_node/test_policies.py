@@ -16,8 +16,8 @@ from .doors import Place
 ALL = '@id("all")\n@reason("Nothing speaks against it.")\npermit (principal, action, resource);\n'
 NO_SHELLS = ALL + '@id("shells") @reason("not here")\nforbid (principal, action == Action::"shell.run", resource);\n'
 HELD = (
-    ALL
-    + '@id("look") @gate("approval") @quorum("2") @from("ops") @expires("2h")\nforbid (principal, action == Action::"shell.run", resource);\n'
+    ALL + '@id("look") @gate("approval") @quorum("2") @from("ops") @expires("2h")\n'
+    'forbid (principal, action == Action::"shell.run", resource);\n'
 )
 WARNED = ALL + '@id("soon") @mode("warn")\nforbid (principal, action == Action::"shell.run", resource);\n'
 

@@ -114,8 +114,8 @@ COMMANDS = (
         about=(
             "The actions are the commands of all runs of this home, edited ones as they were edited too; nothing is "
             "performed. Workspaces keep their policies. Rate gates count what was done in its time. Changes are in "
-            "groups of the same verdicts, action, resource and policies, each with the first as an example, the RUN and "
-            "COMMAND for `reach policy explain`. An action without a decision on record is compared with what the "
+            "groups of the same verdicts, action, resource and policies, each with the first as an example, the RUN "
+            "and COMMAND for `reach policy explain`. An action without a decision on record is compared with what the "
             "policies in force say.",
             "Exit code 0 when nothing would change, 1 when something would, 2 when the policies have errors. Ctrl-C "
             "leaves. With --json: {digest, basis, runs, actions, undecided, changed, groups, changes, warnings, "
