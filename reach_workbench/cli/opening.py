@@ -30,8 +30,12 @@ def on_terminal() -> bool:
 
 def open_workbench(home: str | None) -> int:
     """Draw the workbench until the person leaves; the node is found or started meanwhile. Returns the exit code."""
+    from reach_workbench.cli.signing import KeyReviewer
+    from reach_workbench.settings import load
     from reach_workbench.ui.app import Workbench
     from reach_workbench.ui.config import folder, state_folder
+
+    settings = load(Path(home) if home is not None else None)
 
     async def node() -> RemoteNode:
         return await _node(home)
@@ -40,7 +44,16 @@ def open_workbench(home: str | None) -> int:
         await _stop(home)
 
     state = state_folder()
-    app = Workbench(node, workspace=Path.cwd(), config=folder(), state=state, stop=stop, greet=True)
+    app = Workbench(
+        node,
+        workspace=Path.cwd(),
+        config=folder(),
+        state=state,
+        stop=stop,
+        greet=True,
+        reviewer=KeyReviewer(settings),
+        notify_terminal=settings.notify.terminal,
+    )
     app.run()
     return app.return_code or 0
 

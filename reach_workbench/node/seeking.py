@@ -24,7 +24,7 @@ _NEAR: Final = 4096
 """Events that are looked through rather than jumped over."""
 
 _FAULTS: Final = frozenset({"command.faulted", "task.faulted", "workflow.faulted", "limit.reached"})
-_MARKS: Final = _FAULTS | {"command.in-doubt"}
+_MARKS: Final = _FAULTS | {"command.in-doubt", "gate.opened"}
 
 Holds = Callable[[str, int, Json], bool]
 """Whether a breakpoint's condition holds at an event, with the error there if it is about a fault."""

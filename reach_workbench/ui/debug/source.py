@@ -19,7 +19,7 @@ _COLOURED: Final = 3000
 
 
 class SourceView(LinesView):
-    """Gutter: ▶ the task the run stands at, ● a breakpoint (○ one that is off), ◆ a gate, and the line's number."""
+    """Gutter: ▶ the task the run stands at, ● a breakpoint (○ one that is off), ◆ a gate (red while it holds the task), and the line's number."""
 
     BORDER_TITLE = "Source"
     COMPONENT_CLASSES: ClassVar[set[str]] = {*LinesView.COMPONENT_CLASSES, "source--block"}
@@ -29,6 +29,7 @@ class SourceView(LinesView):
         super().__init__(id=id)
         self.program: ProgramView | None = None
         self.stops: Mapping[str, bool] = {}
+        self.held: frozenset[str] = frozenset()
         self.current: str | None = None
         self._places: dict[str, TaskPlace] = {}
         self._heads: dict[int, TaskPlace] = {}
@@ -59,9 +60,9 @@ class SourceView(LinesView):
             self.reveal(place.line - 1, margin=3)
         self.refresh()
 
-    def show_stops(self, stops: Mapping[str, bool]) -> None:
-        """The tasks that have a breakpoint, and whether each is on."""
-        self.stops = stops
+    def show_stops(self, stops: Mapping[str, bool], held: frozenset[str] = frozenset()) -> None:
+        """The tasks that have a breakpoint, and whether each is on; those `held` at a gate."""
+        self.stops, self.held = stops, held
         self.refresh()
 
     @property
@@ -99,11 +100,12 @@ class SourceView(LinesView):
         task = self._heads.get(number)
         here = task is not None and self._nearest(self.current) is task
         stop = self.stops.get(task.reference) if task is not None else None
-        gate = task is not None and is_gate(task)
+        held = task is not None and task.reference in self.held
+        gate = task is not None and (held or is_gate(task))
         gutter = [
             Segment(CURRENT if here else " ", base + self._style("good")),
             Segment(" " if stop is None else BREAKPOINT if stop else "○", base + self._style("bad")),
-            Segment(GATE if gate else " ", base + self._style("number")),
+            Segment(GATE if gate else " ", base + self._style("bad" if held else "number")),
             Segment(f"{number:>{self._gutter - 5}} ", base + self._style("dim")),
         ]
         text = Strip([Segment(text, base + self._style(name)) for text, name in self.lines[place].parts])

@@ -36,7 +36,13 @@ class Answer:
 
 
 class RunForm(ModalScreen[Answer | None]):
-    """`last` is the input of the run before; `hold` is what the box showed then; `raw` begins with JSON."""
+    """`last` is the input of the run before; `hold` is what the box showed then; `raw` begins with JSON.
+
+    A form that is about no run names what it does in `verb`, and may not offer to hold.
+    """
+
+    verb: ClassVar[str] = "run"
+    holdable: ClassVar[bool] = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(",".join(find(id).keys), does, id=id, priority=True) for id, does in _TAKEN),
@@ -78,7 +84,8 @@ class RunForm(ModalScreen[Answer | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = f"Run {self._title}"
+            dialog.border_title = f"{self.verb.capitalize()} {self._title}"
+            yield from self.above()
             with TabbedContent(initial="as-json" if self._raw_first else "as-form"):
                 if self._form:
                     with TabPane("Form", id="as-form"), VerticalScroll(id="fields", can_focus=False):
@@ -89,11 +96,16 @@ class RunForm(ModalScreen[Answer | None]):
             for place, name in enumerate(self._secrets):
                 yield Label(f"secret {name}", markup=False)
                 yield Input(password=True, compact=True, id=f"secret-{place}", placeholder="kept by nobody")
-            yield TickBox("hold at the first task, to step from there", self._hold, id="hold", compact=True)
+            if self.holdable:
+                yield TickBox("hold at the first task, to step from there", self._hold, id="hold", compact=True)
             yield Static("", id="wrong", markup=False)
             run, turn = (shown(next(iter(self._keys_of(id)), "")) for id, _ in _TAKEN)
-            words = f"{run}  run     {turn}  form or JSON     tab  next field     esc  leave"
+            words = f"{run}  {self.verb}     {turn}  form or JSON     tab  next field     esc  leave"
             yield Label(words, classes="dialog-keys", markup=False)
+
+    def above(self) -> ComposeResult:
+        """What stands above the fields."""
+        return ()
 
     def _keys_of(self, id: str) -> tuple[str, ...]:
         return cast("Workbench", self.app).keys_of(find(id))
@@ -203,7 +215,7 @@ class RunForm(ModalScreen[Answer | None]):
         for place, name in enumerate(self._secrets):
             if text := self.query_one(f"#secret-{place}", Input).value:
                 secrets[name] = _secret(name, text)
-        self.dismiss(Answer(value, secrets, self.query_one("#hold", TickBox).value))
+        self.dismiss(Answer(value, secrets, any(box.value for box in self.query(TickBox))))
 
 
 def _secret(name: str, text: str) -> Json:
