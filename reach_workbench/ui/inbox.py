@@ -63,8 +63,8 @@ class InboxScreen(WorkbenchScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("inbox")]
     CSS = """
     InboxScreen #panes { height: 1fr; layout: vertical; }
-    InboxScreen #list { height: 2fr; }
-    InboxScreen #detail { height: 3fr; padding: 0 1; }
+    InboxScreen #list { height: auto; }
+    InboxScreen #detail { height: 1fr; padding: 0 1; }
     InboxScreen.-wide #panes { layout: horizontal; }
     InboxScreen.-wide #list { width: 3fr; height: 1fr; }
     InboxScreen.-wide #detail { width: 2fr; height: 1fr; }
@@ -76,6 +76,7 @@ class InboxScreen(WorkbenchScreen):
         self._lead_to: str | None = None
         self._soon = False
         self._paged: str | None = None
+        self._height: int | str = ""
 
     def compose(self) -> ComposeResult:
         yield Header()
@@ -147,6 +148,7 @@ class InboxScreen(WorkbenchScreen):
         more = "" if waiting.whole else "+"
         marked = f"{len(self._marked):,} marked · " if self._marked else ""
         table.border_subtitle = f"{marked}{len(rows):,}{more}"
+        self._fit(len(rows))
         for widget in ("#list", "#detail"):
             self.query_one(widget).display = bool(rows)
         self.query_one("#empty").display = not rows
@@ -157,6 +159,17 @@ class InboxScreen(WorkbenchScreen):
         self.query_one(Footer).renew()
         if self._paged != table.key:
             self._show_page()
+
+    def _fit(self, rows: int) -> None:
+        """Above the action, the list takes no more lines than it needs, and never half of them."""
+        most = max(5, self.size.height * 2 // 5)
+        height = "1fr" if self.has_class("-wide") else min(rows + 3, most)
+        if height != self._height:
+            self._height = height
+            self.query_one(Table).styles.height = height
+
+    def on_resize(self) -> None:
+        self._fit(len(self.query_one(Table).rows))
 
     def _gate_row(self, gate: GateView, at: int) -> Row:
         mark = "▪" if gate.id in self._marked else ""
@@ -224,7 +237,9 @@ class InboxScreen(WorkbenchScreen):
             await self._reported(self._approve(gates))
 
     async def _approve(self, gates: list[str]) -> None:
-        self._marked = dict.fromkeys(await self._reviewing.approve_each(gates)) if self._marked else {}
+        marked = bool(self._marked)
+        left = await self._reviewing.approve_each(gates)
+        self._marked = dict.fromkeys(left if marked else ())
         self._paint()
 
     @work(group="ask", exclusive=True)

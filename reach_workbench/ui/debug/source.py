@@ -19,7 +19,7 @@ _COLOURED: Final = 3000
 
 
 class SourceView(LinesView):
-    """Gutter: ▶ the task the run stands at, ● a breakpoint (○ one that is off), ◆ a gate (red while it holds the task), and the line's number."""
+    """Gutter: ▶ the task the run stands at, ● a breakpoint (○ one that is off), ◇ a gate, ◆ one that holds it now, its number."""
 
     BORDER_TITLE = "Source"
     COMPONENT_CLASSES: ClassVar[set[str]] = {*LinesView.COMPONENT_CLASSES, "source--block"}
@@ -101,11 +101,11 @@ class SourceView(LinesView):
         here = task is not None and self._nearest(self.current) is task
         stop = self.stops.get(task.reference) if task is not None else None
         held = task is not None and task.reference in self.held
-        gate = task is not None and (held or is_gate(task))
+        gate = GATE if held else "◇" if task is not None and is_gate(task) else " "
         gutter = [
             Segment(CURRENT if here else " ", base + self._style("good")),
             Segment(" " if stop is None else BREAKPOINT if stop else "○", base + self._style("bad")),
-            Segment(GATE if gate else " ", base + self._style("bad" if held else "number")),
+            Segment(gate, base + self._style("bad" if held else "number")),
             Segment(f"{number:>{self._gutter - 5}} ", base + self._style("dim")),
         ]
         text = Strip([Segment(text, base + self._style(name)) for text, name in self.lines[place].parts])

@@ -74,6 +74,12 @@ def _part(part: Part) -> Iterator[Line]:
 
 def _effect(gate: GateView, now: int | None) -> Iterator[Line]:
     terms = gate.terms
+    for policy in gate.holding:
+        reason = f": {visible(policy.reason)}" if policy.reason else ", whose text is below."
+        yield Line(f"Held by policy {visible(policy.id)}{reason}")
+    if gate.kind == APPROVAL_STEP:
+        yield Line("The workflow itself asks for this approval.")
+    yield Line("")
     yield Line("what approving does", "head")
     if gate.outcome is not None:
         reason = f": {visible(gate.reason)}" if gate.reason else ""
@@ -119,19 +125,14 @@ def _facts(gate: GateView) -> Iterator[Line]:
 
 
 def _policies(gate: GateView) -> Iterator[Line]:
-    if gate.kind == APPROVAL_STEP:
-        yield Line("the workflow itself asks for this approval", "head")
-        yield Line("")
-        return
     for policy in gate.holding:
-        yield Line(f"held by policy {visible(policy.id)}", "head")
-        if policy.reason:
-            yield Line(visible(policy.reason))
+        yield Line(f"policy {visible(policy.id)}", "head")
         yield from _exact([visible(line) for line in policy.text.strip().split("\n")])
         yield Line("")
     told = {policy.id for policy in gate.holding}
-    if others := [visible(id) for id in gate.policies if id not in told]:
-        yield Line(f"held by {', '.join(others)}", "head")
+    others = [visible(id) for id in gate.policies if id not in told]
+    if others and gate.kind != APPROVAL_STEP:
+        yield Line(f"held by {', '.join(others)}, whose text is not kept", "head")
         yield Line("")
 
 

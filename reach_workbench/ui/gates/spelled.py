@@ -9,6 +9,9 @@ from typing import Any, Final, NamedTuple
 
 Json = Any
 
+_SHORT: Final = 60
+"""Characters of a text that stands beside its name."""
+
 
 class Part(NamedTuple):
     """One piece of an action: what it is, and its lines. A line feed inside of one is part of a value."""
@@ -155,9 +158,19 @@ def _started(process: dict[str, Json], words: str) -> Iterator[Part]:
 
 
 def _members(rest: Mapping[str, Json]) -> Iterator[Part]:
-    """Whatever no reading above has words for."""
+    """Whatever no reading above has words for; what is short stands together."""
+    short = {name: value for name, value in rest.items() if _is_short(value)}
+    if short:
+        yield Part("also", tuple(f"{name}: {_text(value)}" for name, value in short.items()))
     for name, value in rest.items():
-        yield Part.whole(name, _text(value, indent=2))
+        if name not in short:
+            yield Part.whole(name, _text(value, indent=2))
+
+
+def _is_short(value: Json) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _SHORT and "\n" not in value
+    return not isinstance(value, (dict, list)) or not value
 
 
 def _place(value: Json) -> str:
