@@ -49,7 +49,8 @@ def lacking(
     if not terms["self"]:
         approvers = {name: groups for name, groups in approvers.items() if name != requester}
     if len(approvers) < terms["quorum"]:
-        return ApprovalRefused(f"gate {gate} needs {terms['quorum']} approvals and has {len(approvers)}")
+        wanted = f"{terms['quorum']} approval{'s' if terms['quorum'] > 1 else ''}"
+        return ApprovalRefused(f"gate {gate} needs {wanted} and has {len(approvers)}")
     for group in terms["groups"]:
         if not any(group in groups for groups in approvers.values()):
             return ApprovalRefused(f"gate {gate} needs an approval from the group {group}")

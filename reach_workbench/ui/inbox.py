@@ -41,15 +41,18 @@ COLUMNS: Final = (
     Column("", 1),
     Column("", 7),
     Column("held", 0),
-    Column("workflow", 0, rank=1),
-    Column("task", 14, rank=2),
+    Column("workflow", 18, rank=1),
+    Column("task", 14, rank=4),
     Column("asked by", 12, rank=5),
-    Column("risk", 6, rank=3),
-    Column("expires", 9, rank=4, right=True),
+    Column("risk", 6, rank=2),
+    Column("expires", 9, rank=3, right=True),
 )
 
 _REST: Final = 0.05
 """Seconds for which the cursor stands before the whole of a gate is asked for: a held key never asks."""
+
+_WIDE: Final = 140
+"""Columns from which the action stands beside the list."""
 
 _TICK: Final = 1.0
 """Seconds between two looks at how long gates have left."""
@@ -163,7 +166,7 @@ class InboxScreen(WorkbenchScreen):
     def _fit(self, rows: int) -> None:
         """Above the action, the list takes no more lines than it needs, and never half of them."""
         most = max(5, self.size.height * 2 // 5)
-        height = "1fr" if self.has_class("-wide") else min(rows + 3, most)
+        height = "1fr" if self.size.width >= _WIDE else min(rows + 3, most)
         if height != self._height:
             self._height = height
             self.query_one(Table).styles.height = height

@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,15 +65,19 @@ class Court:
         finally:
             await node.close()
 
-    def reviewer(self, name: str = "grace") -> KeyReviewer:
-        variables = {"REACH_KEYS_USER": name, "REACH_KEYS_BACKEND": "file"}
+    def reviewer(self) -> KeyReviewer:
+        variables = {"REACH_KEYS_USER": "grace", "REACH_KEYS_BACKEND": "file"}
         return KeyReviewer(load(self.place.folder / "home", variables))
 
     @asynccontextmanager
     async def desk(
-        self, node: LocalNode, size: tuple[int, int] = (120, 36), name: str = "grace", screen: str = "inbox", **more: Any
+        self,
+        node: LocalNode,
+        size: tuple[int, int] = (120, 36),
+        screen: str = "inbox",
+        **more: Any,
     ) -> AsyncIterator[Desk]:
-        async with self.place.desk(node, screen, size, reviewer=self.reviewer(name), **more) as desk:
+        async with self.place.desk(node, screen, size, reviewer=self.reviewer(), **more) as desk:
             yield desk
 
     async def hold(self, node: LocalNode, command: str | None = None, name: str = "writer", **more: Any) -> RunView:

@@ -1,4 +1,4 @@
-"""The Inbox as a reviewer uses it: a held action is shown whole, approved, denied, edited; nothing else is performed."""
+"""The Inbox as a reviewer uses it: a held action is shown whole, approved, denied, edited, and nothing else runs."""
 
 from __future__ import annotations
 
@@ -121,7 +121,10 @@ def test_what_the_policies_allow_once_edited_is_said(court: Court, go: Go) -> No
             '@id("never") forbid(principal, action == Action::"shell.run", resource == Program::"dd");\n'
         )
         async with court.node() as node:
-            for program, words, status in (("true", "allowed by all", "completed"), ("dd", "denied by never", "faulted")):
+            for program, words, status in (
+                ("true", "allowed by all", "completed"),
+                ("dd", "denied by never", "faulted"),
+            ):
                 run = await court.hold(node, "rm -rf nothing")
                 async with court.desk(node) as desk:
                     await desk.until_shown("◆ gate")

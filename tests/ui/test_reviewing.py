@@ -1,11 +1,11 @@
-"""What stands between a reviewer and a signature: keys, passphrases, groups, time, others. Each is said in a sentence."""
+"""What stands between a reviewer and a signature: keys, passphrases, groups, time, others; each is said."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.widgets import Input
 
@@ -300,7 +300,7 @@ def test_policies_that_changed_meanwhile_decide_anew(court: Court, go: Go) -> No
 class Asking:
     """A node whose gate is an approval step with a form, and which keeps the verdicts it is given."""
 
-    FORM: Any = {
+    FORM: ClassVar[Any] = {
         "type": "object",
         "properties": {"amount": {"type": "integer"}, "note": {"type": "string"}},
         "required": ["amount"],

@@ -73,7 +73,9 @@ def test_whatever_the_arguments_are_they_are_spelled(kind: str, value: object, s
 def test_the_exact_json_is_exact_and_shows_every_character(value: object) -> None:
     shown = visible_json(value)
     assert json.loads("\n".join(shown)) == value
-    assert all(unicodedata.category(char) not in ("Cc", "Cf", "Zl", "Zp", "Co", "Cn") for line in shown for char in line)
+    assert all(
+        unicodedata.category(char) not in ("Cc", "Cf", "Zl", "Zp", "Co", "Cn") for line in shown for char in line
+    )
 
 
 @given(st.text(), st.text())

@@ -19,7 +19,7 @@ _COLOURED: Final = 3000
 
 
 class SourceView(LinesView):
-    """Gutter: ▶ the task the run stands at, ● a breakpoint (○ one that is off), ◇ a gate, ◆ one that holds it now, its number."""
+    """Gutter: ▶ the task the run stands at, ● a breakpoint (○ is off), ◇ a gate, ◆ one that holds it now, a number."""
 
     BORDER_TITLE = "Source"
     COMPONENT_CLASSES: ClassVar[set[str]] = {*LinesView.COMPONENT_CLASSES, "source--block"}

@@ -38,11 +38,14 @@ class _Row(NamedTuple):
 
 
 class Reading(ScrollView, can_focus=True):
-    """A bar stands before each exact line, `┊` where it goes on in the next row."""
+    """A bar stands before each exact line, `┊` where it goes on in the next row.
+
+    The scrollbar is always there: one that came when the lines were laid would lie upon their ends.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"reading--{name}" for name in _STYLES}
     DEFAULT_CSS = """
-    Reading { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size: 0 1; }
+    Reading { height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size: 0 1; }
     Reading .reading--head { text-style: bold; }
     Reading .reading--dim { color: $text-muted; }
     Reading .reading--bad { color: $text-error; text-style: bold; }

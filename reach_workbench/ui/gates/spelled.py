@@ -122,6 +122,10 @@ def _asked(given: Mapping[str, Json]) -> Iterator[Part]:
     yield Part.whole("what is to be approved", _text(rest.pop("title", "")))
     if rest.get("details") is not None:
         yield Part.whole("details", _text(rest.pop("details"), indent=2))
+    form = rest.get("form")
+    if isinstance(form, dict) and isinstance(form.get("properties"), dict):
+        del rest["form"]  # whole among the exact arguments
+        yield Part("its form asks for", tuple(map(str, form["properties"])))
     yield from _members(rest)
 
 
