@@ -1,95 +1,56 @@
-"""The key of whoever opens the workbench, as the screen signs with it: all that waits is done in a thread."""
+"""The key that a reviewer signs with: kept by this home, and known to the node."""
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-from typing import TYPE_CHECKING, Any, TypeVar
+from base64 import b64encode
+from typing import TYPE_CHECKING
 
-from reach_workbench.errors import BadInput
+from reach_workbench.cli.asking import ask_line, can_ask
+from reach_workbench.cli.session import Interruption, Session
+from reach_workbench.cli.unlocking import key_store, user
+from reach_workbench.errors import ApprovalRefused, KeyMissing
+from reach_workbench.keys.ed25519 import SigningKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from reach_workbench.keys.keystore import KeyStore
-    from reach_workbench.protocol.gates import GateView, SignedVerdict, Verdict
-    from reach_workbench.settings import Settings
-
-Json = Any
-Result = TypeVar("Result")
+    from reach_workbench.protocol.node import Node
 
 
-class KeyReviewer:
-    """See `ui.reviewer.Reviewer`. Nothing is touched or asked until the first verdict."""
+async def reviewer(session: Session, node: Node, interruption: Interruption | None = None) -> tuple[str, SigningKey]:
+    """Who decides here, and with what key; on a terminal it is made and let decide, once the person says so.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._store: KeyStore | None = None
-        self._passphrase: str | None = None
-        self._asked = False
+    Raises KeyMissing or ApprovalRefused where nobody can be asked, or the answer is no.
+    """
+    name = user(session, None)
+    keys = key_store(session)
+    add = session.line("reviewer", "add", name)
+    known = {each.key_id: each for each in await node.reviewers()}
+    if name not in keys.names():
+        question = f"you have no key to sign with: make one for {name}, and let it decide about gates here? [y/N] "
+        if not await _says_yes(session, question, interruption):
+            raise KeyMissing(f"there is no key {name!r} to sign with", hint=f"`{add}` makes one, and lets it decide")
+        key = keys.create(name)
+        session.terminal.say(f"made the key of {name}, {key.id}; it is kept in {keys.place}")
+    else:
+        key = keys.signing_key(name)
+        if key.id in known:
+            if known[key.id].revoked_at is not None:
+                raise ApprovalRefused(
+                    f"the key {key.id} of {name} was revoked: it decides no more",
+                    hint="a key that was revoked is not taken up again: REACH_KEYS_USER names another one",
+                )
+            return known[key.id].name, key
+        question = f"this node does not know your key {key.id}: let {name} decide about gates with it? [y/N] "
+        if not await _says_yes(session, question, interruption):
+            raise ApprovalRefused(
+                f"the key {key.id} of {name} belongs to no reviewer of this node", hint=f"`{add}` lets it decide"
+            )
+    await node.add_reviewer(name, b64encode(key.public).decode())
+    session.terminal.say(f"{name} may decide about gates with the key {key.id}, in no group")
+    return name, key
 
-    @property
-    def name(self) -> str:
-        """The name that this machine's requests go by too (`node.local.person`)."""
-        if self._settings.keys.user:
-            return self._settings.keys.user
-        try:
-            return getpass.getuser()
-        except (KeyError, OSError):  # no such entry, as in some containers
-            return "local"
 
-    @property
-    def place(self) -> str:
-        return self._keys().place
-
-    @property
-    def asks(self) -> bool:
-        return self._asked
-
-    @property
-    def is_new(self) -> bool:
-        return self._keys().is_new
-
-    def given(self, passphrase: str) -> None:
-        self._passphrase = passphrase
-
-    async def public_key(self) -> bytes | None:
-        def look() -> bytes | None:
-            keys = self._keys()
-            return keys.signing_key(self.name).public if self.name in keys.names() else None
-
-        return await self._aside(look)
-
-    async def make_key(self) -> bytes:
-        return await self._aside(lambda: self._keys().create(self.name).public)
-
-    async def sign(self, gate: GateView, verdict: Verdict, reason: str | None, answer: Json) -> SignedVerdict:
-        from reach_workbench.protocol.gates import signed_verdict
-
-        def signed() -> SignedVerdict:
-            key = self._keys().signing_key(self.name)
-            try:
-                return signed_verdict(gate, verdict, self.name, key, reason=reason, answer=answer)
-            except ValueError as wrong:
-                raise BadInput(f"this can't be signed: {wrong}") from None
-
-        return await self._aside(signed)
-
-    async def _aside(self, work: Callable[[], Result]) -> Result:
-        self._asked = False
-        return await asyncio.to_thread(work)
-
-    def _keys(self) -> KeyStore:
-        if self._store is None:
-            from reach_workbench.clock import SystemClock
-            from reach_workbench.keys.keystore import KeyStore
-
-            settings = self._settings
-            self._store = KeyStore.open(settings.home, SystemClock(), passphrase=self._words, settings=settings.keys)
-        return self._store
-
-    def _words(self) -> str | None:
-        """The passphrase that was given for this one try; without one the screen is to ask."""
-        self._asked = True
-        given, self._passphrase = self._passphrase, None
-        return given
+async def _says_yes(session: Session, question: str, interruption: Interruption | None) -> bool:
+    if not can_ask(session.terminal):
+        return False
+    answer = await ask_line(session.terminal, question, interruption=interruption)
+    return (answer or "").lower() in ("y", "yes")

@@ -125,6 +125,12 @@ class Machine(Recorder):
             deferred,
         )
 
+    def note(self, fact: Fact) -> tuple[Event, bytes]:
+        """Record a fact and decide nothing yet: the event that stands for it, and its digest."""
+        self._events, self._digests = [], []
+        self.record(fact)
+        return self._events[0], self._digests[0]
+
     def _give_up(self, setting: str, what: str) -> None:
         fault = Fault("runtime", f"{what}; the limit is the setting {setting}", code="limit", title="Limit reached")
         self.emit("limit.reached", None, ROOT, {"setting": setting, "error": fault.problem("/")})

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
 from reach_workbench.clock import Clock
 from reach_workbench.engine.events import Fact
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import ApprovalRefused, BadInput, EvidenceDamaged, GateClosed, NotFound
-from reach_workbench.evidence.approval import SignedApproval, check
+from reach_workbench.errors import ApprovalRefused, BadInput, EvidenceDamaged, GateClosed, NotFound, ReachError
+from reach_workbench.evidence.approval import Approval, SignedApproval, check
 from reach_workbench.keys.ed25519 import key_id
 from reach_workbench.protocol.gates import (
     APPROVAL_STEP,
@@ -30,10 +31,13 @@ from reach_workbench.storage.gates import give_approval
 from reach_workbench.storage.records import ApprovalRecord, GateRecord, ReviewerRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
+from reach_workbench.telemetry.crashpoints import crash_point
 
 assert APPROVAL_STEP == APPROVE
 
 _WORKFLOW: Final = "workflow"
+
+_PORTION: Final = 500
 
 
 def views(store: Store, state: GateState, run: str | None, limit: int, after: str | None) -> list[GateView]:
@@ -139,11 +143,25 @@ async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict:
     said = {"gate": gate.id, "reviewer": reviewer.name, "verdict": approval.verdict, "key": verdict.key}
     unit.audit("gate.verdict", {**said, "reason": approval.reason}, at=now, run=gate.run)
     await store.commit(unit)
-    await settle(runner, store, clock, gate, answer=approval.answer)
+    crash_point("gating.before-close")
+    await settle(runner, store, clock, gate)
     return store.read.gate(gate.id)
 
 
-async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord, *, answer: Json = None) -> None:
+async def settle_all(runner: Runner, store: Store, clock: Clock) -> None:
+    """Close every open gate that has its verdicts: the node may have died between the last of them and the close.
+
+    What a gate is refused with is left to whoever decides about it, or drives its run, next.
+    """
+    after: GateRecord | None = None
+    while gates := store.read.open_gates(limit=_PORTION, after=after):
+        after = gates[-1]
+        for gate in gates:
+            with suppress(ReachError):
+                await settle(runner, store, clock, gate)
+
+
+async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """Close the gate when a reviewer has denied, or when it has all the approvals that it asks for."""
     approvals = store.read.approvals(gate.id)
     denied = [each for each in approvals if each.verdict == "deny"]
@@ -155,7 +173,7 @@ async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord, *
     elif lacking(gate.terms, gate.requester, _approvers(approvals), gate.id) is None:
         data |= {"outcome": "approved", "approvals": [_written(each) for each in approvals]}
         if gate.kind == APPROVE:
-            data["output"] = answer
+            data["output"] = _statement(approvals[-1]).answer
     else:
         return
     await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data))
@@ -163,8 +181,7 @@ async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord, *
 
 def _written(approval: ApprovalRecord) -> dict[str, Json]:
     """A verdict as the run records it: with the key and the signature, whoever reads the run can check it."""
-    key = approval.public_key
-    statement = check(SignedApproval(approval.body, key_id(key), approval.signature), key)
+    statement = _statement(approval)
     written: dict[str, Json] = {
         "reviewer": approval.reviewer,
         "verdict": approval.verdict,
@@ -178,6 +195,11 @@ def _written(approval: ApprovalRecord) -> dict[str, Json]:
     if statement.answer is not None:
         written["answer"] = statement.answer
     return written
+
+
+def _statement(approval: ApprovalRecord) -> Approval:
+    key = approval.public_key
+    return check(SignedApproval(approval.body, key_id(key), approval.signature), key)
 
 
 async def edit(

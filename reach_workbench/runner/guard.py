@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -13,6 +13,7 @@ from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import PolicyInvalid
+from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.runner.rates import Rates
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 APPROVE: Final = "human.approve"
 """The command of `call: approve:1.0.0@default`: nothing but a gate."""
+
+_KNOWN: Final = 4_096
+"""Rulings remembered: those that depend on nothing but who does what with which thing."""
 
 Verdict = Literal["allow", "hold", "deny", "wait"]
 
@@ -49,6 +53,17 @@ class Ruling(NamedTuple):
     reason: str | None = None
 
 
+class Subject(NamedTuple):
+    """What policies are told about a run."""
+
+    requester: str
+    run: str
+    workflow: str
+    version: str
+    program: str
+    may: tuple[str, ...] | None
+
+
 class Guard:
     """One for a node. `groups` are those of whoever requests, as far as the node knows them."""
 
@@ -59,6 +74,7 @@ class Guard:
         self._shelf: PolicyShelf | None = None
         self._rates = Rates(store)
         self._kept: set[str] = set()
+        self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -70,10 +86,9 @@ class Guard:
             self._shelf = PolicyShelf(self._settings, self._store, self._clock)
         return self._shelf
 
-    def rule(self, state: State, command: Command, base: Path) -> Ruling:
+    def rule(self, state: State, command: Command, base: Path, subject: Subject) -> Ruling:
         """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
-        may = state.created.get("may")
-        if may is not None and not _may(may, command):
+        if subject.may is not None and not _may(subject.may, command):
             return Ruling("deny", reason=f"the run was not given the capability {capability_of(command)}")
         if command.kind == APPROVE:
             return _asked(command)
@@ -81,25 +96,36 @@ class Guard:
             policies = self.shelf.in_force(base)
         except PolicyInvalid as wrong:
             return Ruling("deny", reason=f"no policy can be read: {wrong.message} ({wrong.where})")
-        request = self.request(state, command)
+        groups = self.groups.get(subject.requester, ())
+        action = ACTIONS.get(command.kind)
+        resource = action.resource(command.arguments) if action is not None else ""
+        key = (policies, subject.requester, groups, command.kind, resource)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        request = self.request(command, subject)
         decision = policies.decide(request)
-        return self._ruling(decision, request, state, policies.digest)
+        ruling = self._ruling(decision, request, state, policies.digest)
+        if ruling.verdict == "allow" and not decision.rates and not policies.reads_context(request):
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[key] = ruling
+        return ruling
 
-    def request(self, state: State, command: Command) -> Request:
+    def request(self, command: Command, subject: Subject) -> Request:
         """The command as policies see it."""
         from reach_workbench.policy.request import request_of
 
-        program = state.program
-        requester = requester_of(state)
+        requester, run, workflow, version, program, _ = subject
         return request_of(
             command.kind,
             command.arguments,
             requester=requester,
             groups=self.groups.get(requester, ()),
-            run=state.run,
-            workflow=f"{program.namespace}/{program.name}",
-            version=program.version,
-            program=program.digest,
+            run=run,
+            workflow=workflow,
+            version=version,
+            program=program,
             task=command.task,
             tenant="local",
         )
@@ -137,6 +163,14 @@ def requester_of(state: State) -> str:
     return str(state.created.get("requester") or "local")
 
 
+def subject_of(state: State) -> Subject:
+    """What policies are told about the run."""
+    program, may = state.program, state.created.get("may")
+    name = f"{program.namespace}/{program.name}"
+    capabilities = tuple(may) if may is not None else None
+    return Subject(requester_of(state), state.run, name, program.version, program.digest, capabilities)
+
+
 def action_digest(command: Command) -> str:
     """What an approval is bound to: SHA-256 in hex over the canonical JSON of kind and arguments."""
     return sha256(canonical({"kind": command.kind, "arguments": command.arguments})).hexdigest()
@@ -161,7 +195,7 @@ def capability_of(command: Command) -> str:
     return f"{command.kind}:{resource}"
 
 
-def _may(capabilities: list[str], command: Command) -> bool:
+def _may(capabilities: tuple[str, ...], command: Command) -> bool:
     """Whether a capability covers the command: `KIND`, or `KIND:RESOURCE`."""
     return command.kind in capabilities or capability_of(command) in capabilities
 

@@ -48,9 +48,9 @@ def lacking(
     """What is still missing: reviewers by name, with their groups, against what the gate asks for."""
     if not terms["self"]:
         approvers = {name: groups for name, groups in approvers.items() if name != requester}
-    if len(approvers) < terms["quorum"]:
-        wanted = f"{terms['quorum']} approval{'s' if terms['quorum'] > 1 else ''}"
-        return ApprovalRefused(f"gate {gate} needs {wanted} and has {len(approvers)}")
+    count = terms["quorum"]
+    if len(approvers) < count:
+        return ApprovalRefused(f"gate {gate} needs {count} approval{'s' * (count != 1)} and has {len(approvers)}")
     for group in terms["groups"]:
         if not any(group in groups for groups in approvers.values()):
             return ApprovalRefused(f"gate {gate} needs an approval from the group {group}")
@@ -75,6 +75,7 @@ def statement_of(
         expires=expires,
         reviewer=verdict["reviewer"],
         reason=verdict.get("reason"),
+        answer=verdict.get("answer"),
     )
 
 

@@ -33,7 +33,6 @@ _UP: Final = 12
 class _Kept:
     """What is known of one workspace: `stamps` of its files, the policies that hold, what is wrong with newer ones."""
 
-    looked: float
     stamps: tuple[tuple[str, int, int], ...] = ()
     policies: PolicySet | None = None
     problem: PolicyInvalid | None = None
@@ -47,7 +46,7 @@ class PolicyShelf:
         self._store = store
         self._clock = clock
         self._kept: dict[Path | None, _Kept] = {}
-        self._workspaces: dict[Path, tuple[float, Path | None]] = {}
+        self._seen: dict[Path, tuple[float, _Kept]] = {}
 
     @property
     def problems(self) -> tuple[PolicyInvalid, ...]:
@@ -61,11 +60,12 @@ class PolicyShelf:
 
     def in_force(self, base: Path) -> PolicySet:
         """The policies for a workflow in that folder. Raises PolicyInvalid when none of its files was ever good."""
-        workspace = self._workspace(base)
-        kept = self._kept.get(workspace)
         now = self._clock.elapsed()
-        if kept is None or not 0 <= now - kept.looked < _LOOK:
-            kept = self._look(workspace, kept, now)
+        seen = self._seen.get(base)
+        if seen is None or not 0 <= now - seen[0] < _LOOK:
+            workspace = self._workspace(base)
+            seen = self._seen[base] = (now, self._look(workspace, self._kept.get(workspace)))
+        kept = seen[1]
         if kept.policies is None:
             assert kept.problem is not None
             raise kept.problem
@@ -77,24 +77,18 @@ class PolicyShelf:
         return next((policies for policies in held if policies is not None and policies.digest == digest), None)
 
     def _workspace(self, base: Path) -> Path | None:
-        now = self._clock.elapsed()
-        known = self._workspaces.get(base)
-        if known is not None and 0 <= now - known[0] < _LOOK:
-            return known[1]
         found = next((folder for folder in (base, *base.parents)[:_UP] if any((folder / FOLDER).glob("*.cedar"))), None)
         if found is not None and (found / FOLDER).resolve() == self._own.parent.resolve():
-            found = None
-        self._workspaces[base] = (now, found)
+            return None
         return found
 
-    def _look(self, workspace: Path | None, kept: _Kept | None, now: float) -> _Kept:
+    def _look(self, workspace: Path | None, kept: _Kept | None) -> _Kept:
         files = self._files(workspace)
         try:
             stamps = tuple((name, (at := file.stat()).st_mtime_ns, at.st_size) for name, file in files.items())
         except OSError:
             stamps = ()  # read it, to say what is wrong
         if kept is not None and kept.stamps == stamps and (kept.policies or kept.problem):
-            kept.looked = now
             return kept
         before = kept.policies if kept is not None else None
         try:
@@ -102,7 +96,7 @@ class PolicyShelf:
             problem = None
         except PolicyInvalid as wrong:
             policies, problem = before or self._last_good(files), wrong
-        self._kept[workspace] = _Kept(now, stamps, policies, problem)
+        self._kept[workspace] = _Kept(stamps, policies, problem)
         return self._kept[workspace]
 
     def _files(self, workspace: Path | None) -> dict[str, Path]:

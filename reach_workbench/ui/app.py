@@ -26,6 +26,7 @@ from reach_workbench.protocol.node import Node
 from reach_workbench.protocol.node_views import Progress, RunView, StartRun
 from reach_workbench.ui import config as configuration
 from reach_workbench.ui.frame import HeaderState
+from reach_workbench.ui.keeper import Keeper, OpenKept
 from reach_workbench.ui.keynames import shown
 from reach_workbench.ui.keys import Action, bindings, find
 from reach_workbench.ui.notice import announced, notice
@@ -67,8 +68,8 @@ class Workbench(App[None]):
     """`connect` finds or starts the node; `config` and `state` are folders (see `ui.config`, `ui.session`).
 
     `stop` ends the node's process; without it, leaving never offers to. With `greet` the first start of all
-    says how to begin. `reviewer` signs verdicts about held actions; with `notify_terminal` the terminal itself is
-    told of those that come to wait.
+    says how to begin. `kept` opens the secrets that this machine keeps for runs. `reviewer` signs verdicts about held
+    actions; with `notify_terminal` the terminal itself is told of those that come to wait.
     """
 
     TITLE = "reach"
@@ -79,9 +80,6 @@ class Workbench(App[None]):
     CSS = """
     .pane { border: round $panel-lighten-2; border-title-color: $text-muted; background: $background; }
     .pane:focus, .pane:focus-within { border: round $primary; border-title-color: $text; border-title-style: bold; }
-    .-past .pane { border: double $warning; }
-    .-replay .pane { border: heavy $success; }
-    .-fork .pane { border: heavy $secondary; }
     .-lost .pane { border: dashed $error; }
     .empty { width: 1fr; height: 1fr; content-align: center middle; text-align: center; color: $text-muted; }
     """
@@ -99,6 +97,7 @@ class Workbench(App[None]):
         state: Path | None = None,
         stop: Callable[[], Awaitable[None]] | None = None,
         greet: bool = False,
+        kept: OpenKept | None = None,
         reviewer: Reviewer | None = None,
         notify_terminal: bool = True,
     ) -> None:
@@ -112,6 +111,7 @@ class Workbench(App[None]):
         self._stop = stop
         self._greet = greet and not self.session.file.exists()
         self._node: Node | None = None
+        self.keeper = Keeper(self, kept)
         self.waiting = Waiting()
         self.reviewer = reviewer
         self._notify_terminal = notify_terminal
@@ -277,7 +277,10 @@ class Workbench(App[None]):
         self._read_waiting()
         if len(self.screen_stack) == 1:
             self.run_id = self.session.get("run")
-            self.show(self.session.get("screen", "flows"))
+            here = str(self.workspace)
+            again = self.session.get("workspace", here) == here
+            self.session.put("workspace", here)
+            self.show(self.session.get("screen", "flows") if again else "flows")
             if self._greet:
                 self.notify("New here? F3 walks you through a sample; ? shows the keys.", title="Welcome", timeout=20)
             return
@@ -397,9 +400,9 @@ class Workbench(App[None]):
         self.push_screen(Help(self._scope, self.keys_of))
 
     def action_jump(self) -> None:
-        from reach_workbench.ui.panes import Jump, panes
+        from reach_workbench.ui.panes import Jump, spots
 
-        self.push_screen(Jump(panes(self.screen)))
+        self.push_screen(Jump(spots(self.screen)))
 
     def action_next_pane(self) -> None:
         from reach_workbench.ui.panes import focus_beside

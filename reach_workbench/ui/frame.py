@@ -81,7 +81,7 @@ FOOTERS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("inbox", "DOUBT"): ("inbox.open", "inbox.resolve", "inbox.run", "app.runs"),
     ("inbox", "EMPTY"): ("app.runs", "app.flows"),
     ("nodes", ""): ("nodes.refresh", "app.system", "app.runs"),
-    ("audit", ""): ("audit.refresh", "app.runs"),
+    ("audit", ""): ("audit.verify", "audit.filter", "audit.open", "audit.refresh", "app.runs"),
     ("system", ""): ("system.requeue", "system.drop", "system.schedules", "app.runs"),
     ("", ""): ("app.reconnect", "app.quit"),
 }  # fmt: skip
@@ -106,9 +106,6 @@ class Header(Static):
             return
         state = cast(Framed, self.app).header
         scope = str(getattr(self.screen, "scope", ""))
-        word = state.word.partition(" ")[0]
-        for mode in ("PAST", "FORK", "REPLAY"):
-            self.screen.set_class(word == mode and scope == "debug", f"-{mode.lower()}")
         self.screen.set_class(state.link == "lost", "-lost")
         width = self.size.width or self.app.size.width
         mode = f" {state.word} " if state.word else ""
@@ -148,6 +145,7 @@ class Footer(Static):
 
     def on_mount(self) -> None:
         self.watch(self.app, "header", self.renew)
+        self.watch(self.screen, "focused", self.renew)
 
     def on_resize(self) -> None:
         self.renew()
@@ -165,7 +163,7 @@ class Footer(Static):
         for id in (*ids[:6], "app.help"):
             action = find(id)
             label = "all" if id == "app.help" else action.label
-            key = shown(app.keys_of(action)[0])
+            key = _acting(app.keys_of(action), self.screen.focused)
             target = "app" if action.scope == "app" else "screen"
             link = Style.from_meta({"@click": f"{target}.{action.method}"})
             part = Content.assemble(" ", (key, link + Style(bold=True)), (f" {label} ", link))
@@ -175,6 +173,13 @@ class Footer(Static):
         if line.spans != self._line.spans or line.plain != self._line.plain:
             self._line = line
             self.update(line, layout=False)
+
+
+def _acting(keys: tuple[str, ...], focused: Widget | None) -> str:
+    """The first key, as it is shown, that a field being typed in does not take for text."""
+    names = [shown(key) for key in keys]
+    free = (name for name in names if focused is None or len(name) > 1 or not focused.check_consume_key(name, name))
+    return next(free, names[0])
 
 
 def _covered(widget: Widget) -> bool:

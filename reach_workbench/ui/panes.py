@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.content import Content
 from textual.events import Key
 from textual.geometry import Offset
 from textual.screen import ModalScreen, Screen
@@ -14,6 +17,9 @@ from textual.widget import Widget
 from textual.widgets import Label
 
 LETTERS: Final = "asdfghjklqwertyuiop"
+
+_LABEL: Final = 5
+"""Cells that a letter on a pane takes."""
 
 SIZES: Final = ("", "-half", "-full")
 
@@ -70,29 +76,51 @@ def resize(screen: Screen[Any], step: int) -> None:
         screen.maximized = pane  # `Screen.maximize` would refuse a pane that only scrolls
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a letter stands on the screen, and what puts the focus there. On a tab there is room for one cell."""
+
+    at: Offset
+    go: Callable[[], object]
+    tab: bool = False
+
+
+def spots(screen: Screen[Any]) -> list[Spot]:
+    """The panes that can be seen, beside their titles; then those behind tabs, when the screen has some (`tabs`)."""
+    seen = [Spot(_beside_title(pane), partial(focus_pane, screen, pane)) for pane in panes(screen)]
+    tabs: Callable[[], list[Spot]] | None = getattr(screen, "tabs", None)
+    return [*seen, *(tabs() if tabs is not None else ())]
+
+
+def _beside_title(pane: Widget) -> Offset:
+    title = Content.from_markup(pane.border_title or "").cell_length
+    room = pane.region.width - _LABEL
+    return pane.region.offset + Offset(title + 4 if title and title + 4 <= room else 2, 0)
+
+
 class Jump(ModalScreen[None]):
-    """A letter on each pane; pressing it puts the focus there."""
+    """A letter on each pane and each tab; pressing it puts the focus there."""
 
     DEFAULT_CSS = """
     Jump { background: $background 30%; layers: letters; }
-    Jump Label { layer: letters; position: absolute; width: 5; height: 1; text-align: center;
+    Jump Label { layer: letters; position: absolute; width: auto; height: 1;
                  background: $warning; color: $background; text-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [("escape,ctrl+o", "dismiss", "Leave")]
 
-    def __init__(self, panes: Sequence[Widget]) -> None:
+    def __init__(self, spots: Sequence[Spot]) -> None:
         super().__init__()
-        self._panes = dict(zip(LETTERS, panes, strict=False))
+        self._spots = dict(zip(LETTERS, spots, strict=False))
 
     def compose(self) -> ComposeResult:
-        for letter, pane in self._panes.items():
-            label = Label(f"[{letter}]", markup=False)
-            label.styles.offset = pane.region.offset + Offset(2, 0)
+        for letter, spot in self._spots.items():
+            label = Label(letter if spot.tab else f" [{letter}] ", markup=False)
+            label.styles.offset = spot.at
             yield label
 
     def on_key(self, event: Key) -> None:
-        pane = self._panes.get(event.character or "")
-        if pane is not None:
+        spot = self._spots.get(event.character or "")
+        if spot is not None:
             event.stop()
             self.dismiss()
-            focus_pane(pane.screen, pane)
+            spot.go()

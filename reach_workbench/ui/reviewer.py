@@ -36,6 +36,10 @@ class Reviewer(Protocol):
 
     async def make_key(self) -> bytes: ...
 
-    async def sign(self, gate: GateView, verdict: Verdict, reason: str | None, answer: Json) -> SignedVerdict:
-        """Raises BadInput for an answer that JSON can't carry."""
+    async def sign(
+        self, gate: GateView, verdict: Verdict, name: str, reason: str | None, answer: Json
+    ) -> SignedVerdict:
+        """A verdict in that name, which is the one that the node knows the key by. Raises BadInput for what JSON
+        can't carry.
+        """
         ...

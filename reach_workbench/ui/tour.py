@@ -58,7 +58,8 @@ class TourStrip(Static):
 
     def __init__(self, place: int) -> None:
         stop = STOPS[place]
-        super().__init__(f"Tour {place + 1}/{len(STOPS)}  {stop.words}  (F3 next)", markup=False)
+        after = "next" if place + 1 < len(STOPS) else "ends the tour"
+        super().__init__(f"Tour {place + 1}/{len(STOPS)}  {stop.words}  (F3 {after})", markup=False)
 
 
 def samples(workspace: Path) -> list[tuple[str, str]]:

@@ -307,6 +307,7 @@ def test_an_event_that_is_none(reach: Reach, words: tuple[str, ...], code: str, 
     ("words", "says"),
     [
         (("rnu",), "did you mean `reach run`?"),
+        (("flow.yaml",), "a workflow is run with `reach run flow.yaml`"),
         (("xyzzy",), "`reach --help` lists the commands"),
         (("run",), "FILE"),
         (("run", "a", "b"), "does not take b"),

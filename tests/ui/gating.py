@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reach_workbench.cli.signing import KeyReviewer
+from reach_workbench.cli.keyreviewer import KeyReviewer
 from reach_workbench.clock import Clock
 from reach_workbench.keys import sealed
 from reach_workbench.keys.ed25519 import SigningKey

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 
 from reach_workbench.errors import BadInput
+from reach_workbench.node.local import LocalNode
+from reach_workbench.ui.app import Workbench
 from reach_workbench.ui.flows.filetree import Found, look
 from reach_workbench.ui.flows.opened import read
-from tests.ui.conftest import Place
+from tests.ui.conftest import Desk, Place
 from tests.ui.performing import performs
 from tests.ui.writing import TEXT, Go, flows, tree_rows, writing
 
@@ -194,3 +197,53 @@ def test_a_file_that_can_not_be_written_is_left_as_it_was(tmp_path: Path) -> Non
     assert opened.saved == "before"
     assert [each.name for each in tmp_path.iterdir()] == [file.name]
     assert not opened.moved()
+
+
+def test_another_folder_begins_with_its_own_files(place: Place, go: Go) -> None:
+    """Opened where it was left it would show a workflow of the folder before, or all runs."""
+    other = place.folder / "other"
+    other.mkdir()
+    (other / "theirs.yaml").write_text(TEXT, "utf-8")
+
+    async def body() -> None:
+        async with place.node() as node:
+
+            async def connect() -> LocalNode:
+                return node
+
+            place.remember(screen="runs", workspace=str(other), **{"flows.file": str(other / "theirs.yaml")})
+            for folder, shown in ((place.workspace, "No file is open."), (other, "─ theirs.yaml ─")):
+                app = Workbench(connect, workspace=folder, config=place.config)
+                async with app.run_test(size=(120, 36)) as pilot:
+                    desk = Desk(node, app, pilot, place.folder)
+                    await desk.until_shown(shown)
+
+    go(body)
+
+
+def test_a_copy_is_kept_while_the_person_goes_on_typing(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            file = place.workspace / "two.yaml"
+            until = time.monotonic() + 5
+            while screen.recovery.kept(file) is None and time.monotonic() < until:
+                await desk.press("#")
+            assert (screen.recovery.kept(file) or "").startswith("#")
+
+    go(body)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [((120, 36), "ctrl+n  a new one from a template"), ((80, 24), "none yet: ctrl+n")]
+)
+def test_an_empty_folder_says_how_to_begin_and_offers_no_file_to_open(
+    place: Place, go: Go, size: tuple[int, int], words: str
+) -> None:
+    async def body() -> None:
+        async with place.node() as node, place.desk(node, "flows", size=size) as desk:
+            await desk.until_shown(words)
+            assert "enter" not in desk.shown()
+            await desk.press("ctrl+n")
+            await desk.until_shown("Transform data")
+
+    go(body)

@@ -21,6 +21,7 @@ from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import load
 from reach_workbench.storage.home import holder
 from reach_workbench.ui.app import Workbench
+from reach_workbench.ui.debug.desk import Desk as Panes
 from tests import unheld
 from tests.ui.conftest import HEAD, LISTENING, Desk, Place
 from tests.ui.performing import performs
@@ -159,7 +160,7 @@ def test_the_header_is_of_the_run_that_was_opened_last(place: Place, go: Go) -> 
                 assert desk.app.header.mode == ""
                 await desk.until_shown("PAUSED")
                 assert old.id[-4:] not in (desk.app.header.run or "")
-                assert not desk.app.screen.has_class("-past")
+                assert desk.app.screen.query_one(Panes).dressed == ""
                 await desk.press("3")
                 await desk.until_screen("RunsScreen")
                 assert "PAUSED" in desk.shown()

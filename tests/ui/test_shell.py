@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
 from textual.widgets import Input
 
 from reach_workbench.errors import NodeUnreachable
@@ -124,6 +125,10 @@ def test_the_tour_starts_a_sample_and_follows_what_is_pressed(place: Place, go: 
             assert (await node.run("last")).status == "held"
             await desk.press("f3")
             await desk.until_shown("Tour 2/8")
+            await desk.press(*["f3"] * 6)
+            await desk.until_shown("(F3 ends the tour)")
+            await desk.press("f3")
+            await desk.until(lambda: "Tour" not in desk.shown())
 
     go(body)
 
@@ -229,7 +234,7 @@ def test_a_damaged_session_is_a_new_one(place: Place, go: Go) -> None:
         assert Session(file).get("screen", "flows") == "runs"
 
 
-@performs("nodes.refresh", "audit.refresh", "inbox.open", "inbox.resolve")
+@performs("nodes.refresh", "inbox.open", "inbox.resolve")
 def test_screens_without_content_say_what_will_stand_there(place: Place, go: Go) -> None:
     async def body() -> None:
         async with place.node() as node, place.desk(node, "inbox") as desk:
@@ -241,8 +246,8 @@ def test_screens_without_content_say_what_will_stand_there(place: Place, go: Go)
             await desk.press("5", "r")
             await desk.until_shown("No peer yet.")
             await desk.until_shown(str((await node.info()).pid))
-            await desk.press("6", "r")
-            await desk.until(lambda: "Audit" in desk.shown())
+            await desk.press("6")
+            await desk.until_shown("No audit record yet.")
 
     go(body)
 
@@ -268,5 +273,45 @@ def test_the_input_of_a_dialog_gives_its_text(place: Place, go: Go) -> None:
             desk.app.screen.query_one(Input).value = "new"
             await desk.press("enter")
             assert await asked.wait() == "new"
+
+    go(body)
+
+
+def test_the_footer_names_a_key_that_acts_while_text_is_typed(place: Place, go: Go) -> None:
+    async def body() -> None:
+        (place.workspace / "one.yaml").write_text("document: {}\n", "utf-8")
+        async with place.node() as node, place.desk(node, "flows") as desk:
+            await desk.until_shown("one.yaml")
+            await desk.until_shown("? all")
+            await desk.press("down", "enter")
+            await desk.until_shown("F1 all")
+            await desk.press("escape")
+            await desk.until_shown("? all")
+
+    go(body)
+
+
+@pytest.mark.parametrize(("screen", "seen", "behind"), [("flows", "one.yaml", "Graph"), ("debug", "Timeline", "State")])
+def test_a_jump_leads_behind_the_tabs_of_a_small_terminal(
+    place: Place, go: Go, screen: str, seen: str, behind: str
+) -> None:
+    async def body() -> None:
+        (place.workspace / "one.yaml").write_text("document: {}\n", "utf-8")
+        async with place.node() as node:
+            run = await place.run(node)
+            async with place.desk(node, screen, size=(80, 24)) as desk:
+                if screen == "debug":
+                    desk.app.open_run(run.id)
+                else:
+                    await desk.until_shown("one.yaml")
+                    await desk.press("down", "enter")
+                    await desk.until_shown("✗")  # the number of problems has moved the tabs
+                await desk.until_shown(f"─ {seen} ─")
+                await desk.press("ctrl+o")
+                await desk.until_shown(f"─ {seen}  [a] ─")
+                tabs = desk.shown().split("\n")[1]
+                await desk.press(tabs[tabs.index(behind) - 1])
+                await desk.until_shown(f"─ {behind} ─")
+                assert desk.app.screen.focused.id == behind.lower()
 
     go(body)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import pytest
+
 from reach_workbench.ui.keys import ACTIONS
 from tests.ui.conftest import Desk, Place
 
@@ -49,9 +51,10 @@ def test_the_numbered_lines_count_up() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_the_page_leads_where_it_says(place: Place, go: Go) -> None:
+@pytest.mark.parametrize("size", [(140, 40), (120, 36)])
+def test_the_page_leads_where_it_says(place: Place, go: Go, size: tuple[int, int]) -> None:
     async def body() -> None:
-        async with place.node() as node, place.desk(node, "flows", size=(140, 40)) as desk:
+        async with place.node() as node, place.desk(node, "flows", size=size) as desk:
             for step in steps(PAGE.read_text("utf-8")):
                 await perform(desk, step)
             await desk.until(lambda: desk.app._exit)

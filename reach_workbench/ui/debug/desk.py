@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from functools import partial
+from typing import ClassVar, Final, Literal
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.geometry import NULL_OFFSET, NULL_SPACING, Region, Size
+from textual.geometry import NULL_OFFSET, NULL_SPACING, Offset, Region, Size
 from textual.layout import Layout, WidgetPlacement
 from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
+
+from reach_workbench.ui.panes import Spot
 
 Shape = Literal["wide", "medium", "narrow"]
 
@@ -31,6 +34,9 @@ TABBED: Final[dict[Shape, tuple[str, ...]]] = {
     "narrow": ("timeline", "source", "state", "watch", "breaks", "event"),
 }
 """Those that take turns in one place; the others are always there."""
+
+_DRESSES: Final = ("past", "replay", "fork")
+"""Modes in which the panes have another border."""
 
 _TITLES: Final = {
     "source": "Source", "timeline": "Timeline", "event": "Event", "state": "State", "watch": "Watch",
@@ -73,10 +79,20 @@ def regions(size: Size, chosen: str, larger: str | None = None) -> dict[str, Reg
     return found
 
 
+def dress_of(mode: str) -> str:
+    """The name of the border that goes with a mode, as the header words it; empty for the panes' own."""
+    name = mode.partition(" ")[0].lower()
+    return name if name in _DRESSES else ""
+
+
 class Strip(Static):
     """The tabs that take turns; a click chooses one."""
 
     DEFAULT_CSS = "Strip { height: 1; width: 1fr; color: $text-muted; }"
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self.places: dict[str, int] = {}  # the column at which each tab begins
 
     def show(self, names: tuple[str, ...], chosen: str) -> None:
         width = self.size.width or 200
@@ -84,7 +100,9 @@ class Strip(Static):
         if sum(len(title) + 3 for title in titles) > width:
             titles = [title[:5] for title in titles]
         parts: list[tuple[str, Style]] = []
+        self.places = {}
         for name, title in zip(names, titles, strict=True):
+            self.places[name] = sum(len(part) for part, _ in parts)
             link = Style.from_meta({"@click": f"screen.pane('{name}')"})
             bold = Style(bold=True, reverse=True) if name == chosen else Style.null()
             parts.append((f" {title} ", link + bold))
@@ -107,16 +125,23 @@ class _Arranged(Layout):
 class Desk(Container):
     """Holds the panes by their ids (`PANES`). Three columns, two, or one, by its width."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"desk--{name}" for name in _DRESSES}
     DEFAULT_CSS = """
     Desk { height: 1fr; width: 1fr; }
     Desk .pane.-half { min-height: 1; }
+    Desk .desk--past { border: double $warning; }
+    Desk .desk--replay { border: heavy $success; }
+    Desk .desk--fork { border: heavy $secondary; }
     """
+    dressed = ""
+    """The mode whose border the panes have, empty for their own."""
 
     def __init__(self, *panes: Widget, id: str) -> None:
         super().__init__(id=id)
         self._arranged = _Arranged()
         self._given = panes
         self._shape: Shape = "wide"
+        self._sized = False
         self._chosen: dict[Shape, str] = {"wide": "state", "medium": "state", "narrow": "timeline"}
 
     def compose(self) -> ComposeResult:
@@ -142,12 +167,32 @@ class Desk(Container):
         return self._shape
 
     def on_resize(self, event: events.Resize) -> None:
-        before = self._shape
-        self._shape = shape_of(event.size.width)
+        before, self._shape = self._shape, shape_of(event.size.width)
         focused = self.screen.focused
-        if before != self._shape and focused is not None and focused.id in TABBED[self._shape]:
+        # At the first size of all the focus is where it happened to fall: no pane was chosen yet.
+        if self._sized and before != self._shape and focused is not None and focused.id in TABBED[self._shape]:
             self._chosen[self._shape] = focused.id or self.chosen
+        self._sized = True
         self._show()
+
+    def dress(self, dress: str) -> None:
+        """Give the panes the border of that name (see `dress_of`), or their own.
+
+        It is set on each of them: a class of the screen would have every style of every widget worked out anew.
+        """
+        if dress != self.dressed:
+            self.dressed = dress
+            self._put_on()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self.dressed:
+            self.call_later(self._put_on)  # the theme's colours are others
+
+    def _put_on(self) -> None:
+        border = self.get_component_styles(f"desk--{self.dressed}").border_top if self.dressed else None
+        for pane in self._given:
+            pane.styles.border = border
 
     def choose(self, name: str) -> None:
         """Bring that pane into sight and put the focus on it."""
@@ -168,6 +213,15 @@ class Desk(Container):
         focused = self.screen.focused
         here = order.index(focused.id) if focused is not None and focused.id in order else -1
         self.choose(order[(here + step) % len(order)])
+
+    def tabs(self) -> list[Spot]:
+        """The panes that can't be seen, on their tabs."""
+        strip = self.query_one(Strip)
+        return [
+            Spot(strip.region.offset + Offset(column, 0), partial(self.choose, name), tab=True)
+            for name, column in strip.places.items()
+            if name != self.chosen and strip.is_on_screen
+        ]
 
     def _show(self) -> None:
         hidden = {name for name in TABBED[self._shape] if name != self.chosen}

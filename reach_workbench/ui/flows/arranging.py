@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.geometry import Offset
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -15,9 +18,10 @@ from reach_workbench.ui.flows.filetree import FileTree
 from reach_workbench.ui.flows.graphview import GraphView
 from reach_workbench.ui.flows.opened import Opened
 from reach_workbench.ui.flows.popup import Popup
-from reach_workbench.ui.flows.problems import Problems
+from reach_workbench.ui.flows.problems import Problems, problem_at
 from reach_workbench.ui.flows.views import SIDE, VIEWS, View, ViewStrip, seen
 from reach_workbench.ui.frame import Footer, Header
+from reach_workbench.ui.panes import Spot
 from reach_workbench.ui.screen import WorkbenchScreen
 
 
@@ -46,15 +50,17 @@ class ArrangingScreen(WorkbenchScreen):
         self.compilation: Compilation | None = None
         self._view: View = "editor"
         self._side: View = "problems"
+        self._said: str | None = None
         # Held here rather than looked up: an answer may come while the screen is being taken down.
         self.editor = Editor(id="editor")
+        self.nothing = Static("", id="nothing", classes="empty")
         self.editor_pane = Vertical(id="editor-pane", classes="pane")
         self.problems = Problems(id="problems", classes="pane")
         self.about = Static("", id="about", markup=False)
         self.graph = GraphView(id="graph", classes="pane")
         self.popup = Popup(id="popup")
-        self.strip = ViewStrip(id="strip", markup=False)
-        self.side_strip = ViewStrip(id="side-strip", markup=False)
+        self.strip = ViewStrip(id="strip")
+        self.side_strip = ViewStrip(id="side-strip")
         self.side = Vertical(id="side")
         self.sides: dict[View, Widget] = {
             "problems": self.problems,
@@ -69,11 +75,7 @@ class ArrangingScreen(WorkbenchScreen):
         with Horizontal(id="panes"):
             yield self.files
             with self.editor_pane:
-                yield Static(
-                    "No file is open.\n\nenter  opens the one under the cursor\nctrl+n  a new one from a template",
-                    id="nothing",
-                    classes="empty",
-                )
+                yield self.nothing
                 yield self.editor
             with self.side:
                 yield self.side_strip
@@ -127,6 +129,15 @@ class ArrangingScreen(WorkbenchScreen):
         self.strip.show(tuple(VIEWS), shown, self._view, counts)
         side = self._side if self._side in SIDE else "problems"
         self.side_strip.show(SIDE, shown, side, counts)
+        self._say_problem()
+
+    def _say_problem(self) -> None:
+        """Below the editor: what is wrong on the line of the cursor. The pane of problems may be behind a tab."""
+        found = self.compilation
+        words = problem_at(found, self.editor.line) if found is not None and not self.problems.display else None
+        if words != self._said:
+            self._said = words
+            self.editor_pane.border_subtitle = Content(words) if words is not None else None
 
     def action_view(self, view: View) -> None:
         """Show a pane and put the focus there."""
@@ -162,6 +173,17 @@ class ArrangingScreen(WorkbenchScreen):
         views = [view for view in VIEWS if view != "editor" or self.opened is not None]
         self.popup.close()
         self.action_view(views[(views.index(self._view) + step) % len(views)] if self._view in views else views[0])
+
+    def tabs(self) -> list[Spot]:
+        """The panes that can't be seen, on their tabs."""
+        breadth = self._breadth()
+        strip = self.side_strip if breadth == "wide" else self.strip
+        away = {"editor"} if self.opened is None else set()
+        return [
+            Spot(strip.region.offset + Offset(column, 0), partial(self.action_view, view), tab=True)
+            for view, column in strip.places.items()
+            if view not in seen(self._view, self._side, breadth) | away
+        ]
 
     def key_escape(self) -> None:
         """Out of the editor, to where plain letters act."""

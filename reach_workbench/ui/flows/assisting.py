@@ -60,6 +60,7 @@ class AssistingScreen(StopsScreen):
         if self.opened is not None:
             self.workbench.session.put("flows.line", self.editor.line)
             self._follow_cursor()
+            self._say_problem()
             self._explain()
 
     def _follow_cursor(self) -> None:
@@ -228,8 +229,6 @@ class AssistingScreen(StopsScreen):
         self.problems.highlighted = place
         self.action_view("editor")
         self.editor.go_to(each.line, each.column)
-        if self._breadth() == "narrow":
-            self.notify(f"{each.message}{f'  → {each.hint}' if each.hint else ''}", timeout=4, markup=False)
 
 
 def _said(title: str, markdown: str) -> Content:

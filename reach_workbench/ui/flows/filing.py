@@ -19,11 +19,18 @@ from reach_workbench.ui.flows.outside import edit_outside
 _LOOK: Final = 1.0
 """Seconds between two looks at the file on disk."""
 
+_NONE: Final = "No file is open.\n\nctrl+n  a new one from a template"
+_ANY: Final = "No file is open.\n\nenter  opens the one under the cursor\nctrl+n  a new one from a template"
+
 _NAME: Final = re.compile(r"^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$")
 
 
 class FilingScreen(AssistingScreen):
     """One file at a time. Another one, or the end of the workbench, never takes unsaved text with it unasked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._copy_due = False
 
     def on_mount(self) -> None:
         self.recovery = Recovery(self.workbench.session.file.parent / "recovery")
@@ -47,10 +54,10 @@ class FilingScreen(AssistingScreen):
 
     @work(group="begin", exclusive=True)
     async def _begin(self) -> None:
-        """The file of the last time."""
+        """The file of the last time, if it is one of this folder."""
         await self._scan()
         kept = self.workbench.session.get("flows.file", "")
-        if kept and Path(kept).is_file():
+        if kept and Path(kept).is_relative_to(self.workbench.workspace) and Path(kept).is_file():
             await self._open(Path(kept))
             self.editor.go_to(self.workbench.session.get("flows.line", 1))
         else:
@@ -61,7 +68,10 @@ class FilingScreen(AssistingScreen):
         await self._scan()
 
     async def _scan(self) -> None:
-        self.files.show_files(await asyncio.to_thread(look, self.workbench.workspace))
+        found = await asyncio.to_thread(look, self.workbench.workspace)
+        self.files.show_files(found)
+        self.nothing.update(_ANY if found else _NONE)
+        self.files.border_subtitle = None if found else "none yet: ctrl+n"
         self._show_name()
 
     @work(group="open", exclusive=True)
@@ -97,7 +107,7 @@ class FilingScreen(AssistingScreen):
         self.opened = opened
         self.compilation = None
         self._problem = -1
-        self.query_one("#nothing").display = False
+        self.nothing.display = False
         self.editor.display = True
         self.editor.show_text(opened.saved, "json" if path.suffix == ".json" else "yaml")
         kept = self.recovery.kept(path)
@@ -129,12 +139,15 @@ class FilingScreen(AssistingScreen):
     def _written_in(self) -> None:
         if self.opened is not None:
             self._show_name()
-            self._keep()
+            if not self._copy_due:
+                self._copy_due = True
+                self._keep()
 
-    @work(group="keep", exclusive=True)
+    @work(group="keep")
     async def _keep(self) -> None:
-        """A copy of what is unsaved, against a lost terminal."""
+        """A copy of what is unsaved, against a lost terminal: soon, and while the person goes on typing too."""
         await asyncio.sleep(0.5)
+        self._copy_due = False
         if self.opened is not None and self.unsaved:
             await asyncio.to_thread(self.recovery.keep, self.opened.path, self.editor.text)
         elif self.opened is not None:

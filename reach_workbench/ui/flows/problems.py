@@ -51,6 +51,15 @@ class Problems(OptionList):
         self.post_message(self.Chosen(event.option_index))
 
 
+def problem_at(compilation: Compilation, line: int) -> str:
+    """One line about a line of the text: its first problem, else how many there are elsewhere."""
+    count = len(compilation.diagnostics)
+    for each in compilation.diagnostics:
+        if each.line == line:
+            return f"{MARKS[each.severity]} {each.message}{f'  → {each.hint}' if each.hint else ''}"
+    return f"{count} problem{'s' * (count > 1)}, the next with F10" if count else "✓ no problems"
+
+
 def _options(compilation: Compilation) -> Sequence[Option]:
     options = []
     for each in compilation.diagnostics:

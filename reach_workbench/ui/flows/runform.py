@@ -38,7 +38,8 @@ class Answer:
 class RunForm(ModalScreen[Answer | None]):
     """`last` is the input of the run before; `hold` is what the box showed then; `raw` begins with JSON.
 
-    A form that is about no run names what it does in `verb`, and may not offer to hold.
+    `kept` are the secrets that are taken from where they are kept when nothing is typed. A form that is about no run
+    names what it does in `verb`, and may not offer to hold.
     """
 
     verb: ClassVar[str] = "run"
@@ -68,6 +69,7 @@ class RunForm(ModalScreen[Answer | None]):
         title: str,
         schema: Json,
         secrets: tuple[str, ...],
+        kept: frozenset[str] = frozenset(),
         *,
         last: Json = None,
         hold: bool = False,
@@ -77,6 +79,7 @@ class RunForm(ModalScreen[Answer | None]):
         self._title = title
         self._schema = schema
         self._secrets = secrets
+        self._kept = kept
         self._form = fields(schema)
         self._last = last
         self._hold = hold
@@ -95,7 +98,8 @@ class RunForm(ModalScreen[Answer | None]):
                     yield TextArea(self._beginning(), id="json", language="json", compact=True)
             for place, name in enumerate(self._secrets):
                 yield Label(f"secret {name}", markup=False)
-                yield Input(password=True, compact=True, id=f"secret-{place}", placeholder="kept by nobody")
+                beginning = "kept on this machine: nothing need be typed" if name in self._kept else "kept by nobody"
+                yield Input(password=True, compact=True, id=f"secret-{place}", placeholder=beginning)
             if self.holdable:
                 yield TickBox("hold at the first task, to step from there", self._hold, id="hold", compact=True)
             yield Static("", id="wrong", markup=False)

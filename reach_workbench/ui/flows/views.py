@@ -34,9 +34,15 @@ class ViewStrip(Static):
 
     DEFAULT_CSS = "ViewStrip { height: 1; width: 1fr; background: $surface; color: $text-muted; }"
 
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id, markup=False)
+        self.places: dict[View, int] = {}  # the column at which each tab begins
+
     def show(self, views: tuple[View, ...], shown: set[View], here: View, counts: dict[View, str]) -> None:
-        parts: list[str | Content | tuple[str, Style]] = []
+        parts: list[str | tuple[str, Style]] = []
+        self.places = {}
         for view in views:
+            self.places[view] = sum(len(part if isinstance(part, str) else part[0]) for part in parts)
             label = f" {VIEWS[view]}{counts.get(view, '')} "
             link = Style.from_meta({"@click": f"screen.view('{view}')"})
             style = link + Style(reverse=True) if view == here else link + Style(bold=view in shown)

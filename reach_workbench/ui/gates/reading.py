@@ -129,7 +129,7 @@ class Reading(ScrollView, can_focus=True):
         if place >= len(self._rows):
             return Strip.blank(width, base)
         row = self._rows[place]
-        head = base + self.get_component_rich_style("reading--name", partial=True)
+        head = base + self.get_component_rich_style("reading--name")
         style = base + self.get_component_rich_style(f"reading--{row.style}", partial=True) if row.style else base
         strip = Strip([Segment(row.head, head), Segment(row.text, style)])
         return strip.adjust_cell_length(width, base)

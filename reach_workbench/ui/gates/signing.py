@@ -28,7 +28,7 @@ class Signing:
     def __init__(self, workbench: Workbench, reviewer: Reviewer | None) -> None:
         self._workbench = workbench
         self._reviewer = reviewer
-        self._known = False
+        self._known: str | None = None
 
     @property
     def name(self) -> str | None:
@@ -43,14 +43,14 @@ class Signing:
         if reviewer is None:
             raise UsageError("this screen has no key to sign with", hint="open it with `reach`, on your own machine")
         try:
-            if not self._known:
-                await self._make_known(reviewer)
-            return await self._unlocked(reviewer, lambda: reviewer.sign(gate, verdict, reason, answer))
+            name = self._known or await self._make_known(reviewer)
+            self._known = name
+            return await self._unlocked(reviewer, lambda: reviewer.sign(gate, verdict, name, reason, answer))
         except _Left:
             return None
 
-    async def _make_known(self, reviewer: Reviewer) -> None:
-        """See that there is a key, and that the node lets it decide."""
+    async def _make_known(self, reviewer: Reviewer) -> str:
+        """See that there is a key, and that the node lets it decide; gives the name in which it does."""
         public = await self._unlocked(reviewer, reviewer.public_key)
         if public is None:
             words = (
@@ -67,17 +67,18 @@ class Signing:
             if known is not None and known.revoked_at is not None:
                 raise ApprovalRefused(
                     f"your key {known.key_id} was revoked at this node: it decides no more",
-                    hint="`reach key` shows how to make another; somebody has to say again who you are",
+                    hint="a key that was revoked is not taken up again: REACH_KEYS_USER names another one",
                 )
-            if known is None:
-                words = (
-                    f"Your key {key_id(public)} is not known to this node yet. It would decide about gates there in "
-                    f"the name {reviewer.name!r}, in no group."
-                )
-                if not await self._workbench.confirm("Become a reviewer?", words, "m", "make it known"):
-                    raise _Left
-                await self._add(reviewer, public)
-        self._known = True
+            if known is not None:
+                return known.name
+            words = (
+                f"Your key {key_id(public)} is not known to this node yet. It would decide about gates there in "
+                f"the name {reviewer.name!r}, in no group."
+            )
+            if not await self._workbench.confirm("Become a reviewer?", words, "m", "make it known"):
+                raise _Left
+            await self._add(reviewer, public)
+        return reviewer.name
 
     async def _add(self, reviewer: Reviewer, public: bytes) -> None:
         await self._workbench.node.add_reviewer(reviewer.name, b64encode(public).decode())
