@@ -72,6 +72,16 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """How reviewers are told of a gate that opens."""
+
+    command: str = ""  # a shell command that is run for it, see docs/approvals.md; empty for none
+    webhook: str = ""  # URL that it is posted to, signed with the kept secret `notify`; empty for none
+    desktop: int = 0  # 1 lets notify-send show it, where there is one
+    seconds: float = 10.0  # how long telling of one gate one way may take
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """What a serving node takes in one request."""
 
@@ -115,6 +125,7 @@ class Settings:
     audit: Audit = field(default_factory=Audit)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     policy: Policy = field(default_factory=Policy)
+    notify: Notify = field(default_factory=Notify)
     api: Api = field(default_factory=Api)
     telemetry: Telemetry = field(default_factory=Telemetry)
     keys: Keys = field(default_factory=Keys)

@@ -141,6 +141,9 @@ class Guard:
         if verdict == "deny":
             named = ", ".join(decision.policies)
             reason = decision.error or (f"denied by policy {named}" if named else "no policy permits it")
+            if self.shelf.problems:
+                wrong = self.shelf.problems[0]
+                reason += f"; the newest policy file has errors and is not in force ({wrong.where}: {wrong.message})"
             return Ruling("deny", *given, warnings=decision.warnings, reason=reason)
         if verdict == "hold":
             return Ruling("hold", *given, terms=decision.approval, warnings=decision.warnings)
