@@ -76,7 +76,7 @@ def show_table(terminal: Terminal, gates: Sequence[GateView], now: int) -> None:
         terminal.show(
             Painted(gate.id, "bold"),
             "  ",
-            Painted(f"{state:<12}", STYLES.get(gate.outcome, "dim")),
+            Painted(f"{state:<14}", STYLES.get(gate.outcome, "dim")),
             f"{gate.kind:<14}",
             risk,
             _cut(headline(gate.kind, gate.arguments)),
