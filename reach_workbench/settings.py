@@ -108,6 +108,13 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """How a person is told that something waits for a decision."""
+
+    terminal: bool = True  # whether the workbench notifies its terminal (OSC 9 and OSC 777)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of one home. Immutable; `load` reads them, nothing else does."""
 
@@ -122,6 +129,7 @@ class Settings:
     api: Api = field(default_factory=Api)
     telemetry: Telemetry = field(default_factory=Telemetry)
     keys: Keys = field(default_factory=Keys)
+    notify: Notify = field(default_factory=Notify)
 
 
 def load(home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -181,6 +189,12 @@ def _parse(current: Any, given: Any, name: str, where: str) -> Any:
         if isinstance(given, str):
             return given
         raise BadInput(f"setting {name!r} must be text, not {given!r}", where=where)
+    if kind is bool:
+        words = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+        found = given if isinstance(given, bool) else words.get(given.lower()) if isinstance(given, str) else None
+        if found is None:
+            raise BadInput(f"setting {name!r} must be true or false, not {given!r}", where=where)
+        return found
     try:
         if isinstance(given, bool) or (not isinstance(given, str) and not isinstance(given, (int, float))):
             raise ValueError

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import COMMAND, asked
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
-from reach_workbench.engine.values import Json
 from reach_workbench.errors import PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.runner.rates import Rates
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from reach_workbench.policy.request import Request
     from reach_workbench.policy.terms import ApprovalTerms, RateTerms
     from reach_workbench.runner.shelf import PolicyShelf
-
-APPROVE: Final = "human.approve"
-"""The command of `call: approve:1.0.0@default`: nothing but a gate."""
 
 _KNOWN: Final = 4_096
 """Rulings remembered: those that depend on nothing but who does what with which thing."""
@@ -90,7 +87,7 @@ class Guard:
         """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
         if subject.may is not None and not _may(subject.may, command):
             return Ruling("deny", reason=f"the run was not given the capability {capability_of(command)}")
-        if command.kind == APPROVE:
+        if command.kind == COMMAND:
             return _asked(command)
         try:
             policies = self.shelf.in_force(base)
@@ -218,13 +215,12 @@ def _asked(command: Command) -> Ruling:
     """The gate that a workflow asks for itself."""
     from reach_workbench.policy.terms import ApprovalTerms
 
-    given: dict[str, Json] = command.arguments if isinstance(command.arguments, dict) else {}
+    wanted = asked(command.arguments)
     terms = ApprovalTerms(
-        quorum=int(given.get("quorum") or 1),
-        groups=tuple(given.get("groups") or ()),
-        self_approval=bool(given.get("self", True)),
-        expires_ms=given.get("expires"),
-        otherwise="fault",
-        risk="high" if given.get("risk") == "high" else "normal",
+        quorum=wanted.quorum,
+        groups=wanted.groups,
+        self_approval=wanted.self_approval,
+        expires_ms=wanted.expires_ms,
+        risk="high" if wanted.high_risk else "normal",
     )
     return Ruling("hold", ("workflow",), "", terms=terms)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reach_workbench.clock import Clock, new_gate_id
+from reach_workbench.engine.approving import COMMAND
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.events import Event, Fact, quoted
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
-from reach_workbench.runner.guard import APPROVE, Guard, Ruling, Subject, action_digest, requester_of, subject_of
+from reach_workbench.runner.guard import Guard, Ruling, Subject, action_digest, requester_of, subject_of
 from reach_workbench.storage import gates
 from reach_workbench.storage.records import LOCAL_TENANT, GateRecord
 from reach_workbench.storage.unit import AuditEntry, Unit
@@ -196,7 +197,7 @@ class Permits:
         about = command(number)
         self._note(f"gate.{outcome}", event, about, {name: data[name] for name in data if name != "arguments"})
         if outcome == "approved":
-            if about.kind == APPROVE:
+            if about.kind == COMMAND:
                 return [Fact("command.completed", now, {"command": number, "output": data.get("output")})]
             return []
         if outcome == "superseded":
