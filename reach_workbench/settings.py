@@ -72,16 +72,6 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Notify:
-    """How reviewers are told of a gate that opens."""
-
-    command: str = ""  # a shell command that is run for it, see docs/approvals.md; empty for none
-    webhook: str = ""  # URL that it is posted to, signed with the kept secret `notify`; empty for none
-    desktop: int = 0  # 1 lets notify-send show it, where there is one
-    seconds: float = 10.0  # how long telling of one gate one way may take
-
-
-@dataclass(frozen=True, slots=True)
 class Api:
     """What a serving node takes in one request."""
 
@@ -109,9 +99,13 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """How a person is told that something waits for a decision."""
+    """How a person is told that something waits for a decision: by the workbench, and by the node."""
 
     terminal: bool = True  # whether the workbench notifies its terminal (OSC 9 and OSC 777)
+    command: str = ""  # a shell command that the node runs for it, see docs/approvals.md; empty for none
+    webhook: str = ""  # URL that it is posted to, signed with the kept secret `notify`; empty for none
+    desktop: bool = False  # whether notify-send shows it, where there is one
+    seconds: float = 10.0  # how long telling of one gate one way may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +119,6 @@ class Settings:
     audit: Audit = field(default_factory=Audit)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     policy: Policy = field(default_factory=Policy)
-    notify: Notify = field(default_factory=Notify)
     api: Api = field(default_factory=Api)
     telemetry: Telemetry = field(default_factory=Telemetry)
     keys: Keys = field(default_factory=Keys)

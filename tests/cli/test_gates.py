@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_a_newcomer_is_told_what_happened_and_what_to_type(reach: Reach, workflo
     (gate,) = reach("gates", "--json").json["gates"]
     for words in (
         "/do/0/hello did not happen yet: somebody has to approve it first",
-        f"shell.run: $ echo done >> {target}",
+        f"shell.run: echo done >> {target}",
         "the policy hold-shell holds it: A shell command can do on this machine whatever you can.",
         f"look at it whole: reach gates {gate['id']}",
         f"let it happen:    reach approve {gate['id']}",
@@ -118,11 +119,12 @@ def test_a_newcomer_is_told_what_happened_and_what_to_type(reach: Reach, workflo
 
 def test_a_gate_is_shown_whole_and_what_can_not_be_seen_is_written_out(reach: Reach, held: Callable[..., str]) -> None:
     long = "x" * 5000
-    gate = held(f"echo a\u202eb\u200bc\x1b[2J\u3164 {long}END\nsecond")
+    gate = held(f"echo p\u0430ypal; echo a\u202eb\u200bc\x1b[2J\u3164 {long}END\nsecond")
     shown = reach("gates", gate)
     assert shown.code == 0
-    assert "$ echo a\\u202eb\\u200bc\\u001b[2J\\u3164 " + long + "END" in shown.out
+    assert "    echo p\u0430ypal; echo a‹U+202E›b‹U+200B›c‹ESC›[2J‹U+3164› " + long + "END\n    second\n" in shown.out
     assert not set(shown.out) & set("\u202e\u200b\x1b\u3164")
+    assert "letters of several alphabets in 'p\u0430ypal'" in shown.out
     block = shown.out.split("arguments, exactly\n")[1].split("  digest")[0]
     gate_object = reach("gates", gate, "--json").json
     assert json.loads(block) == gate_object["arguments"]
@@ -247,7 +249,7 @@ def test_an_edited_action_is_held_again_and_says_where(
     (newer,) = reach("gates", "--json").json["gates"]
     assert f"gate {gate} is superseded" in done.err
     assert f"it is held again, at gate {newer['id']}" in done.err
-    assert f"$ echo edited >> {target}" in done.err
+    assert f"    echo edited >> {target}\n" in done.err
     assert outcome(reach, gate) == "superseded"
     assert_refused(reach("approve", gate, "--yes"), "gate-closed", "")
     assert_refused(reach("gate", "edit", newer["id"], "--arguments", "action.json"), "bad-input", "")
@@ -305,7 +307,7 @@ def test_a_run_on_a_terminal_asks_and_goes_on(
 ) -> None:
     screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
     screen.until(r"\[a\]pprove, \[d\]eny, or \[l\]eave", PATIENCE)
-    assert f"$ echo done >> {target}" in screen.text
+    assert f"echo done >> {target}" in screen.text
     assert not target.exists()
     screen.send(b"a\n")
     screen.until("make one for ada, and let it decide about gates here", PATIENCE)
@@ -370,6 +372,32 @@ def test_what_another_decides_meanwhile_ends_the_question(
     assert reach("approve", gate["id"], "--yes").code == 0  # through the mailbox of the process that asks
     screen.until(r"completed\s+in", PATIENCE)
     assert target.read_text() == "done\n"
+
+
+def test_a_gate_that_expires_while_it_is_asked_about_ends_the_question(
+    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach, known: None, home: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed") @expires("2s")')
+    screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
+    screen.until(LEAVE, PATIENCE)
+    screen.until("gate-expired", PATIENCE)
+    screen.until(r"faulted\s+in", PATIENCE)
+    assert [each["outcome"] for each in reach("gates", "--closed", "--json").json["gates"]] == ["expired"]
+    assert not target.exists()
+
+
+def test_a_yes_that_comes_too_late_is_refused(
+    terminal: Callable[..., Pseudoterminal], held: Callable[..., str], known: None, home: Path, target: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed") @expires("3s")')
+    gate = held()
+    screen = terminal("approve", gate)
+    screen.until(r"approve exactly this\? \[y/N\]", PATIENCE)
+    time.sleep(3.1)  # the gate's own time
+    screen.send(b"y\n")
+    screen.until("gate-closed", PATIENCE)
+    assert "has expired" in screen.text
+    assert not target.exists()
 
 
 # ------------------------------------------------------------ homes that others have

@@ -207,7 +207,7 @@ COMMANDS = (
         about=(
             "A policy holds an action at a gate until those whom it asks for have approved exactly that action. Shown "
             "whole are the action as it would be typed and its exact arguments, with characters that can't be seen "
-            "written as \\uXXXX; who asked for it; the policies that hold it; what is missing; and what happens when "
+            "written out; who asked for it; the policies that hold it; what is missing; and what happens when "
             "the gate expires. docs/approvals.md tells more.",
             "A gate ends in one of: " + ", ".join(get_args(GateOutcome)) + ". With --json: {gates: […]}, each as "
             "`reach gates GATE --json` gives it: {id, outcome, reason, missing, kind, arguments, digest, requester, "
