@@ -369,3 +369,33 @@ def test_what_an_approval_asks_for_is_checked_before_anything_runs(home, go, giv
             assert [each.code for each in found.diagnostics] == [code]
 
     go(body)
+
+
+@pytest.mark.parametrize("values", ["refer", "copy"])
+def test_every_effect_is_audited_with_what_covers_its_input_and_output(home, go, held, values: str) -> None:
+    text = """
+do:
+- print: {run: {shell: {command: 'printf "%s" "$WORD"', environment: {WORD: visible, Token: hidden}}}}
+"""
+
+    async def body() -> None:
+        home.environment |= {"REACH_AUDIT_VALUES": values, "REACH_AUDIT_REDACT": "token, other"}
+        async with home.node() as node:
+            run, [gate] = await held.run(node, text)
+            await node.decide(gate.id, signed(gate, "approve", "grace"))
+            run = await node.wait(run.id)
+            records = [record for record in await node.audit(run.id) if record.type.startswith("effect.")]
+            [record] = records
+            outcome = next(event async for event in node.events(run.id) if event.type == "command.completed")
+            assert (record.type, record.data["seq"], record.data["digest"]) == (
+                "effect.completed",
+                outcome.seq,
+                outcome.digest,
+            )
+            assert (record.data["kind"], record.data["task"]) == ("shell.run", "/do/0/print")
+            written = str(record.data)
+            assert ("visible" in written, "hidden" in written) == (values == "copy", False)
+            assert ("[redacted]" in written) == (values == "copy")
+            assert (await node.audit_verify()).ok
+
+    go(body)
