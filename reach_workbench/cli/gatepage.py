@@ -9,7 +9,7 @@ from reach_workbench.cli.terminal import Painted, Part, Style, Terminal
 from reach_workbench.cli.watching import duration
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.gates import GateView
+from reach_workbench.protocol.gates import APPROVAL_STEP, GateView
 from reach_workbench.ui.gates.spelled import headline, spelled
 from reach_workbench.ui.visible import remarks, visible, visible_json
 
@@ -131,7 +131,9 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
     yield from _row("needs", _needed(gate))
     if gate.verdicts:
         yield from _row("missing", gate.missing or "nothing")
-    yield from _row("approved", "the action is performed, exactly as above, and once")
+    step = "the task ends, with the form's answer, or who approved, as its output"
+    act = "the action is performed, exactly as above, and once"
+    yield from _row("approved", step if gate.kind == APPROVAL_STEP else act)
     yield from _row("denied", f"task {task_name(gate)} fails with the error authorization (403), code gate-denied")
     yield from _row("expires", _expiry(gate, now))
 

@@ -277,6 +277,24 @@ def test_an_answer_is_for_an_approval_step_only(reach: Reach, held: Callable[...
     assert outcome(reach, gate) is None
 
 
+FORM = (
+    "do: [{ask: {call: 'approve:1.0.0@default', with: {title: Buy it?, form: {type: object, required: [amount],"
+    " properties: {amount: {type: integer, maximum: 10}, why: {type: string}}}}}}, {end: {set: '${ {got: .} }'}}]"
+)
+
+
+def test_the_answer_to_the_form_of_an_approval_step_is_its_output(reach: Reach, workflow: Write, known: None) -> None:
+    done = reach("run", workflow(FORM))
+    assert done.code == 4
+    assert "Buy it?" in done.err
+    (gate,) = reach("gates", "--json").json["gates"]
+    assert_refused(reach("approve", gate["id"], "--yes"), "usage", "--answer JSON")
+    assert_refused(reach("approve", gate["id"], "--yes", "--answer", '{"amount": 30}'), "bad-input", "reach gates")
+    approved = reach("approve", gate["id"], "--yes", "--answer", '{"amount": 3}')
+    assert (approved.code, json.loads(approved.out)) == (0, {"got": {"amount": 3}})
+    assert reach("verify", "last").code == 0
+
+
 def test_unknown_and_ambiguous_gates_are_said(reach: Reach, held: Callable[..., str], known: None) -> None:
     for words in (("gates", "zzz"), ("approve", "zzz", "--yes"), ("deny", "zzz", "--reason", "no")):
         assert_refused(reach(*words), "not-found", "reach gates")
@@ -350,6 +368,29 @@ def test_approving_on_a_terminal_asks_for_the_passphrase_without_showing_it(
     screen.until(r"completed\s+in", PATIENCE)
     assert "correct horse" not in screen.text
     assert target.exists()
+
+
+def test_a_form_is_filled_in_on_the_terminal(
+    terminal: Callable[..., Pseudoterminal], workflow: Write, reach: Reach, known: None
+) -> None:
+    screen = terminal("run", workflow(FORM))
+    screen.until(LEAVE, PATIENCE)
+    screen.send(b"a\n")
+    screen.until(r"amount \(integer; required\)", PATIENCE)
+    screen.send(b"much\n")
+    screen.until("that is no integer", PATIENCE)
+    screen.send(b"30\n")
+    screen.until(r"why \(string; or empty\)", PATIENCE)
+    screen.send(b"\n")
+    screen.until("bad-input", PATIENCE)
+    screen.until(rf"bad-input(?s:.)*{LEAVE}", PATIENCE)
+    screen.send(b"a\n")
+    screen.until(r"bad-input(?s:.)*amount \(integer", PATIENCE)
+    screen.send(b"3\n")
+    screen.until(r"bad-input(?s:.)*why \(string", PATIENCE)
+    screen.send(b"as agreed\n")
+    screen.until(r"completed\s+in", PATIENCE)
+    assert reach("show", "last", "--json").json["output"] == {"got": {"amount": 3, "why": "as agreed"}}
 
 
 def test_no_is_the_answer_of_whoever_says_nothing(
