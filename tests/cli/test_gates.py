@@ -303,6 +303,22 @@ def test_unknown_and_ambiguous_gates_are_said(reach: Reach, held: Callable[..., 
     assert "gate edit" in reach("gate", "--help").out
 
 
+def test_a_gate_of_a_sub_workflow_is_told_with_its_caller_and_the_caller_goes_on(
+    reach: Reach, workflow: Write, known: None, target: Path
+) -> None:
+    inner = workflow(SHELL % json.dumps(f"echo done >> {target}"), "inner.yaml")
+    inner.write_text(inner.read_text("utf-8").replace("name: sample", "name: inner"), "utf-8")
+    assert reach("add", inner).code == 0
+    calls = "do: [{call: {run: {workflow: {namespace: test, name: inner, version: 1.0.0}}}}, {end: {set: {outer: 1}}}]"
+    done = reach("run", workflow(calls, "outer.yaml"))
+    (gate,) = reach("gates", "--json").json["gates"]
+    assert done.code == 4, done
+    assert f"/do/0/hello of sub-workflow {gate['run']} did not happen yet" in done.err
+    assert f"reach approve {gate['id']}" in done.err
+    approved = reach("approve", gate["id"], "--yes")
+    assert (approved.code, json.loads(approved.out), target.read_text()) == (0, {"outer": 1}, "done\n"), approved
+
+
 # ------------------------------------------------------------ on a terminal
 
 
