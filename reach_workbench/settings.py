@@ -59,6 +59,8 @@ class Audit:
     checkpoint_records: int = 1_000  # records after which one is made
     checkpoint_seconds: float = 60.0  # how long a record waits for one
     checkpoint_file: str = ""  # the file; empty for checkpoints in the home
+    values: str = "refer"  # what a record of an effect says of its input and output: refer to the run, or copy
+    redact: str = ""  # names of members, by commas, whose values are left out of what is copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,17 @@ class Lifecycle:
 @dataclass(frozen=True, slots=True)
 class Policy:
     file: str = ""  # the policy file of this home; empty for policies/local.cedar in it, or the built-in policy
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """How reviewers are told of a gate that opens."""
+
+    terminal: bool = True  # whether the workbench notifies its terminal (OSC 9 and OSC 777)
+    command: str = ""  # a shell command that is run for it, see docs/approvals.md; empty for none
+    webhook: str = ""  # URL that it is posted to, signed with the kept secret `notify`; empty for none
+    desktop: bool = False  # whether notify-send shows it, where there is one
+    seconds: float = 10.0  # how long telling of one gate one way may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +108,6 @@ class Keys:
     backend: str = ""  # keyring or file; empty for the keyring where there is one that is fit, else the file
     user: str = ""  # the name of the key that `reach key` and `reach reviewer` mean; empty for the login name
     wait_seconds: float = 30.0  # how long a keyring may take to answer, its own dialog included
-
-
-@dataclass(frozen=True, slots=True)
-class Notify:
-    """How a person is told that something waits for a decision."""
-
-    terminal: bool = True  # whether the workbench notifies its terminal (OSC 9 and OSC 777)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from functools import lru_cache
 from typing import Final
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import check_answer
 from reach_workbench.engine.events import Fact
+from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ApprovalRefused, BadInput, EvidenceDamaged, GateClosed, NotFound, ReachError
 from reach_workbench.evidence.approval import Approval, SignedApproval, check
@@ -23,17 +25,14 @@ from reach_workbench.protocol.gates import (
     VerdictView,
     approval_of,
 )
-from reach_workbench.runner.guard import APPROVE
 from reach_workbench.runner.loading import base_of
-from reach_workbench.runner.proving import lacking
+from reach_workbench.runner.proving import lacking, output_of
 from reach_workbench.runner.runner import Runner
 from reach_workbench.storage.gates import give_approval
 from reach_workbench.storage.records import ApprovalRecord, GateRecord, ReviewerRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 from reach_workbench.telemetry.crashpoints import crash_point
-
-assert APPROVAL_STEP == APPROVE
 
 _WORKFLOW: Final = "workflow"
 
@@ -126,6 +125,7 @@ async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict:
     reviewer, approval = _signed(store, gate, verdict)
     await _refuse_other_policy(runner, store, clock, gate)
     _refuse_unentitled(gate, reviewer)
+    _refuse_wrong_answer(gate, approval)
     record = ApprovalRecord(
         gate=gate.id,
         reviewer=reviewer.name,
@@ -171,9 +171,10 @@ async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -
         if denied[0].reason:
             data["reason"] = denied[0].reason
     elif lacking(gate.terms, gate.requester, _approvers(approvals), gate.id) is None:
-        data |= {"outcome": "approved", "approvals": [_written(each) for each in approvals]}
-        if gate.kind == APPROVE:
-            data["output"] = _statement(approvals[-1]).answer
+        written = [_written(each) for each in approvals]
+        data |= {"outcome": "approved", "approvals": written}
+        if gate.kind == APPROVAL_STEP:
+            data["output"] = output_of(written)
     else:
         return
     await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data))
@@ -207,7 +208,7 @@ async def edit(
 ) -> GateRecord | None:
     """See `protocol.Node.edit_gate`."""
     gate = _open_gate(store, name)
-    if gate.kind == APPROVE:
+    if gate.kind == APPROVAL_STEP:
         raise BadInput("an approval step has nothing to edit: approve it with an answer, or deny it")
     if not isinstance(arguments, dict):
         raise BadInput("the arguments of an action are a JSON object")
@@ -268,6 +269,18 @@ async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate:
         f"gate {gate.id} is superseded: the policies changed since it was opened",
         hint="the action was decided about afresh: `reach gates` shows whether it is held again",
     )
+
+
+def _refuse_wrong_answer(gate: GateRecord, approval: Approval) -> None:
+    """The form of an approval step is filled in by whoever approves, and there is no other."""
+    if gate.kind != APPROVAL_STEP or approval.verdict == "deny":
+        if approval.answer is not None:
+            raise BadInput("there is no form to fill in here")
+        return
+    try:
+        check_answer(gate.arguments, approval.answer)
+    except Fault as fault:
+        raise BadInput(fault.detail, hint="`reach gates GATE` shows the form's fields") from None
 
 
 def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord) -> None:

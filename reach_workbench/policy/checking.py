@@ -82,9 +82,10 @@ class _File:
     # ------------------------------------------------------------ what Cedar's parser says
 
     def _parse(self, statement: Statement) -> dict[str, Json] | None:
+        if len(self.findings) >= _MOST_FINDINGS:
+            return None
         if (beyond := _beyond(statement)) is not None:
-            hint = 'ask for one of many with ["a", "b"].contains(…), and make several policies of one'
-            self._find(beyond.start, "policy-too-large", "the policy is nested too deeply, or too long", hint)
+            self._find(beyond.start, "policy-too-large", "the policy is nested too deeply, or too long", _SMALLER)
             return None
         try:
             parsed = cedar.parse(statement.text)
@@ -189,6 +190,9 @@ class _File:
 
 _INVISIBLE: Final = "look for invisible characters between the policies"
 _SMALLER: Final = 'ask for one of many with ["a", "b"].contains(…), and make several policies of one'
+_MOST_FINDINGS: Final = 200
+"""Beyond so many a file is not looked at further: it is no policy file."""
+
 _EFFECTS: Final = ("permit", "forbid")
 _NESTING: Final = frozenset({"&&", "||", ".", "[", "+", "-", "*", "if"})
 _MOST_NESTING: Final = 500
@@ -200,8 +204,10 @@ def _beyond(statement: Statement) -> Token | None:
     """The token with which a policy gets too deep or too long for Cedar's parser."""
     depth = nesting = 0
     for token in statement.tokens:
-        depth += token.text in _OPENING
-        depth -= token.text in _CLOSING
+        if token.text in _OPENING:
+            depth += 1
+        elif token.text in _CLOSING and depth:
+            depth -= 1
         nesting += token.text in _NESTING
         if depth > _DEEPEST or nesting > _MOST_NESTING:
             return token

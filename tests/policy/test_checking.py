@@ -188,6 +188,17 @@ def test_every_flaw_of_every_file_is_told_in_the_order_of_places() -> None:
     assert [(each.file, each.line) for each in found] == [("a.cedar", 2), ("b.cedar", 1), ("b.cedar", 3)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [")" * 5_000 + "(" * 5_000, ";" * 100_000, '"' * 99_999, "@" * 9_999, "permit" * 9_999],
+    ids=["brackets", "semicolons", "quotes", "signs", "words"],
+)
+def test_a_file_that_is_no_policies_at_all_is_soon_done_with(text: str) -> None:
+    found = load({"local.cedar": ALL + text}).diagnostics
+    assert 1 <= len(found) <= 201
+    assert all(each.line == 2 for each in found)
+
+
 def test_a_file_that_permits_nothing_is_warned_about() -> None:
     for text in ("", "// nothing yet", "forbid (principal, action, resource);", '@mode("warn")\n' + ALL):
         assert (only(text).code, only(text).severity) == ("nothing-permits", "warning")
