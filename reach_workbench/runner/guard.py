@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import COMMAND, asked
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
-from reach_workbench.engine.values import Json
 from reach_workbench.errors import PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
+from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.runner.rates import Rates
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from reach_workbench.policy.request import Request
     from reach_workbench.policy.terms import ApprovalTerms, RateTerms
     from reach_workbench.runner.shelf import PolicyShelf
-
-APPROVE: Final = "human.approve"
-"""The command of `call: approve:1.0.0@default`: nothing but a gate."""
 
 _KNOWN: Final = 4_096
 """Rulings remembered: those that depend on nothing but who does what with which thing."""
@@ -74,6 +72,7 @@ class Guard:
         self._shelf: PolicyShelf | None = None
         self._rates = Rates(store)
         self._kept: set[str] = set()
+        self.notes = EffectNotes(settings.audit)
         self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
 
@@ -90,7 +89,7 @@ class Guard:
         """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
         if subject.may is not None and not _may(subject.may, command):
             return Ruling("deny", reason=f"the run was not given the capability {capability_of(command)}")
-        if command.kind == APPROVE:
+        if command.kind == COMMAND:
             return _asked(command)
         try:
             policies = self.shelf.in_force(base)
@@ -144,6 +143,9 @@ class Guard:
         if verdict == "deny":
             named = ", ".join(decision.policies)
             reason = decision.error or (f"denied by policy {named}" if named else "no policy permits it")
+            if self.shelf.problems:
+                wrong = self.shelf.problems[0]
+                reason += f"; the newest policy file has errors and is not in force ({wrong.where}: {wrong.message})"
             return Ruling("deny", *given, warnings=decision.warnings, reason=reason)
         if verdict == "hold":
             return Ruling("hold", *given, terms=decision.approval, warnings=decision.warnings)
@@ -215,13 +217,12 @@ def _asked(command: Command) -> Ruling:
     """The gate that a workflow asks for itself."""
     from reach_workbench.policy.terms import ApprovalTerms
 
-    given: dict[str, Json] = command.arguments if isinstance(command.arguments, dict) else {}
+    wanted = asked(command.arguments)
     terms = ApprovalTerms(
-        quorum=int(given.get("quorum") or 1),
-        groups=tuple(given.get("groups") or ()),
-        self_approval=bool(given.get("self", True)),
-        expires_ms=given.get("expires"),
-        otherwise="fault",
-        risk="high" if given.get("risk") == "high" else "normal",
+        quorum=wanted.quorum,
+        groups=wanted.groups,
+        self_approval=wanted.self_approval,
+        expires_ms=wanted.expires_ms,
+        risk="high" if wanted.high_risk else "normal",
     )
     return Ruling("hold", ("workflow",), "", terms=terms)

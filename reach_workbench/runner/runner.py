@@ -322,7 +322,10 @@ class Runner:
                 return
             self._secrets[record.id] = self._given(record, {}, "go on to where it holds")
             driver = self._launch_stored(record.id)
-        driver.pause()
+        unit = Unit()
+        driver.pause(unit)
+        if unit.statements:
+            await self.store.commit(unit)
 
     async def tell(self, record: RunRecord, fact: Fact) -> bool:
         """Record a fact of a run, driven or not, without going on with one that is not; whether it still fitted."""
@@ -403,6 +406,9 @@ class Runner:
         origins = Origins()
         state = load_state(self.store, record, origins=origins)
         points = frozenset(record.breakpoints) if breakpoints is None else breakpoints
+        debug = continuing(state, points, mode, until)
+        if mode is None and record.status in GOING_ON and (record.waiting or {}).get("pausing"):
+            debug = Debug(points, mode="into")
         driver = Driver(
             self,
             record.key,
@@ -411,7 +417,7 @@ class Runner:
             base=base_of(record),
             surroundings=self._surroundings(base_of(record), self._secrets.get(record.id, {})),
             parent=record.parent,
-            debug=continuing(state, points, mode, until),
+            debug=debug,
             status=record.status,
             unbegun=tuple((record.waiting or {}).get("unbegun", ())),
             origins=origins,

@@ -150,6 +150,44 @@ def test_a_breakpoint_is_the_nodes_and_holds_the_run(tmp_path):
     walk(tmp_path, body)
 
 
+DEEP = """\
+document: {dsl: 1.0.3, namespace: shop, name: deep, version: 1.0.0}
+do:
+  - outermost:
+      do:
+        - further:
+            do:
+              - deeper:
+                  do:
+                    - deepest:
+                        set:
+                          weight: ${ 40 + 2 }
+  - last:
+      set: {sent: true}
+"""
+
+
+@pytest.mark.parametrize(("size", "scrolled"), [((140, 40), True), ((200, 60), False)])
+def test_a_deep_task_is_seen_whole_in_a_narrow_source(tmp_path, size, scrolled):
+    async def body(b: Bench) -> None:
+        run = await ran(b.node, DEEP, hold=True)
+        run = await b.node.step(run.id, until="/do/0/outermost/do/0/further/do/0/deeper/do/0/deepest")
+        await b.open(run.id)
+        source = b.screen.query_one(SourceView)
+        assert source.current == "/do/0/outermost/do/0/further/do/0/deeper/do/0/deepest"
+        assert "weight: ${ 40 + 2 }" in await b.text("#source")
+        assert ("‹" in await b.text("#source")) is scrolled
+        source.focus()
+        source.go_to("/do/1/last")
+        shown = await b.text("#source")
+        assert "- last:" in shown
+        assert "‹" not in shown
+        source.go_to("/do/0/outermost/do/0/further/do/0/deeper/do/0/deepest")
+        assert "weight: ${ 40 + 2 }" in await b.text("#source")
+
+    walk(tmp_path, body, size)
+
+
 @performs("debug.to-cursor")
 def test_a_run_goes_on_to_the_task_under_the_cursor(tmp_path):
     async def body(b: Bench) -> None:

@@ -9,8 +9,10 @@ from reach_workbench.protocol.debugging import Motion, Query
 from reach_workbench.protocol.node_views import RunView, StepMode
 from reach_workbench.ui.debug.desk import Desk
 from reach_workbench.ui.debug.looking import LookingScreen
+from reach_workbench.ui.debug.position import STOPPED
 from reach_workbench.ui.debug.source import SourceView
 from reach_workbench.ui.debug.timeline import Timeline
+from reach_workbench.ui.words import ENDED
 
 Json = Any
 
@@ -43,7 +45,14 @@ class DrivingScreen(LookingScreen):
         if position.ended:
             self.notify(f"The run has {position.run.status}.", timeout=2)
         elif not position.stopped:
-            self._drive(self.node.pause)
+            self._drive(self._paused)
+
+    async def _paused(self, run: str) -> RunView:
+        """A run at work is held later: when its effect is done, or what it waits for has come."""
+        view = await self.node.pause(run)
+        if view.status not in STOPPED and view.status not in ENDED:
+            self.notify("It will be held before its next task.", timeout=3)
+        return view
 
     def action_to_cursor(self) -> None:
         """Go on to the task under the cursor of the source."""
@@ -196,7 +205,8 @@ class DrivingScreen(LookingScreen):
         self.spawn(self._resolve(position.run), "dialog", exclusive=True)
 
     async def _resolve(self, run: RunView) -> None:
-        from reach_workbench.ui.doubt import Doubt, decided
+        from reach_workbench.ui.deciding import decided
+        from reach_workbench.ui.doubt import Doubt
 
         command = run.in_doubt[0]
         page = await self.node.page(run.id, command, 1)
