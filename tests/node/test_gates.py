@@ -386,7 +386,8 @@ do:
             run = await node.wait(run.id)
             records = [record for record in await node.audit(run.id) if record.type.startswith("effect.")]
             [record] = records
-            outcome = next(event async for event in node.events(run.id) if event.type == "command.completed")
+            events = [event async for event in node.events(run.id) if event.type == "command.completed"]
+            (outcome,) = events
             assert (record.type, record.data["seq"], record.data["digest"]) == (
                 "effect.completed",
                 outcome.seq,
