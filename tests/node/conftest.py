@@ -14,6 +14,7 @@ from reach_workbench.effects.functions import Functions
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import load
+from tests.node.gated import Gated
 
 OPEN = Path(__file__).parent.parent / "data" / "open.cedar"
 """A policy that holds nothing: most tests are about something else."""
@@ -66,3 +67,8 @@ def go() -> Callable[[Callable[[], Coroutine[Any, Any, None]]], None]:
         asyncio.run(bounded())
 
     return run
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Gated:
+    return Gated(tmp_path)
