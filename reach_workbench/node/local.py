@@ -233,7 +233,9 @@ class LocalNode(Looking):
 
     async def recover(self) -> list[str]:
         """Go on with all runs that an earlier process left in the middle; returns their ids."""
-        return await self.runner.recover()
+        found = await self.runner.recover()
+        await gating.recover(self.runner, self.store, self.clock)
+        return found
 
     # ------------------------------------------------------------ looking
 
@@ -490,6 +492,7 @@ class LocalNode(Looking):
             secrets=secrets or {},
             hold=hold,
             outcome=told,
+            requester=person(self.settings),
         )
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(number))

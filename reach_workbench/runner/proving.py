@@ -24,7 +24,7 @@ def refusal(
     """
     gate = state.gates[fact.data["command"]]
     opened = event(key, gate.opened).data or {}
-    if gate.expires is not None and fact.at > gate.expires:
+    if gate.expires is not None and max(fact.at, state.at) > gate.expires:
         return ApprovalRefused(f"gate {gate.id} expired before it was approved")
     if action_digest(command) != opened["digest"]:
         return ApprovalRefused(
@@ -39,7 +39,14 @@ def refusal(
         except (EvidenceDamaged, ValueError, KeyError, TypeError) as wrong:
             return ApprovalRefused(f"an approval of gate {gate.id} does not hold: {wrong}")
         approvers[each["reviewer"]] = frozenset(each["groups"])
+    if fact.data.get("output") != answer_of(given):
+        return ApprovalRefused(f"the answer at gate {gate.id} is not the one that was signed")
     return lacking(opened["terms"], requester_of(state), approvers, gate.id)
+
+
+def answer_of(verdicts: list[Json]) -> Json:
+    """What the form of an approval step was filled in with: by the last of those who did."""
+    return next((each["answer"] for each in reversed(verdicts) if each.get("answer") is not None), None)
 
 
 def lacking(
@@ -74,6 +81,7 @@ def statement_of(
         expires=expires,
         reviewer=verdict["reviewer"],
         reason=verdict.get("reason"),
+        answer=verdict.get("answer"),
     )
 
 
