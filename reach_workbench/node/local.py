@@ -135,7 +135,7 @@ class LocalNode(Looking):
         node._signer = signer
         if node._mailbox is not None:
             with suppress(StoreError):  # locked or full for now: the next start looks again
-                await gating.settle_all(node.runner, store, time)
+                await gating.recover(node.runner, store, time)
             node._mailbox.start()
         if signer is not None and store.writable:
             node._pinning = Pinning(store, settings, time, signer)
@@ -509,6 +509,7 @@ class LocalNode(Looking):
             secrets=secrets or {},
             hold=hold,
             outcome=told,
+            requester=person(self.settings),
         )
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(number))

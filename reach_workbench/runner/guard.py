@@ -15,7 +15,6 @@ from reach_workbench.engine.state import State
 from reach_workbench.errors import PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.runner.noting import EffectNotes
-from reach_workbench.runner.rates import Rates
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
 from reach_workbench.storage.store import Store
@@ -25,7 +24,11 @@ if TYPE_CHECKING:
     from reach_workbench.policy.decision import Decision
     from reach_workbench.policy.request import Request
     from reach_workbench.policy.terms import ApprovalTerms, RateTerms
+    from reach_workbench.runner.rates import Rates
     from reach_workbench.runner.shelf import PolicyShelf
+
+_AGAIN: Final = 1_000
+"""Milliseconds until policies that can't be read are looked for again."""
 
 _KNOWN: Final = 4_096
 """Rulings remembered: those that depend on nothing but who does what with which thing."""
@@ -70,7 +73,7 @@ class Guard:
         self._store = store
         self._clock = clock
         self._shelf: PolicyShelf | None = None
-        self._rates = Rates(store)
+        self._rates: Rates | None = None
         self._kept: set[str] = set()
         self.notes = EffectNotes(settings.audit)
         self._known: dict[tuple[Hashable, ...], Ruling] = {}
@@ -84,6 +87,15 @@ class Guard:
 
             self._shelf = PolicyShelf(self._settings, self._store, self._clock)
         return self._shelf
+
+    @property
+    def rates(self) -> Rates:
+        """What rate gates have counted."""
+        if self._rates is None:
+            from reach_workbench.runner.rates import Rates
+
+            self._rates = Rates(self._store, self._clock)
+        return self._rates
 
     def rule(self, state: State, command: Command, base: Path, subject: Subject) -> Ruling:
         """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
@@ -104,12 +116,34 @@ class Guard:
             return known
         request = self.request(command, subject)
         decision = policies.decide(request)
-        ruling = self._ruling(decision, request, state, policies.digest)
+        ruling = self._ruling(decision, request, state, command.number, policies.digest)
         if ruling.verdict == "allow" and not decision.rates and not policies.reads_context(request):
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             self._known[key] = ruling
         return ruling
+
+    def room(self, command: Command, base: Path, subject: Subject) -> Ruling:
+        """Whether the rate gates have room for a command that may be performed: `allow`, with its counts, or `wait`.
+
+        One that was allowed and is begun later, or once more, is counted when it is begun.
+        """
+        try:
+            policies = self.shelf.in_force(base)
+        except PolicyInvalid:
+            return Ruling("wait", until=self._clock.now() + _AGAIN)
+        request = self.request(command, subject)
+        decision = policies.decide(request)
+        return self._room(decision, request, subject.run, command.number) if decision.rates else Ruling("allow")
+
+    def has_run(self, run: str) -> bool:
+        """Whether there is a run of that id."""
+        return self._store.read.has_run(run)
+
+    def leave(self, run: str, number: int) -> None:
+        """The command no longer waits for a rate gate."""
+        if self._rates is not None:
+            self._rates.leave((run, number))
 
     def request(self, command: Command, subject: Subject) -> Request:
         """The command as policies see it."""
@@ -137,7 +171,7 @@ class Guard:
             now = self._clock.now()
             writes.append(lambda unit: put_policies(unit, digest, policies.files, at=now))
 
-    def _ruling(self, decision: Decision, request: Request, state: State, digest: str) -> Ruling:
+    def _ruling(self, decision: Decision, request: Request, state: State, number: int, digest: str) -> Ruling:
         verdict: Verdict = decision.verdict
         given = (decision.policies, digest)
         if verdict == "deny":
@@ -150,14 +184,17 @@ class Guard:
         if verdict == "hold":
             return Ruling("hold", *given, terms=decision.approval, warnings=decision.warnings)
         if decision.rates:
-            now = self._clock.now()
-            counted = [(_count(id, terms, request, state), terms) for id, terms in decision.rates]
-            until = max(self._rates.free_at(id, terms.limit, terms.window_ms, now) for id, terms in counted)
-            if until > now:
-                return Ruling("wait", *given, until=until, warnings=decision.warnings)
-            counts = tuple((id, self._rates.take(id, terms.window_ms, now)) for id, terms in counted)
-            return Ruling("allow", *given, counts=counts, warnings=decision.warnings)
+            return self._room(decision, request, state.run, number)._replace(
+                policies=decision.policies, policy=digest, warnings=decision.warnings
+            )
         return Ruling("allow", *given, warnings=decision.warnings)
+
+    def _room(self, decision: Decision, request: Request, run: str, number: int) -> Ruling:
+        counted = [(_count(id, terms, request, run), terms) for id, terms in decision.rates]
+        until = self.rates.ask((run, number), counted)
+        if until is not None:
+            return Ruling("wait", until=until)
+        return Ruling("allow", counts=self.rates.take((run, number), counted))
 
 
 def requester_of(state: State) -> str:
@@ -202,12 +239,12 @@ def _may(capabilities: tuple[str, ...], command: Command) -> bool:
     return command.kind in capabilities or capability_of(command) in capabilities
 
 
-def _count(id: str, terms: RateTerms, request: Request, state: State) -> str:
+def _count(id: str, terms: RateTerms, request: Request, run: str) -> str:
     parts = {
         "principal": request.principal,
         "resource": f"{request.resource_type}::{request.resource}",
         "action": request.action,
-        "run": state.run,
+        "run": run,
         "tenant": "local",
     }
     return "|".join([id, *(f"{name}={parts[name]}" for name in terms.per)])
