@@ -90,6 +90,7 @@ class Permits:
     def _decide(self, command: Command, found: Screening) -> None:
         state = self._machine.state
         ruling = self._guard.rule(state, command, self._base, self._subject())
+        self._guard.keep_changes(self._writes)
         number = command.number
         self.waiting.pop(number, None)
         if ruling.until is not None:
