@@ -59,7 +59,7 @@ class Audit:
     checkpoint_records: int = 1_000  # records after which one is made
     checkpoint_seconds: float = 60.0  # how long a record waits for one
     checkpoint_file: str = ""  # the file; empty for checkpoints in the home
-    values: str = "refer"  # what a record of an effect says of its input and output: refer to the run, or copy
+    copy_values: bool = False  # whether the record of an effect has its input and output, not only where they stand
     redact: str = ""  # names of members, by commas, whose values are left out of what is copied
 
 

@@ -1,7 +1,7 @@
 """What the audit log says about an effect: which, how it ended, and what it was given and gave.
 
 Every record has `seq`, the event of the run that tells the outcome, and `digest`, that event's: it covers the whole
-history up to there, and so the exact input and output. They stand in the run; with the setting `audit.values: copy`
+history up to there, and so the exact input and output. They stand in the run; with the setting `audit.copy_values`
 they stand in the record too, without the members that `audit.redact` names, each beside the SHA-256 of the whole.
 """
 
@@ -28,7 +28,7 @@ class EffectNotes:
     """Makes the records of a node's effects."""
 
     def __init__(self, settings: Audit) -> None:
-        self._copies = settings.values == "copy"
+        self._copies = settings.copy_values
         self._redacted = frozenset(name.strip().lower() for name in settings.redact.split(",") if name.strip())
 
     def note(self, kind: str, event: Event, command: Command, digest: bytes, run: str) -> AuditEntry:
