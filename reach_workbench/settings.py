@@ -53,6 +53,15 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Audit:
+    """When the audit log is vouched for by a signed checkpoint, and where those are kept."""
+
+    checkpoint_records: int = 1_000  # records after which one is made
+    checkpoint_seconds: float = 60.0  # how long a record waits for one
+    checkpoint_file: str = ""  # the file; empty for checkpoints in the home
+
+
+@dataclass(frozen=True, slots=True)
 class Lifecycle:
     sink: str = ""  # URL that lifecycle CloudEvents are posted to; empty for none
 
@@ -96,6 +105,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     runner: Runner = field(default_factory=Runner)
     store: Store = field(default_factory=Store)
+    audit: Audit = field(default_factory=Audit)
     lifecycle: Lifecycle = field(default_factory=Lifecycle)
     policy: Policy = field(default_factory=Policy)
     api: Api = field(default_factory=Api)

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from reach_workbench import __version__
 from reach_workbench.api import (
     answers,
+    audit_routes,
     breakpoint_routes,
     gate_routes,
     health_routes,
@@ -23,7 +24,7 @@ from reach_workbench.api import (
     system_routes,
     workflow_routes,
 )
-from reach_workbench.api.door import Door
+from reach_workbench.api.door import Door, Refused
 from reach_workbench.api.measuring import Measuring, Record
 from reach_workbench.api.streams import Streams
 from reach_workbench.api.waiting import Waiting
@@ -37,15 +38,18 @@ _ARCHIVE: Final = 2 * 1024 * 1024 * 1024
 class Api:
     """The ASGI application over a node; `close` ends its streams and what it still carries out."""
 
-    def __init__(self, routes: FastAPI, streams: Streams, waiting: Waiting, record: Record | None) -> None:
+    def __init__(
+        self, routes: FastAPI, streams: Streams, waiting: Waiting, record: Record | None, refused: Refused | None
+    ) -> None:
         self.routes = routes
         self._streams = streams
         self._waiting = waiting
         self._record = record
+        self._refused = refused
 
     def door(self, token: str | None) -> ASGIApp:
         """The way in from one address; with `token`, every request but the probes must carry it."""
-        front = Door(self.routes, token)
+        front = Door(self.routes, token, self._refused)
         return Measuring(front, self._record) if self._record is not None else front
 
     def end_streams(self) -> None:
@@ -64,11 +68,12 @@ def create_app(
     archive_bytes: int = _ARCHIVE,
     metrics: Callable[[], Awaitable[str]] | None = None,
     record: Record | None = None,
+    refused: Refused | None = None,
 ) -> Api:
     """The API of `node`.
 
     `metrics` gives the Prometheus text (without it, the node's vitals are told); `record` is told of
-    every answer: its method, route, status and seconds.
+    every answer: its method, route, status and seconds; `refused` of requests without the node's token.
     """
     streams, waiting = Streams(), Waiting(node)
     app = FastAPI(
@@ -85,6 +90,7 @@ def create_app(
         run_routes.routes(node, waiting),
         history_routes.routes(node, streams),
         proof_routes.routes(node, streams, archive_bytes),
+        audit_routes.routes(node, streams),
         breakpoint_routes.routes(node),
         gate_routes.routes(node),
         reviewer_routes.routes(node),
@@ -95,7 +101,7 @@ def create_app(
         app.include_router(router)
     answers.answer_for_errors(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
-    return Api(app, streams, waiting, record)
+    return Api(app, streams, waiting, record, refused)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,14 +16,20 @@ HEADER: Final = b"reach-protocol"
 OPEN: Final = frozenset({"/healthz", "/readyz"})
 """Paths for probes: they say nothing that needs a token, in words that need no version."""
 
+Refused = Callable[[str, str, str], None]
+
 _UNVERSIONED: Final = OPEN | {"/v1/version", "/metrics", "/openapi.json"}
 
 
 class Door:
-    """ASGI middleware. `token` None asks for none: a Unix socket is guarded by its file's mode."""
+    """ASGI middleware. `token` None asks for none: a Unix socket is guarded by its file's mode.
 
-    def __init__(self, app: ASGIApp, token: str | None) -> None:
+    `refused` is told of requests without the token: the error's code, the client's address, the path.
+    """
+
+    def __init__(self, app: ASGIApp, token: str | None, refused: Refused | None = None) -> None:
         self._app = app
+        self._refused = refused
         self._token = token.encode() if token is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -32,6 +39,9 @@ class Door:
         try:
             self._check(scope)
         except ReachError as wrong:
+            if self._refused is not None and isinstance(wrong, Unauthorized):
+                client = scope.get("client")
+                self._refused(wrong.code, str(client[0]) if client else "", scope["path"])
             await _refuse(wrong, scope, receive, send)
             return
 

@@ -1,26 +1,24 @@
-"""/v1/runs/{run}/verify, /archive and /audit, /v1/archives: proving a run, and carrying it elsewhere."""
+"""/v1/runs/{run}/verify and /archive, /v1/archives: proving a run, and carrying it elsewhere."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from reach_workbench.api.answers import answer, problems
-from reach_workbench.api.parameters import Accept, EventNumber, Limit, RunName
-from reach_workbench.api.streams import EVENT_STREAM, Streams, message
+from reach_workbench.api.parameters import Accept, RunName
+from reach_workbench.api.progressing import progressing
+from reach_workbench.api.streams import EVENT_STREAM, Streams
 from reach_workbench.errors import LimitExceeded, ReachError
-from reach_workbench.protocol import wire
 from reach_workbench.protocol.node import Node
 from reach_workbench.protocol.node_views import RunView, Verification
-from reach_workbench.protocol.system import AuditView
 
 ARCHIVE: Final = "application/zip"
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
@@ -40,21 +38,8 @@ def routes(node: Node, streams: Streams, archive_bytes: int) -> APIRouter:
         if EVENT_STREAM not in accept:
             return answer(await node.verify(run))
         name = (await node.run(run)).id
-        return streams.sse(_verifying(node, name), lambda each: each)
-
-    @router.get("/runs/{run}/audit", response_model=Sequence[AuditView], responses=problems(404))
-    async def audit_of(run: RunName, limit: Limit = 100, after: EventNumber = 0) -> Response:
-        """The audit log's records about a run."""
-        return answer(await node.audit((await node.run(run)).id, limit=limit, after=after))
-
-    @router.get("/audit", response_model=Sequence[AuditView], responses=problems(404))
-    async def audit(
-        run: Annotated[str | None, Query(max_length=64, pattern=r"^[0-9A-Za-z]*$")] = None,
-        limit: Limit = 100,
-        after: EventNumber = 0,
-    ) -> Response:
-        """The audit log."""
-        return answer(await node.audit(run or None, limit=limit, after=after))
+        work = progressing(lambda note: node.verify(name, progress=note), "verification")
+        return streams.sse(work, lambda each: each)
 
     @router.get(
         "/runs/{run}/archive",
@@ -113,27 +98,3 @@ async def _receive(request: Request, file: Path, most: int) -> None:
             if size > most:
                 raise LimitExceeded(f"the archive has more than {most:,} bytes (setting api.archive_bytes)")
             await asyncio.to_thread(into.write, chunk)
-
-
-async def _verifying(node: Node, run: str) -> AsyncIterator[bytes]:
-    """Progress as it is made, the newest only, then the verification."""
-    loop = asyncio.get_running_loop()
-    news = asyncio.Event()
-    latest = (0, 0)
-
-    def note(done: int, total: int) -> None:
-        nonlocal latest
-        latest = (done, total)
-        loop.call_soon_threadsafe(news.set)
-
-    task = asyncio.ensure_future(node.verify(run, progress=note))
-    task.add_done_callback(lambda _: news.set())
-    try:
-        while not task.done():
-            await news.wait()
-            news.clear()
-            if latest[1]:
-                yield message(wire.dumps({"done": latest[0], "total": latest[1]}), kind="progress")
-        yield message(wire.dumps(task.result()), kind="verification")
-    finally:
-        task.cancel()

@@ -27,7 +27,7 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
             "resolve": "telling",
         },
     ),
-    ("Prove and carry", {"verify": "proving", "export": "carrying", "import": "carrying"}),
+    ("Prove and carry", {"verify": "proving", "audit": "auditing", "export": "carrying", "import": "carrying"}),
     ("Serve", {"serve": "serving"}),
     ("The workbench", {"keys": "workbench", "locate": "workbench"}),
     ("This installation", {"doctor": "installation", "engine": "installation", "completion": "installation"}),

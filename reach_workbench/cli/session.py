@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reach_workbench.cli.command import Given
 from reach_workbench.cli.terminal import Terminal
-from reach_workbench.errors import HomeInUse, UsageError
+from reach_workbench.clock import SystemClock
+from reach_workbench.errors import HomeInUse, HomeReadOnly, UsageError
 from reach_workbench.settings import Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reach_workbench.keys.ed25519 import SigningKey
+    from reach_workbench.keys.keystore import KeyStore
+    from reach_workbench.node.auditlog import Signer
     from reach_workbench.node.local import LocalNode
     from reach_workbench.protocol.node import Node
 
@@ -46,6 +50,7 @@ class Session:
         if self.home == "":
             raise UsageError("--home needs a folder", hint="for example --home ./reach-home")
         self.settings: Settings = load(Path(self.home).expanduser() if self.home else None)
+        self._keys: KeyStore | None = None
 
     def line(self, *words: str) -> str:
         """A command line to show to people that reaches the same home, quoted for a shell."""
@@ -86,6 +91,34 @@ class Session:
         async with _closing(node):
             yield node
 
+    @asynccontextmanager
+    async def exporting(self) -> AsyncIterator[Node]:
+        """The node for taking something out: it audits that, wherever the home can be written."""
+        from reach_workbench.storage.home import require_writable
+
+        try:
+            require_writable(self.settings.home)
+        except HomeReadOnly:
+            async with self.reading() as node:
+                yield node
+        else:
+            async with self.asking() as node:
+                yield node
+
+    @asynccontextmanager
+    async def vouching(self) -> AsyncIterator[Node]:
+        """The node for questions that need its key: that which serves the home, else one that looks with the key."""
+        async with _closing(self._serving() or await self._open(write=False, signer=self.signer)) as node:
+            yield node
+
+    def signer(self) -> SigningKey:
+        """The node's key. Raises a KeysError while it can't be had."""
+        if self._keys is None:
+            from reach_workbench.keys.keystore import KeyStore
+
+            self._keys = KeyStore.open(self.settings.home, SystemClock(), settings=self.settings.keys)
+        return self._keys.node_key()
+
     def _serving(self) -> Node | None:
         """The node that serves the home. Without one this costs one look at a file."""
         home = self.settings.home
@@ -106,10 +139,10 @@ class Session:
                 await asyncio.sleep(_BETWEEN)
         return await self._open(write=True)
 
-    async def _open(self, *, write: bool) -> LocalNode:
+    async def _open(self, *, write: bool, signer: Signer | None = None) -> LocalNode:
         from reach_workbench.node.local import LocalNode  # half of the time that a command takes to start
 
-        return await LocalNode.open(self.settings, write=write)
+        return await LocalNode.open(self.settings, write=write, signer=signer)
 
 
 def asks(node: Node) -> bool:

@@ -17,6 +17,7 @@ from reach_workbench.engine.diagnostics import Diagnostic
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ArchiveError, CompileError, NodeUnreachable
 from reach_workbench.protocol import wire
+from reach_workbench.protocol.audit import AuditVerification, AuditView
 from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, ProgramView, WorkflowView
 from reach_workbench.protocol.debugging import (
     Breakpoint,
@@ -46,7 +47,7 @@ from reach_workbench.protocol.node_views import (
     Verification,
 )
 from reach_workbench.protocol.reviewing import ReviewerView
-from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 Kind = TypeVar("Kind")
 
@@ -310,11 +311,15 @@ class RemoteNode:
             return wire.loads(RunView, await self._connection.post(_run(run, "fork"), body))
 
     async def verify(self, run: str, *, progress: Progress | None = None) -> Verification:
-        stream = messages(self._connection, "POST", _run(run, "verify"))
+        return await self._verified(Verification, _run(run, "verify"), progress)
+
+    async def _verified(self, kind: type[Kind], path: str, progress: Progress | None) -> Kind:
+        """What verifying found; progress on the way."""
+        stream = messages(self._connection, "POST", path)
         async with contextlib.aclosing(stream):
             async for message in stream:
                 if message.kind == "verification":
-                    return wire.loads(Verification, message.data)
+                    return wire.loads(kind, message.data)
                 if message.kind == "progress" and progress is not None:
                     progress(*reconnecting.progress(message.data))
         raise NodeUnreachable("the node ended a verification without a result", where=self._connection.name)
@@ -403,9 +408,24 @@ class RemoteNode:
     async def schedules(self) -> Sequence[ScheduleView]:
         return await self._all(ScheduleView, "/v1/schedules")
 
-    async def audit(self, run: str | None = None, *, limit: int = 100, after: int = 0) -> Sequence[AuditView]:
+    async def audit(
+        self,
+        run: str | None = None,
+        *,
+        type: str = "",
+        text: str = "",
+        since: int | None = None,
+        until: int | None = None,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[AuditView]:
         path = _run(run, "audit") if run is not None else "/v1/audit"
-        return await self._all(AuditView, path, limit=limit, after=after)
+        given = {"type": type or None, "text": text or None, "since": since, "until": until}
+        return await self._all(AuditView, path, **given, after=after, before=before, limit=limit)
+
+    async def audit_verify(self, *, progress: Progress | None = None) -> AuditVerification:
+        return await self._verified(AuditVerification, "/v1/audit/verify", progress)
 
     async def doctor(self) -> Sequence[Check]:
         return await self._all(Check, "/v1/checks")

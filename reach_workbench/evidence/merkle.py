@@ -56,19 +56,18 @@ class Frontier:
         """Add the hash of the next record."""
         if len(leaf) != HASH_SIZE:
             raise ValueError(f"a leaf has {HASH_SIZE} bytes")
-        self._append_subtree(leaf, 1)
+        self.join(1, leaf)
 
     def extend(self, leaves: Sequence[bytes]) -> None:
         """Add the hashes of the next records: the same as appending each, in half the time."""
-        done = 0
-        while done < len(leaves):
-            level = min(self._size & -self._size or 1 << 62, 1 << ((len(leaves) - done).bit_length() - 1))
-            self._append_subtree(_perfect_root(leaves[done : done + level]), level)
-            done += level
+        for width, root in subtrees(self._size, leaves):
+            self.join(width, root)
 
-    def _append_subtree(self, root: bytes, width: int) -> None:
+    def join(self, width: int, root: bytes) -> None:
         """Add `width` records, a power of two that divides the size, by the root of their tree."""
         full = self._size // width
+        if full * width != self._size or width & (width - 1):
+            raise ValueError(f"a tree of {width} records is no subtree after {self._size}")
         while full & 1:
             root = node_hash(self._peaks.pop(), root)
             full >>= 1
@@ -106,6 +105,33 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
             path.append(tree_root(leaves[start:middle]))
             start = middle
     return tuple(reversed(path))
+
+
+def inclusion_proofs(leaves: Sequence[bytes], indices: Iterable[int]) -> dict[int, tuple[bytes, ...]]:
+    """The inclusion proofs of several leaves; each leaf is hashed once, however many there are."""
+    wanted = sorted(set(indices))
+    if wanted and not 0 <= wanted[0] <= wanted[-1] < len(leaves):
+        raise ValueError(f"a tree of {len(leaves)} records has none at {wanted[0]} to {wanted[-1]}")
+    paths: dict[int, list[bytes]] = {index: [] for index in wanted}
+
+    def climb(start: int, end: int, here: Sequence[int]) -> bytes:
+        if not here:
+            return tree_root(leaves[start:end])
+        if end - start == 1:
+            return leaves[start]
+        middle = start + _split(end - start)
+        early = [index for index in here if index < middle]
+        late = here[len(early) :]
+        left, right = climb(start, middle, early), climb(middle, end, late)
+        for index in early:
+            paths[index].append(right)
+        for index in late:
+            paths[index].append(left)
+        return node_hash(left, right)
+
+    if wanted:
+        climb(0, len(leaves), wanted)
+    return {index: tuple(path) for index, path in paths.items()}
 
 
 def consistency_proof(leaves: Sequence[bytes], old: int) -> tuple[bytes, ...]:
@@ -170,6 +196,20 @@ def extends(old_root: bytes, old: int, new_root: bytes, new: int, proof: Sequenc
             after = node_hash(after, sibling)
         here, last = here >> 1, last >> 1
     return last == 0 and before == old_root and after == new_root
+
+
+def subtrees(start: int, leaves: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    """The widths and roots of the largest perfect subtrees that leaves from index `start` on make, in their order."""
+    found: list[tuple[int, bytes]] = []
+    done = 0
+    while done < len(leaves):
+        place = start + done
+        width = 1 << ((len(leaves) - done).bit_length() - 1)
+        if place:
+            width = min(width, place & -place)
+        found.append((width, _perfect_root(leaves[done : done + width])))
+        done += width
+    return found
 
 
 def _perfect_root(leaves: Sequence[bytes]) -> bytes:

@@ -17,7 +17,10 @@ from typing import Final
 
 from orjson import dumps
 
-_ARE_INTEGERS: Final = Struct("qqq").pack
+_FORM: Final = b'{"at":%d,"id":%d,"payload":%b,"run":%b,"tenant":%d,"type":%b}'
+_LEAF: Final = b"\0" + _FORM
+
+_are_integers: Final = Struct("qqq").pack
 """Raises for any other kind of number: `%d` would write 1.5 as 1."""
 
 
@@ -26,17 +29,11 @@ def record_bytes(id: int, at: int, tenant: int, run: str | None, type: str, payl
 
     Raises TypeError or struct.error for a part of another kind: a number that is no integer, text that is no Unicode.
     """
-    _ARE_INTEGERS(id, at, tenant)
-    return b'{"at":%d,"id":%d,"payload":%b,"run":%b,"tenant":%d,"type":%b}' % (
-        at,
-        id,
-        payload,
-        dumps(run),
-        tenant,
-        dumps(type),
-    )
+    _are_integers(id, at, tenant)
+    return _FORM % (at, id, payload, dumps(run), tenant, dumps(type))
 
 
 def record_leaf(id: int, at: int, tenant: int, run: str | None, type: str, payload: bytes) -> bytes:
     """The leaf of a record, SHA-256 of 0x00 and its canonical form (RFC 6962, 2.1). Raises as `record_bytes`."""
-    return sha256(b"\0" + record_bytes(id, at, tenant, run, type, payload)).digest()
+    _are_integers(id, at, tenant)
+    return sha256(_LEAF % (at, id, payload, dumps(run), tenant, dumps(type))).digest()

@@ -300,6 +300,8 @@ async def store(store: Store, file: Path, evaluator: Evaluator, clock: Clock) ->
         key = store.new_run_key()
         _put(unit, loaded, segment, key, before, first, clock)
         before, first = key, segment.last
+    said = {"events": len(loaded.events), "digest": found.digest}
+    unit.audit("run.imported", said, at=clock.now(), run=loaded.run)
     await store.commit(unit)
     return store.read.run(loaded.run)
 

@@ -24,9 +24,12 @@ _TOOLS: Final = (
 _LITTLE: Final = 200 * 1024 * 1024
 
 
-def examine(settings: Settings, store: Store) -> tuple[Check, ...]:
-    """Everything worth knowing about the installation and this home; reads the whole database."""
-    return (*_installation(), *_home(settings), *_store(settings), *_work(store))
+def examine(settings: Settings, store: Store, unpinned: ReachError | None = None) -> tuple[Check, ...]:
+    """Everything worth knowing about the installation and this home; reads the whole database.
+
+    `unpinned` is what keeps the node from vouching for its audit log.
+    """
+    return (*_installation(), *_home(settings), *_store(settings), *_work(store), *_audit(store, unpinned))
 
 
 def _installation() -> Iterator[Check]:
@@ -84,6 +87,30 @@ def _store(settings: Settings) -> Iterator[Check]:
     yield Check("store", health.sound, message, hint)
     if health.holder is not None:
         yield Check("owner", True, f"process {health.holder} runs this home's node")
+
+
+def _audit(store: Store, unpinned: ReachError | None) -> Iterator[Check]:
+    """How far the audit log is vouched for; whether it holds takes `reach audit verify`."""
+    try:
+        head = store.read.audit_head()
+    except ReachError as wrong:
+        yield Check("audit", False, wrong.message, wrong.hint or "")
+        return
+    size, last = head.tree.size, store.read.audit_last()
+    if size != last:
+        message = f"the tree has {size:,} records, the last record is {last:,}"
+        yield Check("audit", False, message, "`reach audit verify` tells what became of it")
+        return
+    records = "1 record" if size == 1 else f"{size:,} records"
+    if unpinned is not None:
+        message = f"{records}; no checkpoint can be made: {unpinned.message}"
+        yield Check("audit", False, message, unpinned.hint or "")
+    elif size and not head.pins:
+        message = f"{records}, for which no checkpoint vouches"
+        yield Check("audit", True, message, "a node that serves makes them: `reach serve`, or the workbench")
+    else:
+        vouched = f"; {head.pins:,} checkpoints vouch for the first {head.pinned:,}" if size else ""
+        yield Check("audit", True, f"{records}{vouched}; `reach audit verify` checks them")
 
 
 def _work(store: Store) -> Iterator[Check]:

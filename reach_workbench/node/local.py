@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +26,24 @@ from reach_workbench.errors import (
     LimitExceeded,
     NobodyWaits,
     NotFound,
+    ReachError,
     RunStateError,
 )
-from reach_workbench.node import archive, gating, reviewers, system
+from reach_workbench.node import archive, auditlog, gating, reviewers, system
 from reach_workbench.node.authoring import inspect
 from reach_workbench.node.breakpoints import clear_breakpoint, listed, log_lines, set_breakpoint, written
 from reach_workbench.node.doctor import examine
 from reach_workbench.node.lineage import check_edits, other_outcome, refuse_other_past, verify
 from reach_workbench.node.looking import Looking
 from reach_workbench.node.mailbox import Mailbox, ask
+from reach_workbench.node.pinning import Pinning
 from reach_workbench.node.publishing import complete_event
+from reach_workbench.node.refusals import Refusals
 from reach_workbench.node.schedules import Schedules
 from reach_workbench.node.schedules import views as scheduled
 from reach_workbench.node.views import changes, comparable, event_view, run_view, state_view
 from reach_workbench.protocol import wire
+from reach_workbench.protocol.audit import AuditVerification, AuditView
 from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, WorkflowView
 from reach_workbench.protocol.debugging import Breakpoint, LogLine, Outcome
 from reach_workbench.protocol.gates import GateState, GateView, SignedVerdict
@@ -57,7 +62,7 @@ from reach_workbench.protocol.node_views import (
     Verification,
 )
 from reach_workbench.protocol.reviewing import ReviewerView
-from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.runner import GOING_ON, Runner
 from reach_workbench.settings import Settings
@@ -85,8 +90,11 @@ class LocalNode(Looking):
         self.started_at = clock.now()
         self.runner = Runner(store, settings, clock, evaluator, Adapters(clock, functions))
         self._schedules: Schedules | None = None
+        self._signer: auditlog.Signer | None = None
+        self._pinning: Pinning | None = None
+        self._refusals: Refusals | None = None
         self._mailbox: Mailbox | None = (
-            Mailbox(self, store, clock, settings.runner.poll_seconds) if store.writable else None
+            Mailbox(self, store, clock, settings.runner.poll_seconds, self.note_export) if store.writable else None
         )
 
     @classmethod
@@ -98,13 +106,21 @@ class LocalNode(Looking):
         clock: Clock | None = None,
         evaluator: Evaluator | None = None,
         functions: Functions | None = None,
+        signer: auditlog.Signer | None = None,
     ) -> LocalNode:
-        """Open the home of `settings`; raises HomeInUse when `write` is asked for and another process owns it."""
+        """Open the home of `settings`; raises HomeInUse when `write` is asked for and another process owns it.
+
+        `signer` gives the node's key, with which the audit log is vouched for; without it no checkpoint is made.
+        """
         time = clock or SystemClock()
         store = Store.open(settings, write=write, clock=time)
         node = cls(settings, store, time, evaluator or ChildEvaluator(settings.limits, clock=time), functions)
+        node._signer = signer
         if node._mailbox is not None:
             node._mailbox.start()
+        if signer is not None and store.writable:
+            node._pinning = Pinning(store, settings, time, signer)
+            node._pinning.start()
         return node
 
     async def close(self) -> None:
@@ -116,6 +132,10 @@ class LocalNode(Looking):
                 await self._schedules.stop()
             await self.runner.stop()
             await self.runner.adapters.close()
+            if self._refusals is not None:
+                self._refusals.close()
+            if self._pinning is not None:
+                await self._pinning.close()
         finally:
             close = getattr(self.evaluator, "close", None)
             if close is not None:
@@ -482,7 +502,20 @@ class LocalNode(Looking):
         return await asyncio.to_thread(verify, self.store, record, self.evaluator, self.clock, progress)
 
     async def export(self, run: str, file: Path) -> None:
-        await asyncio.to_thread(archive.write, self.store, self.store.read.run(run), file)
+        record = self.store.read.run(run)
+        if not self.store.writable and holder(self.settings.home) is not None:
+            await ask(self.store, self.settings, "exported", {"run": record.id, "events": record.seq})
+        await asyncio.to_thread(archive.write, self.store, record, file)
+        if self.store.writable:
+            await self.note_export(record.id, record.seq)
+
+    async def note_export(self, run: str, events: int) -> None:
+        """Audit that a run was exported with so many events."""
+        record = self.store.read.run(run)
+        digest = self.store.read.digest_at(record.key, events)
+        unit = self.store.unit()
+        unit.audit("run.exported", {"events": events, "digest": digest.hex()}, at=self.clock.now(), run=record.id)
+        await self.store.commit(unit)
 
     async def import_(self, file: Path) -> RunView:
         self._owner("import a run")
@@ -546,7 +579,8 @@ class LocalNode(Looking):
         return f"{program.namespace}/{program.name}:{program.version}"
 
     async def doctor(self) -> Sequence[Check]:
-        return await asyncio.to_thread(examine, self.settings, self.store)
+        problem = self._pinning.problem if self._pinning is not None else None
+        return await asyncio.to_thread(examine, self.settings, self.store, problem)
 
     # ------------------------------------------------------------ reviewers
 
@@ -602,8 +636,51 @@ class LocalNode(Looking):
         self._owner("drop a job")
         await self.runner.queue.drop(job)
 
-    async def audit(self, run: str | None = None, *, limit: int = 100, after: int = 0) -> Sequence[AuditView]:
-        return system.audit(self.store, run, limit, after)
+    # ------------------------------------------------------------ the audit log
+
+    async def audit(
+        self,
+        run: str | None = None,
+        *,
+        type: str = "",
+        text: str = "",
+        since: int | None = None,
+        until: int | None = None,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[AuditView]:
+        return await auditlog.read(
+            self.store,
+            run,
+            type=type,
+            text=text,
+            since=since,
+            until=until,
+            after=after,
+            before=before,
+            limit=limit,
+        )
+
+    async def audit_verify(self, *, progress: Progress | None = None) -> AuditVerification:
+        return await auditlog.verify(self.store, self.settings, self._signer, progress)
+
+    def refused(self, code: str, client: str, path: str) -> None:
+        """Audit that the API refused a request of that client; many make few records. Returns at once."""
+        if self._refusals is None:
+            self._refusals = Refusals(self.store, self.clock)
+        self._refusals.refused(code, client, path)
+
+    async def audit_evidence(self, run: str) -> auditlog.AuditEvidence:
+        """All audit records about a run with proofs that a checkpoint covers them, one made now if need be.
+
+        Raises EvidenceDamaged when the log does not hold.
+        """
+        record = self.store.read.run(run)
+        if self._pinning is not None:
+            with suppress(ReachError):  # then the evidence says that nobody vouches for it
+                await self._pinning.now()
+        return await asyncio.to_thread(auditlog.prove, self.store, self.settings, record.id)
 
     # ------------------------------------------------------------ other processes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from reach_workbench import errors
@@ -71,11 +72,15 @@ def _error(written: dict[str, Json]) -> ReachError:
 class Mailbox:
     """The owner's side: looks for requests now and then, and answers them.
 
-    Requests about the same run are carried out one after the other; a slow one keeps no other waiting.
+    Requests about the same run are carried out one after the other; a slow one keeps no other waiting. `exported` is
+    told of a run that another process takes out of the home, and how many of its events.
     """
 
-    def __init__(self, node: Node, store: Store, clock: Clock, seconds: float) -> None:
+    def __init__(
+        self, node: Node, store: Store, clock: Clock, seconds: float, exported: Callable[[str, int], Awaitable[None]]
+    ) -> None:
         self._node = node
+        self._exported = exported
         self._store = store
         self._clock = clock
         self._seconds = seconds
@@ -175,7 +180,9 @@ class Mailbox:
         if kind == "revoke-reviewer":
             return {"reviewer": wire.tree(await node.revoke_reviewer(payload["key_id"]))}
         run = payload["run"]
-        if kind == "suspend":
+        if kind == "exported":
+            await self._exported(run, payload["events"])
+        elif kind == "suspend":
             await node.suspend(run, payload.get("reason"))
         elif kind == "pause":
             await node.pause(run)

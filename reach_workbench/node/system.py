@@ -16,7 +16,7 @@ from reach_workbench.engine.state import ENDED
 from reach_workbench.errors import NotFound
 from reach_workbench.protocol.authoring import WorkflowView
 from reach_workbench.protocol.node_views import RunView
-from reach_workbench.protocol.system import OLDEST, PROTOCOL, AuditView, JobState, JobView, NodeInfo, Vitals
+from reach_workbench.protocol.system import OLDEST, PROTOCOL, JobState, JobView, NodeInfo, Vitals
 from reach_workbench.runner.driver import NEVER
 from reach_workbench.runner.runner import JOB, Runner
 from reach_workbench.settings import Settings
@@ -188,12 +188,4 @@ def workflows(store: Store) -> list[WorkflowView]:
     return [
         WorkflowView(each.namespace, each.name, each.version, each.program, each.file, each.created_at)
         for each in store.read.workflows()
-    ]
-
-
-def audit(store: Store, run: str | None, limit: int, after: int) -> list[AuditView]:
-    named = store.read.run(run).id if run is not None else None
-    return [
-        AuditView(each.id, each.created_at, each.type, each.run, each.payload)
-        for each in store.read.audit(run=named, after=after, limit=limit)
     ]

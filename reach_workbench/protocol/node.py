@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reach_workbench.engine.values import Json
+from reach_workbench.protocol.audit import AuditVerification, AuditView
 from reach_workbench.protocol.authoring import Compilation, Completion, Explanation, ProgramView, WorkflowView
 from reach_workbench.protocol.debugging import (
     Breakpoint,
@@ -41,7 +42,7 @@ from reach_workbench.protocol.node_views import (
     Verification,
 )
 from reach_workbench.protocol.reviewing import ReviewerView
-from reach_workbench.protocol.system import AuditView, JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 
 class Node(Protocol):
@@ -264,7 +265,28 @@ class Node(Protocol):
 
     async def schedules(self) -> Sequence[ScheduleView]: ...
 
-    async def audit(self, run: str | None = None, *, limit: int = 100, after: int = 0) -> Sequence[AuditView]: ...
+    async def audit(
+        self,
+        run: str | None = None,
+        *,
+        type: str = "",
+        text: str = "",
+        since: int | None = None,
+        until: int | None = None,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[AuditView]:
+        """Records of the audit log with numbers after `after` and before `before`, the newest first.
+
+        `type` is how their type begins, `text` a part of type, run or data, whatever the case; `since` and `until` are
+        times in ms since 1970.
+        """
+        ...
+
+    async def audit_verify(self, *, progress: Progress | None = None) -> AuditVerification:
+        """Verify every record of the log, its tree and its checkpoints. Cancelling it ends the work."""
+        ...
 
     async def doctor(self) -> Sequence[Check]: ...
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from reach_workbench.engine.values import Json
-
 PROTOCOL: Final = 1
 """Version of what nodes and clients say to each other. A change that an older side would misread raises it."""
 
@@ -86,14 +84,3 @@ class ScheduleView:
     last_run: str | None
     started: int
     skipped: int
-
-
-@dataclass(frozen=True, slots=True)
-class AuditView:
-    """One record of the audit log."""
-
-    seq: int
-    at: int
-    type: str
-    run: str | None
-    data: Json

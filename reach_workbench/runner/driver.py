@@ -34,6 +34,7 @@ from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, ReachError, StoreBusy, StoreFull
 from reach_workbench.runner.alarm import Alarm
 from reach_workbench.runner.answer import Answer
+from reach_workbench.runner.auditing import audit_run
 from reach_workbench.runner.breakpoints import Breakpoints
 from reach_workbench.runner.child import awaited_child
 from reach_workbench.runner.debug import Debug, Mode, continuing
@@ -365,7 +366,7 @@ class Driver:
         if self._unbegun and not self.state.ended:
             unit = Unit()
             self._update_row(unit, self.status)
-            if unit.statements:
+            if not unit.is_empty:
                 await self._runner.store.commit(unit)
 
     async def _sleep(self) -> None:
@@ -611,6 +612,7 @@ class Driver:
         state = self.state
         if events:
             unit.append_events(self.key, events, digests)
+            audit_run(unit, self.run, events, digests)
         for emission in emissions:
             unit.put_cloudevent(emission.event, at=max(self._runner.clock.now(), state.at), run=self.run)
         if state.seq - self._snapshot_seq >= self._runner.settings.runner.snapshot_events:
@@ -631,7 +633,7 @@ class Driver:
             self._update_row(unit, status)
         self.traps.save(unit)
         self.permits.save(unit)
-        if unit.statements:
+        if not unit.is_empty:
             crash_point("driver.before-commit")
             await self._save(unit)
             crash_point("driver.after-commit")

@@ -294,7 +294,7 @@ class Runner:
         if breakpoints is not None:
             unit.update_run(record.key, breakpoints=sorted(breakpoints))
         if driver is not None:
-            if unit.statements:
+            if not unit.is_empty:
                 await self.store.commit(unit)
             if fact is not None:
                 driver.tell(fact)
@@ -472,7 +472,7 @@ class Runner:
         self._start_heart()
         self._failures.pop(driver.run, None)
         self._drivers[driver.run] = driver
-        return self._spawn(driver.run, self._see_through(driver, first, unit if unit.statements else None, briefly))
+        return self._spawn(driver.run, self._see_through(driver, first, None if unit.is_empty else unit, briefly))
 
     def _spawn(self, run: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._tasks[run] = asyncio.get_running_loop().create_task(work)
@@ -515,7 +515,7 @@ class Runner:
         unit = Unit()
         driver.token = token or self.lease(unit, run)
         self._drivers[run] = driver
-        await self._see_through(driver, None, unit if unit.statements else None, False)
+        await self._see_through(driver, None, None if unit.is_empty else unit, False)
 
     async def _see_through(self, driver: Driver, first: Fact | None, unit: Unit | None, briefly: bool) -> None:
         """Drive the run to its end or to where it stops. What fails is tried again after a while."""
@@ -593,7 +593,7 @@ class Runner:
         lost: set[str] = set()
         for run, token in held.items():
             unit.renew_job(run, token, until=until, lost=lost)
-        if unit.statements:
+        if not unit.is_empty:
             await self.store.commit(unit)
         self.store.figures.leases_lost += len(lost)
         for run in lost:

@@ -13,7 +13,8 @@ from typing import Any, Final, cast
 import orjson
 
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import NotFound, UsageError
+from reach_workbench.errors import AuditDamaged, NotFound, UsageError
+from reach_workbench.evidence.merkle import Frontier
 from reach_workbench.storage import statements as sql
 from reach_workbench.storage.codec import last_digest
 from reach_workbench.storage.failures import damaged
@@ -22,6 +23,7 @@ from reach_workbench.storage.histories import SEQ_MAX, as_bytes
 from reach_workbench.storage.packing import unpack
 from reach_workbench.storage.records import (
     LOCAL_TENANT,
+    AuditHead,
     AuditRecord,
     BreakpointRecord,
     CloudEventRecord,
@@ -42,6 +44,9 @@ from reach_workbench.storage.reviewers import REVIEWER, REVIEWERS, reviewer_reco
 from reach_workbench.storage.versions import newest
 
 _KEY_MAX: Final = (1 << 31) - 1
+
+SEQ_BEYOND: Final = 1 << 62
+"""A number that no audit record has."""
 
 _AFTER_ALL: Final = "\U0010ffff"
 """Sorts behind every id."""
@@ -212,10 +217,71 @@ class Reader(GateReader):
             rows = self._rows(sql.AUDIT_OF_RUN, run=run, after=after, limit=limit)
         return tuple(map(_audit_record, rows))
 
-    def audit_size(self) -> int:
-        """How many records the audit log's tree has."""
+    def audit_newest(
+        self,
+        *,
+        run: str | None = None,
+        type: str = "",
+        text: str = "",
+        since: int | None = None,
+        until: int | None = None,
+        after: int = 0,
+        before: int = SEQ_BEYOND,
+        limit: int = 100,
+    ) -> tuple[AuditRecord, ...]:
+        """Audit records numbered between `after` and `before`, the newest first.
+
+        `type` is how their type begins, `text` a part of type, run or payload, whatever the case; `since` and `until`
+        are times. Without a run this reads all the records between: bound them.
+        """
+        given: dict[str, Any] = {}
+        if run is not None:
+            given["run"] = run
+        if type:
+            given["low"] = type
+        if since is not None:
+            given["since"] = since
+        if until is not None:
+            given["until"] = until
+        if text:
+            given["part"] = f"%{_literally(text.lower())}%"
+        query = sql.audit_newest(tuple(given))
+        return tuple(
+            map(
+                _audit_record,
+                self._rows(query, after=after, before=before, limit=limit, high=type + _AFTER_ALL, **given),
+            )
+        )
+
+    def audit_last(self) -> int:
+        """The number of the last record, 0 when there is none."""
+        return int(self._rows(sql.AUDIT_LAST)[0][0])
+
+    def audit_rows(self, run: str) -> list[tuple[int, int, int, str | None, str, bytes]]:
+        """The parts of all records about a run, as `evidence.record.record_bytes` takes them, in order."""
+        return [
+            (id, at, tenant, of, type, payload)
+            for id, tenant, of, type, payload, at in self._rows(sql.AUDIT_OF_RUN, run=run, after=0, limit=SEQ_BEYOND)
+        ]
+
+    def audit_leaves(self, size: int) -> list[bytes]:
+        """The leaves of the first `size` records, as they are stored."""
+        return [row[0] for row in self._rows(sql.AUDIT_LEAVES, until=size)]
+
+    def audit_head(self) -> AuditHead:
+        """The audit log's tree as it was committed last. Raises AuditDamaged when what is written can be no tree."""
         rows = self._rows(sql.AUDIT_TREE)
-        return int(rows[0][0]) if rows else 0
+        if not rows:
+            return AuditHead(Frontier(), 0, 0)
+        size, peaks, pins, pinned = rows[0]
+        try:
+            return AuditHead(Frontier.from_bytes(size, peaks), pins, pinned)
+        except (ValueError, TypeError, AttributeError):
+            raise AuditDamaged(
+                f"the audit log is damaged: what is written of its tree can't be one of {size} records",
+                where=str(self._file),
+                hint="`reach audit verify` tells more",
+            ) from None
 
     def cloudevents(self, *, after: int = 0, limit: int = 100) -> tuple[CloudEventRecord, ...]:
         """Emitted and published CloudEvents in the order they came."""

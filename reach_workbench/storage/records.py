@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from reach_workbench.engine.values import Json
+from reach_workbench.evidence.merkle import Frontier
 from reach_workbench.storage.packing import unpack
 
 LOCAL_TENANT: Final = 1
@@ -125,6 +126,15 @@ class AuditRecord:
     type: str
     payload: Json
     created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """The tree over the audit log; `pins` checkpoints of it are in their file, the last of `pinned` records."""
+
+    tree: Frontier
+    pins: int
+    pinned: int
 
 
 @dataclass(frozen=True, slots=True)

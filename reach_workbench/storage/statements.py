@@ -225,6 +225,13 @@ INSERT INTO audit_tree (id, size, peaks, pins, pinned) VALUES (1, :size, :peaks,
 ON CONFLICT (id) DO UPDATE SET size = excluded.size, peaks = excluded.peaks
 """
 AUDIT_PINNED: Final = "UPDATE audit_tree SET pins = :pins, pinned = :size WHERE id = 1"
+AUDIT_ROWS: Final = """
+SELECT id, created_at, tenant_id, run_id, type, payload, leaf FROM audit
+WHERE id >= :first AND id <= :last ORDER BY id
+"""
+AUDIT_BEFORE_FIRST: Final = "SELECT id FROM audit WHERE id < 1 ORDER BY id LIMIT 1"
+AUDIT_NEXT: Final = "SELECT min(id) FROM audit WHERE id >= :first"
+AUDIT_LEAVES: Final = "SELECT leaf FROM audit WHERE id <= :until ORDER BY id"
 AUDIT: Final = """
 SELECT id, tenant_id, run_id, type, payload, created_at FROM audit WHERE id > :after ORDER BY id LIMIT :limit
 """
@@ -232,6 +239,25 @@ AUDIT_OF_RUN: Final = """
 SELECT id, tenant_id, run_id, type, payload, created_at FROM audit
 WHERE run_id = :run AND id > :after ORDER BY id LIMIT :limit
 """
+AUDIT_FILTERS: Final = {
+    "run": "run_id = :run",
+    "low": "type >= :low AND type < :high",
+    "since": "created_at >= :since",
+    "until": "created_at <= :until",
+    "part": "lower(type || ' ' || coalesce(run_id, '') || ' ' || CAST(payload AS TEXT)) LIKE :part ESCAPE '\\'",
+}
+
+
+@lru_cache(maxsize=32)
+def audit_newest(filters: tuple[str, ...] = ()) -> str:
+    """The newest records between two numbers; `filters` are of AUDIT_FILTERS."""
+    return (
+        "SELECT id, tenant_id, run_id, type, payload, created_at FROM audit WHERE "
+        + "".join(f"{AUDIT_FILTERS[name]} AND " for name in filters)
+        + "id > :after AND id < :before ORDER BY id DESC LIMIT :limit"
+    )
+
+
 NODE_UPSERT: Final = """
 INSERT INTO nodes (id, tenant_id, type, capabilities, status, last_heartbeat_at, latency_ms, load_score)
 VALUES (:id, :tenant, :type, :capabilities, :status, :at, :latency_ms, :load_score)

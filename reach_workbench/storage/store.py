@@ -10,12 +10,14 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from reach_workbench.clock import Clock, SystemClock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import Bug, HomeInUse, HomeReadOnly
+from reach_workbench.protocol.audit import AuditVerification
 from reach_workbench.settings import Settings
 from reach_workbench.storage import opening
 from reach_workbench.storage import statements as sql
@@ -105,6 +107,33 @@ class Store:
     def commit_now(self, unit: Unit) -> None:
         """Commit the unit at once, for code without an event loop. Raises as `commit` does."""
         self._writing().commit_now(unit)
+
+    # -- the audit log
+
+    def watch_audit(self, told: Callable[[int], None]) -> None:
+        """Tell how many records the audit log has after each commit that adds some, on the loop that committed."""
+        self._writing().logged = told
+
+    def check_audit(
+        self, public: bytes | None, progress: Callable[[int, int], None] | None = None
+    ) -> AuditVerification:
+        """Verify the whole audit log, and the checkpoints by the node's public key; may run in a thread.
+
+        `progress` ends it by raising. Raises StoreDamaged and its like when the database can't be read.
+        """
+        from reach_workbench.storage.audit_check import check_audit  # rarely due, as is what it needs
+        from reach_workbench.storage.checkpoint_file import file_of
+
+        home = self.file.parent
+        with explained(self.file):
+            return check_audit(
+                lambda: _reading(home, self.file, self._settings),
+                self.file,
+                file_of(self._settings),
+                public,
+                self._clock,
+                progress,
+            )
 
     def new_run_key(self) -> int:
         """A key no run has had."""

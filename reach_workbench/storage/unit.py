@@ -67,6 +67,11 @@ class Unit:
         self.events = 0
         self.faulted = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not self.statements and not self.records
+
     def add(self, text: str, parameters: dict[str, Any], check: Check | None = None) -> None:
         """Add a statement of `statements.py`."""
         self.statements.append(Statement(text, parameters, check))
@@ -412,6 +417,10 @@ class Unit:
         Raises TypeError or ValueError for a payload that JSON can't carry.
         """
         self.records.append(AuditEntry(at, tenant, run, type, canonical(payload)))
+
+    def pin_audit(self, *, pins: int, size: int) -> None:
+        """Remember that the file has so many checkpoints, the last of them of so many records."""
+        self.add(sql.AUDIT_PINNED, {"pins": pins, "size": size})
 
     def put_cloudevent(
         self, event: dict[str, Json], *, at: int, run: str | None = None, tenant: int = LOCAL_TENANT

@@ -68,7 +68,7 @@ FOOTERS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("runs", ""): ("runs.open", "runs.filter", "runs.compare", "runs.lineage", "runs.verify", "runs.cancel"),
     ("inbox", ""): ("inbox.open", "inbox.resolve", "app.runs"),
     ("nodes", ""): ("nodes.refresh", "app.system", "app.runs"),
-    ("audit", ""): ("audit.refresh", "app.runs"),
+    ("audit", ""): ("audit.verify", "audit.filter", "audit.open", "audit.refresh", "app.runs"),
     ("system", ""): ("system.requeue", "system.drop", "system.schedules", "app.runs"),
     ("", ""): ("app.reconnect", "app.quit"),
 }  # fmt: skip

@@ -51,6 +51,14 @@ def test_without_the_token_nothing_is_told(node: Serving, headers: dict[str, str
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+def test_refused_tokens_are_audited_once_a_minute(node: Serving) -> None:
+    for _ in range(20):
+        ask(node, "GET", "/v1/runs", token=False)
+    found = ask(node, "GET", "/v1/audit", params={"type": "security."}).json()
+    assert len(found) == 1
+    assert found[0]["data"] == {"client": "127.0.0.1", "code": "unauthorized", "path": found[0]["data"]["path"]}
+
+
 def test_probes_need_no_token(node: Serving) -> None:
     assert ask(node, "GET", "/healthz", token=False).text == "ok\n"
     assert ask(node, "GET", "/readyz", token=False).text == "ready\n"

@@ -127,7 +127,7 @@ class Place:
 @asynccontextmanager
 async def served(node: Node, listener: socket.socket, token: str | None = None) -> AsyncIterator[None]:
     """The node's API behind that socket, for the time of the block."""
-    api = create_app(node)
+    api = create_app(node, refused=getattr(node, "refused", None))
     ended = asyncio.Event()
     serving = asyncio.ensure_future(serve(api, [Listener(listener, token)], ended))
     try:

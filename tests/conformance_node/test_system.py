@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -91,10 +93,39 @@ def test_a_job_that_does_not_exist_is_not_found(meet: Meet) -> None:
 
 def test_the_audit_log_is_read(meet: Meet) -> None:
     async def body(visit: Visit) -> None:
-        view = await visit.run(GOOD)
-        assert all(record.run == view.id for record in await visit.node.audit(view.id))
+        runs = [await visit.run(GOOD) for _ in range(5)]
+        everything = await visit.node.audit()
+        assert [record.seq for record in everything] == [5, 4, 3, 2, 1]
+        assert [record.run for record in everything] == [run.id for run in runs[::-1]]
+        assert await visit.node.audit(limit=2) == everything[:2]
+        assert await visit.node.audit(before=4, limit=2) == everything[2:4]
+        assert await visit.node.audit(after=3) == everything[:2]
+        assert await visit.node.audit(runs[1].id) == [everything[3]]
+        assert await visit.node.audit(type="run.") == everything
+        assert await visit.node.audit(type="gate.") == []
+        assert await visit.node.audit(text=runs[2].id.upper()) == [everything[2]]
+        since = everything[2].at
+        found = await visit.node.audit(since=since, until=everything[0].at)
+        assert found == [record for record in everything if since <= record.at <= everything[0].at]
         with pytest.raises(NotFound):
             await visit.node.audit("zzzz")
+
+    meet(body)
+
+
+def test_the_audit_log_is_verified(meet: Meet) -> None:
+    async def body(visit: Visit) -> None:
+        await visit.run(GOOD)
+        told: list[tuple[int, int]] = []
+        found = await visit.node.audit_verify(progress=lambda *each: told.append(each))
+        assert (found.ok, found.records, found.checkpoints, found.key) == (True, 1, 0, None)
+        assert found.problems == ()
+        assert found.summary.startswith("1 record holds, root ")
+        with closing(sqlite3.connect(visit.place.home / "reach.db")) as connection:
+            connection.executescript("DROP TRIGGER audit_no_update; UPDATE audit SET created_at = 5")
+        changed = await visit.node.audit_verify()
+        (problem,) = changed.problems
+        assert (changed.ok, problem.code, problem.first, problem.last) == (False, "changed", 1, 1)
 
     meet(body)
 

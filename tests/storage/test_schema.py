@@ -100,6 +100,8 @@ def test_every_statement_fits_the_schema(migrated: sqlite3.Connection) -> None:
         statements.JOBS_NEXT,
         statements.REQUESTS_OPEN,
         statements.AUDIT_OF_RUN,
+        statements.audit_newest(("run",)),
+        statements.audit_newest(("low", "part")),
         statements.LOG_LINES,
         statements.LOG_LINES_TRIM,
     ],

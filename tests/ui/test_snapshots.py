@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from reach_workbench.node.local import LocalNode
+from reach_workbench.protocol.audit import AuditProblem, AuditVerification, AuditView
 from reach_workbench.protocol.node_views import RunView, StartRun
-from reach_workbench.protocol.system import AuditView, JobView, NodeInfo, Vitals
+from reach_workbench.protocol.system import JobView, NodeInfo, Vitals
 from reach_workbench.ui import words
 from tests.ui.conftest import FAULTY, HEAD, LISTENING, Place
 from tests.ui.debugging import Ticking
@@ -30,6 +31,7 @@ class Portrait:
         self._node = node
         self._busy = busy
         self._measures = 0
+        self.sound = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._node, name)
@@ -56,11 +58,18 @@ class Portrait:
     async def audit(self, **_: Any) -> Sequence[AuditView]:
         if not self._busy:
             return []
-        kinds = ("effect.resolved", "run.cancelled", "dead_letter.requeued")
-        return [
+        kinds = ("run.started", "effect.resolved", "run.cancelled")
+        found = [
             AuditView(n, BEGAN + n * 1000, kind, "01hf7yat000000000000000run", {"by": "ada"})
             for n, kind in enumerate(kinds, start=1)
         ]
+        return found[::-1]
+
+    async def audit_verify(self, **_: Any) -> AuditVerification:
+        root, key = "UQUFGjgDM3b77oZpNj0yTQZ5OPpDhZxYZ+V4i6UPTEM=", "reach-audit/0123456789abcdef+01234567+AQ=="
+        message = "record 2 was changed: its contents and its hash do not fit each other"
+        problems = () if self.sound else (AuditProblem("changed", message, 2, 2),)
+        return AuditVerification(self.sound, 3 if self.sound else 1, root, 2, self.sound * 3, key, 0.1, problems)
 
 
 @pytest.fixture
@@ -115,6 +124,31 @@ def test_looks_as_before(
                 shown = "\n".join(line.rstrip() for line in desk.shown().split("\n"))
                 if picture := _PICTURES and _PICTURES / f"{name}-{size[0]}x{size[1]}{'' if busy else '-idle'}.svg":
                     desk.app.save_screenshot(str(picture))
+
+    go(body)
+    assert shown == snapshot
+
+
+@pytest.mark.parametrize("size", [SMALL, MIDDLE], ids=["80x24", "120x36"])
+@pytest.mark.parametrize("sound", [True, False], ids=["sound", "changed"])
+def test_a_verified_audit_log_looks_as_before(
+    place: Place, go: Go, snapshot: Any, still: None, size: tuple[int, int], sound: bool
+) -> None:
+    shown = ""
+
+    async def body() -> None:
+        nonlocal shown
+        async with place.node(Ticking()) as node:
+            portrait: Any = Portrait(node, busy=True)
+            portrait.sound = sound
+            async with place.desk(portrait, "audit", size=size, stop=_nothing) as desk:
+                await desk.until_shown("run.cancelled")
+                await desk.press("V")
+                await desk.until_shown("✓ verified" if sound else "✗ changed")
+                await desk.press("down")
+                await desk.until_shown("record 2")
+                await desk.pilot.pause(0.05)
+                shown = "\n".join(line.rstrip() for line in desk.shown().split("\n"))
 
     go(body)
     assert shown == snapshot

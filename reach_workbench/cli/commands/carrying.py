@@ -21,7 +21,7 @@ def _export(terminal: Terminal, given: Given) -> int:
         raise NotFound(f"there is no folder {file.parent}", hint="make it first, or name another with -o")
 
     async def work() -> RunView:
-        async with session.reading() as node:
+        async with session.exporting() as node:
             view = await node.run(given.run)
             await node.export(view.id, file)
             return view

@@ -33,7 +33,7 @@ async def _work(session: Session, address: tuple[str, int] | None, while_needed:
 
     with interruptible(session) as interruption:
         # The home is taken before anything heavy is loaded: a second node learns at once that there is one.
-        node = await LocalNode.open(session.settings)
+        node = await LocalNode.open(session.settings, signer=session.signer)
         try:
             with reported(node) as reporter:
                 await _answer(session, node, address, interruption.asked, reporter, while_needed)
@@ -62,6 +62,7 @@ async def _answer(
         archive_bytes=limits.archive_bytes,
         metrics=node.metrics,
         record=reporter.request,
+        refused=node.refused,
     )
     listeners: list[Listener] = []
     try:

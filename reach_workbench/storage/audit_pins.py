@@ -1,0 +1,91 @@
+"""Which checkpoints of the file can be held against the audit log, and what is wrong with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from reach_workbench.protocol.audit import AuditProblem
+from reach_workbench.storage.checkpoint_file import Pin, is_signed_by
+
+
+class Witness(NamedTuple):
+    """A checkpoint that can be believed: its number, and the root at a size."""
+
+    number: int
+    size: int
+    root: bytes
+
+
+class Confirmed(NamedTuple):
+    """What the database knows of the checkpoints: how many there are, and the size at the last one."""
+
+    pins: int = 0
+    size: int = 0
+
+
+def believe(
+    pins: Sequence[Pin] | None, confirmed: Confirmed, size: int, public: bytes | None, file: Path
+) -> tuple[list[Witness], AuditProblem | None]:
+    """The checkpoints to believe, and the first thing that is wrong with the file or with what is known of it.
+
+    `confirmed` is what the database knew before the file was read, `size` how many records its tree has. Without
+    the public key a checkpoint is believed unsigned.
+    """
+    if pins is None:
+        if confirmed == Confirmed():
+            return [], None
+        return [], _missing(1, confirmed.pins, f"missing with the file {file}")
+    witnesses: list[Witness] = []
+    problems: list[AuditProblem] = []
+    number = 0
+    for pin in pins:
+        expected = number + 1
+        if pin.signed is None:
+            if pin.torn and confirmed.pins < expected:
+                break  # a crash tore it before it counted: the next one will take its place
+            problems.append(_damaged("checkpoint-damaged", expected, f"is damaged: {pin.wrong}"))
+            number = expected
+            continue
+        if public is not None and not is_signed_by(pin.signed, public):
+            said = "was changed or forged: it is not signed by this node's key"
+            problems.append(_damaged("checkpoint-forged", expected, said))
+            number = expected
+            continue
+        checkpoint = pin.signed.checkpoint
+        if pin.number <= number or (witnesses and checkpoint.size <= witnesses[-1].size):
+            problems.append(_damaged("checkpoint-forged", pin.number, f"was put behind number {number}"))
+            continue
+        if pin.number > expected:
+            problems.append(_missing(expected, pin.number - 1, f"missing before number {pin.number}"))
+        number = pin.number
+        witnesses.append(Witness(number, checkpoint.size, checkpoint.root))
+    problem = problems[0] if problems else _unlike(witnesses, number, confirmed, size, file)
+    return witnesses, problem
+
+
+def _unlike(
+    witnesses: Sequence[Witness], last: int, confirmed: Confirmed, size: int, file: Path
+) -> AuditProblem | None:
+    """Where a file that is sound in itself is not the one that the database knows.
+
+    It may have one more, when the node was ended in between, and many more when the database is an older copy.
+    """
+    sizes = {each.number: each.size for each in witnesses}
+    if confirmed.pins > last and sizes.get(last, 0) != confirmed.size:
+        return _missing(last + 1, confirmed.pins, f"missing from the end of {file}")
+    behind = confirmed.pins + 1 < last and size >= witnesses[-1].size
+    if behind or confirmed.pins > last or sizes.get(confirmed.pins, 0) != confirmed.size:
+        said = f"{confirmed.pins} checkpoints, the last at {confirmed.size:,} records"
+        return AuditProblem("tree-changed", f"the row of the tree was changed: it knows of {said}, the file of {last}")
+    return None
+
+
+def _damaged(code: str, number: int, said: str) -> AuditProblem:
+    return AuditProblem(code, f"checkpoint {number} {said}", checkpoint=number)  # type: ignore[arg-type]
+
+
+def _missing(first: int, last: int, said: str) -> AuditProblem:
+    which = f"checkpoint {first} is" if first >= last else f"checkpoints {first} to {last} are"
+    return AuditProblem("checkpoint-missing", f"{which} {said}", checkpoint=first)
