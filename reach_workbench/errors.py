@@ -33,6 +33,7 @@ ReachError
 │   ├── GateClosed          gate-closed      the gate has its outcome already, or this reviewer has decided
 │   └── ApprovalRefused     approval-refused not signed rightly, not for this action, or not by one who may
 ├── PolicyInvalid           policy-invalid   a policy file with errors; the policies before it stay in force
+│   └── SecretsMissing      secrets-missing  the run needs secrets that nobody has given again
 ├── ForkRefused             fork-refused     the past does not fit the changed workflow or data
 ├── NobodyWaits             nobody-waits     an event that no run was waiting for
 ├── LimitExceeded           limit            a limit of the settings was reached; names the setting
@@ -224,6 +225,10 @@ class ApprovalRefused(GateError):
 class PolicyInvalid(ReachError):
     code = "policy-invalid"
     exit_code = 2
+
+
+class SecretsMissing(RunStateError):
+    code = "secrets-missing"
 
 
 class ForkRefused(ReachError):

@@ -36,6 +36,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
 _MEANINGS: Final = {
     400: "The request makes no sense.",
     401: "The token is missing or wrong.",
+    403: "What was signed does not count: it is about something else, or not by one who may decide.",
     404: "What the request names does not exist.",
     405: "The path has no such method.",
     409: "The run is not in a state that allows it.",

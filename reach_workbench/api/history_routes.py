@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Response, WebSocket
 from reach_workbench.api import bodies
 from reach_workbench.api.answers import answer, problems
 from reach_workbench.api.parameters import MOST, Accept, At, EventNumber, Limit, RunName
-from reach_workbench.api.streams import EVENT_STREAM, Streams, of_event
+from reach_workbench.api.streams import EVENT_STREAM, Streams
 from reach_workbench.api.strict_route import StrictRoute
 from reach_workbench.protocol import debugging
 from reach_workbench.protocol.authoring import ProgramView
@@ -50,7 +50,7 @@ def routes(node: Node, streams: Streams) -> APIRouter:
             return answer(await node.page(run, first, count))
         name = (await node.run(run)).id
         start = last_event_id if last_event_id is not None else after
-        return streams.sse(node.events(name, after=start, follow=follow), of_event)
+        return streams.events(node.events(name, after=start, follow=follow))
 
     @router.websocket("/events")
     async def socket(socket: WebSocket, run: str) -> None:

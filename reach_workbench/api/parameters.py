@@ -15,8 +15,14 @@ Json = Any
 """Any JSON value."""
 
 
-def _run_name(run: Annotated[str, Path(max_length=64, description="a run's id, its beginning, or `last`")]) -> str:
-    """Only ids: in process a name with a dot or a slash is an archive's file, which is no one else's business."""
+_Named = Annotated[str, Path(max_length=64, description="a run's id, its beginning, or `last`")]
+
+
+async def _run_name(run: _Named) -> str:
+    """Only ids: in process a name with a dot or a slash is an archive's file, which is no one else's business.
+
+    Not a plain function: that would be called in a thread, for which each request then waits.
+    """
     if not (run.isascii() and run.isalnum()):
         raise NotFound(f"there is no run {run!r}", hint="`GET /v1/runs` lists the runs")
     return run

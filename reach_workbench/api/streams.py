@@ -1,12 +1,15 @@
 """Streams that go on until their source ends, their reader leaves or the node closes: as SSE and over WebSocket.
 
-A stream that was finished says so (`event: end`); one that stops without it was cut, and is asked for
-again from the last id. Messages that are ready together leave together.
+A stream that was finished says so (`event: end`) and after which id; one that stops without it was cut, and
+is asked for again from the last id. Where ids count up by one, a reader that finds a number left out, or the
+end before its turn, knows that the line has lost or moved something. Messages that are ready together leave
+together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any, Final, TypeVar
@@ -42,33 +45,48 @@ class Streams:
     def close(self) -> None:
         self._closing.set()
 
-    def sse(self, source: AsyncIterator[Item], form: Callable[[Item], bytes]) -> StreamingResponse:
-        """What `source` gives, as server-sent events; `form` writes one (see `message`)."""
-        return StreamingResponse(self._chunks(source, form), media_type=EVENT_STREAM, headers=_HEADERS)
+    def events(self, source: AsyncIterator[EventView]) -> StreamingResponse:
+        """Events of a run; their ids are their numbers."""
+        return self.sse(source, wire.dumps, lambda event: event.seq)
 
-    async def _chunks(self, source: AsyncIterator[Item], form: Callable[[Item], bytes]) -> AsyncGenerator[bytes, None]:
-        async with aclosing(self._messages(source, form, _ending)) as messages:
+    def numbered(self, source: AsyncIterator[object]) -> StreamingResponse:
+        """What has no number of its own: ids count what this stream has said, from 1."""
+        count = itertools.count(1)
+        return self.sse(source, wire.dumps, lambda _: next(count))
+
+    def sse(
+        self, source: AsyncIterator[Item], form: Callable[[Item], bytes], number: Callable[[Item], int] | None = None
+    ) -> StreamingResponse:
+        """What `source` gives, as server-sent events: `form` writes the data of one, or all of it if it has no id."""
+        return StreamingResponse(self._chunks(source, form, number), media_type=EVENT_STREAM, headers=_HEADERS)
+
+    async def _chunks(
+        self, source: AsyncIterator[Item], form: Callable[[Item], bytes], number: Callable[[Item], int] | None
+    ) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._messages(source, form, number)) as messages:
             async for chunk in messages:
                 yield chunk
 
     async def _messages(
-        self,
-        source: AsyncIterator[Item],
-        form: Callable[[Item], bytes],
-        ending: Callable[[ReachError | None], bytes],
+        self, source: AsyncIterator[Item], form: Callable[[Item], bytes], number: Callable[[Item], int] | None
     ) -> AsyncGenerator[bytes, None]:
-        """Chunks of messages, a ping now and then, and what `ending` says once the source has ended."""
+        """Chunks of messages, a ping now and then, and how it ended once the source has."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(_AHEAD)
 
         async def pump() -> None:
+            last: int | None = None
             try:
                 async for item in source:
-                    await queue.put(form(item))
-                await queue.put(ending(None))
+                    if number is None:
+                        await queue.put(form(item))
+                    else:
+                        last = number(item)
+                        await queue.put(message(form(item), id=last))
+                await queue.put(message(wire.dumps({"after": last}), kind="end"))
             except ReachError as wrong:
-                await queue.put(ending(wrong))
+                await queue.put(_broken(wrong))
             except Exception as wrong:
-                await queue.put(ending(bug(wrong)))
+                await queue.put(_broken(bug(wrong)))
             await queue.put(None)
 
         pumping = asyncio.ensure_future(pump())
@@ -149,12 +167,5 @@ def message(data: bytes, *, kind: str | None = None, id: int | None = None) -> b
     return b"%s%sdata: %s\n\n" % (named, numbered, data)
 
 
-def _ending(wrong: ReachError | None) -> bytes:
-    if wrong is None:
-        return message(b"{}", kind="end")
+def _broken(wrong: ReachError) -> bytes:
     return message(wire.dumps(problem(wrong)), kind="problem")
-
-
-def of_event(event: EventView) -> bytes:
-    """An event of a run as a server-sent event, its number as the id."""
-    return message(wire.dumps(event), id=event.seq)

@@ -10,9 +10,8 @@ from fastapi import APIRouter, Path, Response
 from reach_workbench.api import bodies
 from reach_workbench.api.answers import answer, problems
 from reach_workbench.api.parameters import Before, Limit
-from reach_workbench.api.streams import EVENT_STREAM, Streams, message
+from reach_workbench.api.streams import EVENT_STREAM, Streams
 from reach_workbench.api.strict_route import StrictRoute
-from reach_workbench.protocol import wire
 from reach_workbench.protocol.node import Node
 from reach_workbench.protocol.node_views import Check, Published
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
@@ -39,7 +38,7 @@ def routes(node: Node, streams: Streams) -> APIRouter:
     )
     async def activity() -> Response:
         """Views of runs as they change, without end."""
-        return streams.sse(node.activity(), lambda view: message(wire.dumps(view)))
+        return streams.numbered(node.activity())
 
     @router.get("/checks", response_model=Sequence[Check], responses=problems())
     async def checks() -> Response:

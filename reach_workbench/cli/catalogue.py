@@ -27,8 +27,25 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
             "resolve": "telling",
         },
     ),
+    ("Decide", {"gates": "deciding", "approve": "deciding", "deny": "deciding", "gate edit": "deciding"}),
     ("Prove and carry", {"verify": "proving", "audit": "auditing", "export": "carrying", "import": "carrying"}),
+    ("Decide what may run", {"policy": "policies"}),
     ("Serve", {"serve": "serving"}),
+    (
+        "Keys, secrets and reviewers",
+        {
+            "key new": "keeping",
+            "key list": "keeping",
+            "key show": "keeping",
+            "key delete": "keeping",
+            "secret set": "keeping",
+            "secret list": "keeping",
+            "secret remove": "keeping",
+            "reviewer add": "reviewing",
+            "reviewer list": "reviewing",
+            "reviewer revoke": "reviewing",
+        },
+    ),
     ("The workbench", {"keys": "workbench", "locate": "workbench"}),
     ("This installation", {"doctor": "installation", "engine": "installation", "completion": "installation"}),
 )
@@ -39,6 +56,25 @@ _MODULES: Final = {name: module for _, group in GROUPS for name, module in group
 
 def names() -> tuple[str, ...]:
     return tuple(_MODULES)
+
+
+def family(word: str) -> tuple[str, ...]:
+    """The commands of two words that begin with this one."""
+    return tuple(name for name in _MODULES if name.startswith(f"{word} "))
+
+
+def take(words: list[str]) -> str:
+    """Take the name of a command from the front of these words: one word, or two where the first has a family.
+
+    Raises UsageError when the second is lacking.
+    """
+    first = words.pop(0)
+    members = family(first)
+    if not members:
+        return first
+    if not words or words[0].startswith("-"):
+        raise UsageError(f"`reach {first}` needs one word more", hint="one of: " + ", ".join(members))
+    return f"{first} {words.pop(0)}"
 
 
 def find(name: str) -> Command:

@@ -69,20 +69,24 @@ def candidates(words: Sequence[str]) -> list[str]:
     if before and before[-1] == "--home":
         return [_FILES]
     if not rest:
-        return _fitting([*catalogue.names(), "--home", "--version", "--help"], last)
+        first = dict.fromkeys(name.partition(" ")[0] for name in catalogue.names())
+        return _fitting([*first, "--home", "--version", "--help"], last)
+    if len(rest) == 1 and (members := catalogue.family(rest[0])):
+        return _fitting([name.partition(" ")[2] for name in members], last)
     try:
-        command = catalogue.find(rest[0])
+        command = catalogue.find(catalogue.take(rest))
     except UsageError:
         return []
-    option = _option(command, rest[-1]) if len(rest) > 1 else None
+    option = _option(command, rest[-1]) if rest else None
     if option is not None and option.value:
         return _fitting(list(option.choices) or _fill(option.fills, home), last)
     if last.startswith("-"):
         return _fitting([name for each in command.all_options for name in each.names], last)
-    place = sum(1 for _ in _positional(command, rest[1:]))
+    place = sum(1 for _ in _positional(command, rest))
     if not command.arguments or (place >= len(command.arguments) and not command.arguments[-1].many):
         return []
-    return _fitting(_fill(command.arguments[min(place, len(command.arguments) - 1)].fills, home), last)
+    argument = command.arguments[min(place, len(command.arguments) - 1)]
+    return _fitting(list(argument.choices) or _fill(argument.fills, home), last)
 
 
 def _fitting(found: list[str], last: str) -> list[str]:
@@ -127,7 +131,27 @@ def _fill(filler: Filler, home: str | None) -> list[str]:
             return ["last", *asyncio.run(_runs(filler, home))]
         except ReachError:
             return []
+    if filler in ("key", "secret"):
+        try:
+            return _names(filler, home)
+        except ReachError:
+            return []
+    if filler == "gate":
+        try:
+            return asyncio.run(_gates(home))
+        except ReachError:
+            return []
     return []
+
+
+def _names(filler: Filler, home: str | None) -> list[str]:
+    from reach_workbench.clock import SystemClock
+    from reach_workbench.keys.keystore import KeyStore
+    from reach_workbench.settings import load
+
+    settings = load(Path(home).expanduser() if home else None)
+    store = KeyStore.open(settings.home, SystemClock(), settings=settings.keys)
+    return list(store.names() if filler == "key" else store.secret_names())
 
 
 async def _runs(filler: Filler, home: str | None) -> list[str]:
@@ -144,3 +168,17 @@ async def _runs(filler: Filler, home: str | None) -> list[str]:
         await node.close()
     wanted = {"held-run": ("held",), "open-run": _OPEN}.get(filler)
     return [view.id for view in views if wanted is None or view.status in wanted]
+
+
+async def _gates(home: str | None) -> list[str]:
+    from reach_workbench.node.local import LocalNode
+    from reach_workbench.settings import load
+
+    settings = load(Path(home).expanduser() if home else None)
+    if not settings.home.is_dir():
+        return []
+    node = await LocalNode.open(settings, write=False)
+    try:
+        return [gate.id for gate in await node.gates(limit=_RUNS)]
+    finally:
+        await node.close()

@@ -58,7 +58,9 @@ def _dispatch(terminal: Terminal, words: list[str], home: list[Path]) -> int:
         given_home = value
     if not words:
         return _alone(terminal, given_home)
-    command = catalogue.find(words.pop(0))
+    if catalogue.family(words[0]) and words[1:2] in (["-h"], ["--help"]):
+        return _family(terminal, words[0])
+    command = catalogue.find(catalogue.take(words))
     if any(word in ("-h", "--help") for word in (_before_dashes(words) if command.common else words[:1])):
         from reach_workbench.cli.manual import page
 
@@ -86,6 +88,13 @@ def _overview(terminal: Terminal) -> int:
     from reach_workbench.cli.manual import overview
 
     terminal.show(overview())
+    return 0
+
+
+def _family(terminal: Terminal, word: str) -> int:
+    from reach_workbench.cli.manual import family
+
+    terminal.show(family(word))
     return 0
 
 

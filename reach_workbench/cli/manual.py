@@ -17,7 +17,7 @@ EXIT_CODES: Final = (
     ("1", "the run faulted, or something failed"),
     ("2", "the command line or the document makes no sense"),
     ("3", "the run was cancelled"),
-    ("4", "the run has not ended: held, suspended, or an effect is in doubt"),
+    ("4", "the run has not ended: held, suspended, at a gate, or an effect is in doubt"),
 )
 
 
@@ -36,6 +36,15 @@ def overview() -> str:
     lines += ["", "Exit codes", *_rows((f"  {code}", meaning) for code, meaning in EXIT_CODES)]
     lines += ["", "A RUN is the id of a run, the beginning of one, or `last`."]
     lines.append("`reach COMMAND --help` shows what a command takes, with examples.")
+    return "\n".join(lines)
+
+
+def family(word: str) -> str:
+    """What `reach WORD --help` shows where that is the first of two."""
+    lines = [f"usage: reach {word} COMMAND …", ""]
+    commands = map(catalogue.find, catalogue.family(word))
+    lines += _rows((f"  {command.name}", command.summary) for command in commands)
+    lines += ["", f"`reach {word} COMMAND --help` shows what it takes, with examples."]
     return "\n".join(lines)
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reach_workbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reach_workbench.client.remote import RemoteNode
+    from reach_workbench.keys.keystore import KeyStore
+
+_REPAINTS: Final = "120"
+"""A second at most. With the toolkit's own 60 an answer that follows a key may wait 17 ms for its repaint."""
 
 
 def on_terminal() -> bool:
@@ -30,8 +36,13 @@ def on_terminal() -> bool:
 
 def open_workbench(home: str | None) -> int:
     """Draw the workbench until the person leaves; the node is found or started meanwhile. Returns the exit code."""
+    os.environ.setdefault("TEXTUAL_FPS", _REPAINTS)
+    from reach_workbench.cli.keyreviewer import KeyReviewer
+    from reach_workbench.settings import load
     from reach_workbench.ui.app import Workbench
     from reach_workbench.ui.config import folder, state_folder
+
+    settings = load(Path(home) if home is not None else None)
 
     async def node() -> RemoteNode:
         return await _node(home)
@@ -39,10 +50,33 @@ def open_workbench(home: str | None) -> int:
     async def stop() -> None:
         await _stop(home)
 
+    def kept(ask: Callable[[], str | None]) -> KeyStore:
+        return _kept(home, ask)
+
     state = state_folder()
-    app = Workbench(node, workspace=Path.cwd(), config=folder(), state=state, stop=stop, greet=True)
+    app = Workbench(
+        node,
+        workspace=Path.cwd(),
+        config=folder(),
+        state=state,
+        stop=stop,
+        greet=True,
+        kept=kept,
+        reviewer=KeyReviewer(settings),
+        notify_terminal=settings.notify.terminal,
+    )
     app.run()
     return app.return_code or 0
+
+
+def _kept(home: str | None, ask: Callable[[], str | None]) -> KeyStore:
+    """What this machine keeps for the home; nothing is touched or asked until one of it is needed."""
+    from reach_workbench.clock import SystemClock
+    from reach_workbench.keys.keystore import KeyStore
+    from reach_workbench.settings import load
+
+    settings = load(Path(home) if home is not None else None)
+    return KeyStore.open(settings.home, SystemClock(), passphrase=ask, settings=settings.keys)
 
 
 async def _node(home: str | None) -> RemoteNode:

@@ -67,10 +67,10 @@ def read_secrets(given: Iterable[str], declared: Collection[str] = ()) -> dict[s
             )
         if value.startswith("@"):
             value = _decode(_read(value[1:], 1 << 20), value[1:]).rstrip("\r\n")
-        secrets[name] = _secret(value)
+        secrets[name] = secret_value(value)
     for name in declared:
         if name not in secrets and (found := _variable(name, os.environ)) is not None:
-            secrets[name] = _secret(found)
+            secrets[name] = secret_value(found)
     return secrets
 
 
@@ -97,7 +97,8 @@ def _variable(name: str, variables: Mapping[str, str]) -> str | None:
     return exact if exact is not None else variables.get(SECRET_VARIABLE + re.sub("[^A-Z0-9]", "_", name.upper()))
 
 
-def _secret(value: str) -> Json:
+def secret_value(value: str) -> Json:
+    """A JSON object, array or quoted string as JSON; any other value as text."""
     if value[:1] in ("{", "[", '"'):
         try:
             return orjson.loads(value)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
+from reach_workbench.cli.giving import with_secrets
 from reach_workbench.cli.outcome import UNFINISHED, exit_code, result
 from reach_workbench.cli.runpage import STYLES
 from reach_workbench.cli.session import Session, interruptible, unless_interrupted
 from reach_workbench.cli.standing import stand
 from reach_workbench.cli.terminal import Painted
 from reach_workbench.cli.watching import duration, problem
+from reach_workbench.engine.values import Json
 from reach_workbench.errors import ReachError
 from reach_workbench.protocol.node_views import RunView
 
@@ -31,7 +34,7 @@ async def resume_all(session: Session) -> int:
             suspended = [view.id for view in await node.runs(status="suspended", limit=_MOST)]
             runs = await _recovered(node)
             for run in reversed(suspended):
-                await node.resume(run)
+                await with_secrets(session, node, run, (), partial(_resume, node, run))
                 runs.append(run)
             if not runs and not terminal.json:
                 terminal.say("no run is suspended or was cut off")
@@ -43,6 +46,10 @@ async def resume_all(session: Session) -> int:
         terminal.print_json({"runs": [result(view) for view in views]})
     codes = {exit_code(view) for view in views}
     return next((code for code in (1, UNFINISHED) if code in codes), 0)
+
+
+async def _resume(node: Node, run: str, secrets: dict[str, Json]) -> RunView:
+    return await node.resume(run, secrets=secrets)
 
 
 async def _recovered(node: Node) -> list[str]:

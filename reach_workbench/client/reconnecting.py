@@ -1,4 +1,7 @@
-"""Streams that survive cuts: each goes on after the last thing it gave, with nothing lost and nothing twice."""
+"""Streams that survive cuts, and lines that lose, move or repeat: each goes on after the last thing it gave.
+
+Nothing is lost and nothing comes twice, because what a node says on a stream is numbered.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,16 @@ _FIRST: Final = 0.05
 _LONGEST: Final = 1.0
 """Seconds between two tries; each wait is twice the one before."""
 
+_SETTLED: Final = 1.0
+"""Seconds: a stream that breaks sooner, with nothing heard, is the trouble that there was before it opened."""
+
 
 class Message(NamedTuple):
     """One server-sent event."""
 
     kind: str
     data: bytes
+    id: int | None = None
 
 
 async def messages(
@@ -33,20 +40,30 @@ async def messages(
     *,
     parameters: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
+    after: int | None = None,
 ) -> AsyncGenerator[Message, None]:
     """What a stream of the node says, `opened` first, up to its end.
 
-    Raises what the node raised, NodeUnreachable when the stream is cut.
+    With `after`, ids count up by one from there, and each message comes once and in its turn. Raises
+    what the node raised, NodeUnreachable when the stream is cut, or has left out what comes next.
     """
     given = {"Accept": "text/event-stream", **(headers or {})}
     async with connection.open(method, path, parameters=parameters, headers=given, stream=True) as response:
         yield Message("opened", b"")
         with connection.reading():
             async for message in _parsed(response.aiter_bytes()):
-                if message.kind == "end":
-                    return
                 if message.kind == "problem":
                     raise error_of(wire.parse(message.data)) or NodeUnreachable("the node broke a stream off")
+                number = wire.parse(message.data).get("after") if message.kind == "end" else message.id
+                if after is not None and number is not None:
+                    due = after if message.kind == "end" else after + 1
+                    if number > due:
+                        raise NodeUnreachable(f"the stream left out number {after + 1}", where=connection.name)
+                    if number < due and message.kind != "end":
+                        continue  # said before
+                    after = number
+                if message.kind == "end":
+                    return
                 yield message
     raise NodeUnreachable("the stream was cut", where=connection.name)
 
@@ -67,13 +84,15 @@ async def _parsed(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Message, None]
 
 
 def _message(block: bytes) -> Message | None:
-    kind, data = "message", b""
+    kind, data, id = "message", b"", None
     for line in block.split(b"\n"):
         if line.startswith(b"data: "):
             data = line[6:]
         elif line.startswith(b"event: "):
             kind = line[7:].decode()
-    return Message(kind, data) if data else None
+        elif line.startswith(b"id: ") and line[4:].isdigit():
+            id = int(line[4:])
+    return Message(kind, data, id) if data else None
 
 
 class Retry:
@@ -83,11 +102,12 @@ class Retry:
         self._patience = patience
         self._clock = clock or SystemClock()
         self._since: float | None = None
+        self._opened: float | None = None
         self._delay = _FIRST
 
     def found(self) -> None:
         """The node answers; a stream that it opens may be cut at once all the same, so tries do not hurry."""
-        self._since = None
+        self._opened = self._clock.elapsed()
 
     def heard(self) -> None:
         self._since = None
@@ -96,7 +116,9 @@ class Retry:
     async def after(self, wrong: NodeUnreachable) -> None:
         """Wait before the next try; raises `wrong` when patience has run out."""
         now = self._clock.elapsed()
-        self._since = now if self._since is None else self._since
+        settled = self._opened is not None and now - self._opened >= _SETTLED
+        self._opened = None
+        self._since = now if self._since is None or settled else self._since
         if now - self._since >= self._patience:
             raise wrong
         await asyncio.sleep(self._delay)
@@ -110,7 +132,8 @@ async def events(
     last = max(after, 0)
     retry = Retry(patience)
     while True:
-        stream = messages(connection, "GET", path, parameters={"follow": follow}, headers={"Last-Event-ID": str(last)})
+        headers = {"Last-Event-ID": str(last)}
+        stream = messages(connection, "GET", path, parameters={"follow": follow}, headers=headers, after=last)
         try:
             async for message in stream:
                 if message.kind == "opened":
@@ -118,10 +141,6 @@ async def events(
                     continue
                 event = wire.loads(EventView, message.data)
                 retry.heard()
-                if event.seq <= last:
-                    continue
-                if event.seq > last + 1:
-                    raise NodeUnreachable(f"the stream left out event {last + 1}", where=connection.name)
                 last = event.seq
                 yield event
             return

@@ -62,7 +62,7 @@ _AFTER_CUT: Final = 50
 class RemoteNode:
     """See `protocol.Node`. Requests raise NodeUnreachable when nobody answers.
 
-    Streams, and `wait`, look for the node again for `patience` seconds (`math.inf`: as long as they
+    Streams, `wait` and `verify` look for the node again for `patience` seconds (`math.inf`: as long as they
     are wanted) and go on where they were. Use `connect` or `find_or_start` to get one.
     """
 
@@ -88,11 +88,14 @@ class RemoteNode:
         return await self._one(Vitals, "/v1/vitals")
 
     async def activity(self) -> AsyncIterator[RunView]:
-        """Begins again by itself after a cut, with the newest runs as they are then: their changes were not heard."""
+        """Begins again by itself after a cut, with the newest runs as they are then: their changes were not heard.
+
+        So it does when the line has lost or moved a message.
+        """
         retry = Retry(self._patience)
         cut = False
         while True:
-            stream = messages(self._connection, "GET", "/v1/activity")
+            stream = messages(self._connection, "GET", "/v1/activity", after=0)
             try:
                 async for message in stream:
                     if message.kind != "opened":
@@ -314,13 +317,26 @@ class RemoteNode:
         return await self._verified(Verification, _run(run, "verify"), progress)
 
     async def _verified(self, kind: type[Kind], path: str, progress: Progress | None) -> Kind:
-        """What verifying found; progress on the way."""
+        """What verifying found; progress on the way.
+
+        Begins again when the line was cut or has lost the result: nothing but reading is done.
+        """
+        retry = Retry(self._patience)
+        while True:
+            try:
+                return await self._verified_once(kind, path, progress, retry)
+            except NodeUnreachable as wrong:
+                await retry.after(wrong)
+
+    async def _verified_once(self, kind: type[Kind], path: str, progress: Progress | None, retry: Retry) -> Kind:
         stream = messages(self._connection, "POST", path)
         async with contextlib.aclosing(stream):
             async for message in stream:
                 if message.kind == "verification":
                     return wire.loads(kind, message.data)
-                if message.kind == "progress" and progress is not None:
+                if message.kind == "opened":
+                    retry.found()
+                elif message.kind == "progress" and progress is not None:
                     progress(*reconnecting.progress(message.data))
         raise NodeUnreachable("the node ended a verification without a result", where=self._connection.name)
 

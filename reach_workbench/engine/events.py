@@ -179,9 +179,10 @@ def text_of(event: Event) -> bytes:
     seq, type_, at, task, frame, data = event
     # The whole array at once would be the same; most of it is known beforehand, and most events have no data.
     held = b"null]" if data is None else canonical([data])[1:]
-    return b"[%d,%d,%b,%d,%b,%d,%b" % (VERSION, seq, _quoted(type_), at, _quoted(task), frame, held)
+    return b"[%d,%d,%b,%d,%b,%d,%b" % (VERSION, seq, quoted(type_), at, quoted(task), frame, held)
 
 
 @lru_cache(maxsize=4096)
-def _quoted(text: str | None) -> bytes:
+def quoted(text: str | None) -> bytes:
+    """A text as JSON, None as null; those that come again are remembered."""
     return canonical(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -121,10 +121,19 @@ def from_text(
     return from_json(program, json.loads(text) if text[:1] == b" " else orjson.loads(text), fetch, origins)
 
 
-def frames_in(text: bytes) -> frozenset[int] | None:
+class Standing(NamedTuple):
+    """What a snapshot says of a frame at a glance: the one around it, and whether something is to be decided in it."""
+
+    parent: int
+    deciding: bool
+
+
+def frames_in(text: bytes) -> dict[int, Standing] | None:
     """The frames that were there when the snapshot was taken; None if it is of another format."""
     written = json.loads(text) if text[:1] == b" " else orjson.loads(text)
-    return frozenset(each["id"] for each in written["frames"]) if written.get("format") == FORMAT else None
+    if written.get("format") != FORMAT:
+        return None
+    return {each["id"]: Standing(each["parent"], each["todo"] is not None) for each in written["frames"]}
 
 
 def from_json(

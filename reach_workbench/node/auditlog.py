@@ -15,7 +15,7 @@ from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.protocol.audit import AuditVerification, AuditView
 from reach_workbench.protocol.node_views import Progress
 from reach_workbench.settings import Settings
-from reach_workbench.storage.checkpoint_file import file_of, read_pins
+from reach_workbench.storage.checkpoint_file import file_of, last_pins
 from reach_workbench.storage.store import Store
 
 Signer = Callable[[], SigningKey]
@@ -149,7 +149,7 @@ def prove(store: Store, settings: Settings, run: str) -> AuditEvidence:
 def _covering(store: Store, settings: Settings, last: int) -> tuple[str | None, int, bytes]:
     """The newest checkpoint if it covers record `last`, else the tree as it is."""
     head = store.read.audit_head()
-    for pin in reversed(read_pins(file_of(settings)) or ()):
+    for pin in reversed(last_pins(file_of(settings))):
         if pin.signed is not None:
             checkpoint = pin.signed.checkpoint
             if last <= checkpoint.size <= head.tree.size:

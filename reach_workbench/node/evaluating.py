@@ -10,6 +10,7 @@ from reach_workbench.engine.evaluator import Evaluator, Overrun
 from reach_workbench.engine.expressions import ExpressionSyntaxError, compile_expression
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.recorder import task_scope
+from reach_workbench.engine.rehearsal import own_data
 from reach_workbench.engine.scope import Looking, Scope
 from reach_workbench.engine.state import ROOT, Frame, State, data_frame
 from reach_workbench.engine.templates import Expression
@@ -79,7 +80,7 @@ def arguments(state: State, evaluator: Evaluator) -> tuple[Mapping[str, Json], F
         return Scope(state, frame, task, raw=raw, started=state.at, input=given, inside=frame), frame, given
     frame = data_frame(state)
     if frame.id == ROOT:
-        return Scope(state, frame, input=frame.input), frame, frame.input
+        return Scope(state, frame, input=frame.input), frame, own_data(frame)
     if frame.todo is not None and frame.todo[0] == "finish":
         return task_scope(state, frame, raw_output=frame.value, output=frame.value), frame, frame.input
     return task_scope(state, frame), frame, frame.input

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import check_answer
 from reach_workbench.engine.events import Fact
+from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import ApprovalRefused, BadInput, EvidenceDamaged, GateClosed, NotFound
-from reach_workbench.evidence.approval import SignedApproval, check
+from reach_workbench.errors import ApprovalRefused, BadInput, EvidenceDamaged, GateClosed, NotFound, ReachError
+from reach_workbench.evidence.approval import Approval, SignedApproval, check
 from reach_workbench.keys.ed25519 import key_id
 from reach_workbench.protocol.gates import (
     APPROVAL_STEP,
@@ -22,18 +25,18 @@ from reach_workbench.protocol.gates import (
     VerdictView,
     approval_of,
 )
-from reach_workbench.runner.guard import APPROVE
 from reach_workbench.runner.loading import base_of
-from reach_workbench.runner.proving import lacking
+from reach_workbench.runner.proving import lacking, output_of
 from reach_workbench.runner.runner import Runner
 from reach_workbench.storage.gates import give_approval
 from reach_workbench.storage.records import ApprovalRecord, GateRecord, ReviewerRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
-
-assert APPROVAL_STEP == APPROVE
+from reach_workbench.telemetry.crashpoints import crash_point
 
 _WORKFLOW: Final = "workflow"
+
+_PORTION: Final = 500
 
 
 def views(store: Store, state: GateState, run: str | None, limit: int, after: str | None) -> list[GateView]:
@@ -122,6 +125,7 @@ async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict:
     reviewer, approval = _signed(store, gate, verdict)
     await _refuse_other_policy(runner, store, clock, gate)
     _refuse_unentitled(gate, reviewer)
+    _refuse_wrong_answer(gate, approval)
     record = ApprovalRecord(
         gate=gate.id,
         reviewer=reviewer.name,
@@ -139,11 +143,25 @@ async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict:
     said = {"gate": gate.id, "reviewer": reviewer.name, "verdict": approval.verdict, "key": verdict.key}
     unit.audit("gate.verdict", {**said, "reason": approval.reason}, at=now, run=gate.run)
     await store.commit(unit)
-    await settle(runner, store, clock, gate, answer=approval.answer)
+    crash_point("gating.before-close")
+    await settle(runner, store, clock, gate)
     return store.read.gate(gate.id)
 
 
-async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord, *, answer: Json = None) -> None:
+async def settle_all(runner: Runner, store: Store, clock: Clock) -> None:
+    """Close every open gate that has its verdicts: the node may have died between the last of them and the close.
+
+    What a gate is refused with is left to whoever decides about it, or drives its run, next.
+    """
+    after: GateRecord | None = None
+    while gates := store.read.open_gates(limit=_PORTION, after=after):
+        after = gates[-1]
+        for gate in gates:
+            with suppress(ReachError):
+                await settle(runner, store, clock, gate)
+
+
+async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """Close the gate when a reviewer has denied, or when it has all the approvals that it asks for."""
     approvals = store.read.approvals(gate.id)
     denied = [each for each in approvals if each.verdict == "deny"]
@@ -153,9 +171,10 @@ async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord, *
         if denied[0].reason:
             data["reason"] = denied[0].reason
     elif lacking(gate.terms, gate.requester, _approvers(approvals), gate.id) is None:
-        data |= {"outcome": "approved", "approvals": [_written(each) for each in approvals]}
-        if gate.kind == APPROVE:
-            data["output"] = answer
+        written = [_written(each) for each in approvals]
+        data |= {"outcome": "approved", "approvals": written}
+        if gate.kind == APPROVAL_STEP:
+            data["output"] = output_of(written)
     else:
         return
     await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data))
@@ -163,8 +182,7 @@ async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord, *
 
 def _written(approval: ApprovalRecord) -> dict[str, Json]:
     """A verdict as the run records it: with the key and the signature, whoever reads the run can check it."""
-    key = approval.public_key
-    statement = check(SignedApproval(approval.body, key_id(key), approval.signature), key)
+    statement = _statement(approval)
     written: dict[str, Json] = {
         "reviewer": approval.reviewer,
         "verdict": approval.verdict,
@@ -180,12 +198,17 @@ def _written(approval: ApprovalRecord) -> dict[str, Json]:
     return written
 
 
+def _statement(approval: ApprovalRecord) -> Approval:
+    key = approval.public_key
+    return check(SignedApproval(approval.body, key_id(key), approval.signature), key)
+
+
 async def edit(
     runner: Runner, store: Store, clock: Clock, name: str, arguments: Json, by: str | None
 ) -> GateRecord | None:
     """See `protocol.Node.edit_gate`."""
     gate = _open_gate(store, name)
-    if gate.kind == APPROVE:
+    if gate.kind == APPROVAL_STEP:
         raise BadInput("an approval step has nothing to edit: approve it with an answer, or deny it")
     if not isinstance(arguments, dict):
         raise BadInput("the arguments of an action are a JSON object")
@@ -246,6 +269,18 @@ async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate:
         f"gate {gate.id} is superseded: the policies changed since it was opened",
         hint="the action was decided about afresh: `reach gates` shows whether it is held again",
     )
+
+
+def _refuse_wrong_answer(gate: GateRecord, approval: Approval) -> None:
+    """The form of an approval step is filled in by whoever approves, and there is no other."""
+    if gate.kind != APPROVAL_STEP or approval.verdict == "deny":
+        if approval.answer is not None:
+            raise BadInput("there is no form to fill in here")
+        return
+    try:
+        check_answer(gate.arguments, approval.answer)
+    except Fault as fault:
+        raise BadInput(fault.detail, hint="`reach gates GATE` shows the form's fields") from None
 
 
 def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord) -> None:

@@ -7,7 +7,7 @@ import getpass
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reach_workbench.clock import Clock, SystemClock, new_run_id
 from reach_workbench.effects.adapters import Adapters
@@ -28,6 +28,7 @@ from reach_workbench.errors import (
     NotFound,
     ReachError,
     RunStateError,
+    StoreError,
 )
 from reach_workbench.node import archive, auditlog, gating, reviewers, system
 from reach_workbench.node.authoring import inspect
@@ -64,11 +65,15 @@ from reach_workbench.protocol.node_views import (
 from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
+from reach_workbench.runner.passed import Passed
 from reach_workbench.runner.runner import GOING_ON, Runner
 from reach_workbench.settings import Settings
 from reach_workbench.storage.home import holder
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
+
+if TYPE_CHECKING:
+    from reach_workbench.node.notifying import Notifier
 
 _FOLLOW_SECONDS = 0.1
 """How often a follower looks for events that another process wrote."""
@@ -88,14 +93,26 @@ class LocalNode(Looking):
         self.clock = clock
         self.evaluator = evaluator
         self.started_at = clock.now()
+        self._passed = Passed()
         self.runner = Runner(store, settings, clock, evaluator, Adapters(clock, functions))
         self._schedules: Schedules | None = None
+        self._notifier = self._made_notifier() if store.writable else None
         self._signer: auditlog.Signer | None = None
         self._pinning: Pinning | None = None
         self._refusals: Refusals | None = None
         self._mailbox: Mailbox | None = (
             Mailbox(self, store, clock, settings.runner.poll_seconds, self.note_export) if store.writable else None
         )
+
+    def _made_notifier(self) -> Notifier | None:
+        wanted = self.settings.notify
+        if not (wanted.command or wanted.webhook or wanted.desktop):
+            return None
+        from reach_workbench.node.notifying import Notifier  # few need it, and keys come with it
+
+        notifier = Notifier(self.settings, self.store, self.clock, lambda: self.runner.adapters.web)
+        self.runner.observe(notifier.take, lambda _: None)
+        return notifier
 
     @classmethod
     async def open(
@@ -117,6 +134,8 @@ class LocalNode(Looking):
         node = cls(settings, store, time, evaluator or ChildEvaluator(settings.limits, clock=time), functions)
         node._signer = signer
         if node._mailbox is not None:
+            with suppress(StoreError):  # locked or full for now: the next start looks again
+                await gating.settle_all(node.runner, store, time)
             node._mailbox.start()
         if signer is not None and store.writable:
             node._pinning = Pinning(store, settings, time, signer)
@@ -131,6 +150,8 @@ class LocalNode(Looking):
             if self._schedules is not None:
                 await self._schedules.stop()
             await self.runner.stop()
+            if self._notifier is not None:
+                await self._notifier.close()
             await self.runner.adapters.close()
             if self._refusals is not None:
                 self._refusals.close()
@@ -295,7 +316,7 @@ class LocalNode(Looking):
         if at is not None and not 0 <= at <= record.seq:
             raise NotFound(f"run {record.id} has no event {at}", hint=f"its events are 1 to {record.seq}")
         status = record.status if at is None or at == record.seq else None
-        return load_state(self.store, record, at), status
+        return load_state(self.store, record, at, passed=self._passed), status
 
     async def state(self, run: str, at: int | None = None) -> StateView:
         return state_view(*self._state(run, at))

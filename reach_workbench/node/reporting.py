@@ -87,6 +87,7 @@ class Reporter:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """The API has answered."""
+        self._runner.turns.asked()
         self._figures.request(method, route, status, seconds)
         level: Level = "error" if status >= 500 else "debug"
         self.log.write(level, "request", method=method, route=route, status=status, ms=round(seconds * 1000, 3))

@@ -7,12 +7,12 @@ over the record ends where the same step of a live run would have held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from reach_workbench.engine.events import Event
-from reach_workbench.engine.snapshot import frames_in
+from reach_workbench.engine.snapshot import Standing, frames_in
 from reach_workbench.engine.state import ROOT
 from reach_workbench.engine.values import Json, same
 from reach_workbench.node.aside import Stopped
@@ -20,14 +20,24 @@ from reach_workbench.node.history import ENDS, STARTS, History
 from reach_workbench.protocol.debugging import Breakpoint, Motion
 from reach_workbench.storage.searching import Needle
 
-_NEAR: Final = 4096
+_NEAR: Final = 1024
 """Events that are looked through rather than jumped over."""
 
 _FAULTS: Final = frozenset({"command.faulted", "task.faulted", "workflow.faulted", "limit.reached"})
-_MARKS: Final = _FAULTS | {"command.in-doubt"}
+_MARKS: Final = _FAULTS | {"command.in-doubt", "gate.opened"}
+
+_AROUND: Final = frozenset({"do", "for", "fork", "try", "listen", "function"})
+"""Kinds of tasks that start other tasks inside them."""
 
 Holds = Callable[[str, int, Json], bool]
 """Whether a breakpoint's condition holds at an event, with the error there if it is about a fault."""
+
+
+class _Snapshot(NamedTuple):
+    """Of which event it is, and the frames that were there."""
+
+    seq: int
+    frames: Mapping[int, Standing]
 
 
 class Seeker:
@@ -95,11 +105,85 @@ class Seeker:
 
     def _scan(self, level: int, after: int | None = None) -> int | None:
         """The next place of that level or an outer one."""
-        history = self._history
-        for seq in self._starts(max(self._at + 1, after or 0), history.last + 1):
-            if history.depth(history.event(seq).frame) <= level:
-                return seq - 1
+        place, last = max(self._at + 1, after or 0), self._history.last
+        while place < last and not self._stopped():
+            end = min(place + _NEAR, last)
+            for seq in self._starts(place, end + 1):
+                if self._history.depth(self._history.event(seq).frame) <= level:
+                    return seq - 1
+            place = self._still_after(end, level)
         return None
+
+    def _scan_back(self, level: int) -> int | None:
+        """The place before of that level or an outer one."""
+        place = self._at
+        while place > 0 and not self._stopped():
+            begin = max(place - _NEAR, 0)
+            for seq in self._starts(begin, place + 1, backwards=True):
+                if self._history.depth(self._history.event(seq).frame) <= level:
+                    return seq - 1
+            place = self._still_before(begin, level)
+        return None
+
+    def _still_after(self, seq: int, level: int) -> int:
+        """How far after an event snapshots tell that nothing of that level or an outer one has started."""
+        base = self._standing(seq)
+        place, high, stride = seq, self._history.last + 1, _NEAR
+        while base is not None and high - place > _NEAR:
+            probe = min(place + stride, (place + high) // 2)  # ever longer jumps, then halves
+            seen = self._standing(probe)
+            if seen is not None and self._still(base.frames, seen.frames, level):
+                place, stride = probe, 2 * stride
+                seq = max(seq, seen.seq)
+            else:
+                high = probe
+        return seq
+
+    def _still_before(self, seq: int, level: int) -> int:
+        """How far before an event, likewise: what it returns may itself have started something."""
+        base = self._standing(seq + _NEAR)
+        if base is None or base.seq < seq:
+            return seq
+        place, low, stride = seq, 0, _NEAR
+        while place - low > _NEAR:
+            probe = max(place - stride, (place + low) // 2)
+            seen = self._standing(probe)
+            if seen is not None and self._still(seen.frames, base.frames, level):
+                place, stride = probe, 2 * stride
+                seq = min(seq, seen.seq)
+            else:
+                low = probe
+        return seq
+
+    def _standing(self, seq: int) -> _Snapshot | None:
+        """The newest snapshot up to an event."""
+        snapshot = self._history.store.read.snapshot(self._history.record.key, seq)
+        if snapshot is None:
+            return None
+        frames = frames_in(snapshot.state)
+        return _Snapshot(snapshot.seq, frames) if frames is not None else None
+
+    def _still(self, before: Mapping[int, Standing], after: Mapping[int, Standing], level: int) -> bool:
+        """Whether no frame of that level or an outer one has started a task between two snapshots.
+
+        It has not if the same tasks are under way in it, and none is about to be started: tasks are
+        started one after another, or, in a fork, all before any has ended.
+        """
+        held, later = _inside(before), _inside(after)
+        for frame in before.keys() | after.keys():
+            if self._history.depth(frame) > level:
+                continue
+            if frame not in before or frame not in after or held.get(frame) != later.get(frame):
+                return False
+            if before[frame].deciding or after[frame].deciding:
+                return False
+            if frame not in held and self._starts_tasks(frame):
+                return False
+        return True
+
+    def _starts_tasks(self, frame: int) -> bool:
+        task = self._history.task(frame)
+        return task is None or task.kind in _AROUND
 
     def _starts(self, after: int, before: int, *, backwards: bool = False) -> Iterator[int]:
         return self._found([Needle(types=STARTS)], after, before, backwards=backwards)
@@ -156,10 +240,7 @@ class Seeker:
             return inside - 1
         if history.alone(around) and not self._fork(around):
             return self._previous(around)
-        for seq in self._starts(0, self._at + 1, backwards=True):
-            if history.depth(history.event(seq).frame) <= level:
-                return seq - 1
-        return None
+        return self._scan_back(level)
 
     def _fork(self, frame: int) -> bool:
         task = self._history.task(frame)
@@ -187,14 +268,23 @@ class Seeker:
         after, before = (0, at + 1) if back else (at, history.last + 1)
         for seq in self._found(needles, after, before, backwards=back):
             event = history.event(seq)
-            stand = _stand(event)
-            if stand == at:
+            if marks and event.type in _MARKS and seq != at and not passed_on(history, seq):
+                return seq
+            held = self._held(event)
+            if held == at or not (after <= held < before):
                 continue
-            if marks and event.type in _MARKS and not passed_on(history, seq):
-                return stand
-            if any(self._meets(point, seq) and stand >= self._since(point) for point in self._points):
-                return stand
+            if any(self._meets(point, seq) and held >= self._since(point) for point in self._points):
+                return held
         return None
+
+    def _held(self, event: Event) -> int:
+        """The event at which a breakpoint met at this one would have held: before anything is decided about it."""
+        if event.type != "workflow.faulted":
+            return _stand(event)
+        before = event.seq - 1
+        while before > 1 and self._history.event(before).type == "task.cancelled":
+            before -= 1
+        return before if self._history.event(before).type == "timer.fired" else event.seq - 1
 
     def _meets(self, point: Breakpoint, seq: int) -> bool:
         if not met(point, self._history, seq):
@@ -203,7 +293,7 @@ class Seeker:
             return True
         event = self._history.event(seq)
         error = (event.data or {}).get("error") if point.on == "fault" else None
-        return self._holds(point.condition, _stand(event), error)
+        return self._holds(point.condition, self._held(event), error)
 
     def _since(self, point: Breakpoint) -> int:
         """The event at which the breakpoint had been met often enough."""
@@ -212,9 +302,18 @@ class Seeker:
         if point.id not in self._nth:
             history = self._history
             found = self._found([needle_of(point)], 0, history.last + 1)
-            times = (_stand(history.event(seq)) for seq in found if self._meets(point, seq))
+            times = (self._held(history.event(seq)) for seq in found if self._meets(point, seq))
             self._nth[point.id] = next(islice(times, point.hits - 1, None), history.last + 1)
         return self._nth[point.id]
+
+
+def _inside(frames: Mapping[int, Standing]) -> dict[int, set[int]]:
+    """The frames inside each frame that has any."""
+    found: dict[int, set[int]] = {}
+    for number, frame in frames.items():
+        if number != ROOT:
+            found.setdefault(frame.parent, set()).add(number)
+    return found
 
 
 def _stand(event: Event) -> int:

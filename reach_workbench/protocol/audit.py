@@ -86,9 +86,10 @@ class AuditVerification:
     def _vouched(self) -> str:
         if not self.checkpoints:
             return "no checkpoint vouches for them, so a log rewritten as a whole would not show"
-        number = "1 checkpoint agrees" if self.checkpoints == 1 else f"{self.checkpoints:,} checkpoints agree"
+        one = self.checkpoints == 1
+        number = "1 checkpoint agrees" if one else f"{self.checkpoints:,} checkpoints agree"
         if self.key is None:
             return f"{number}, but without the node's key their signatures could not be checked"
-        if self.covered < self.records:
-            return f"{number} and vouch for the first {self.covered:,}"
-        return f"{number} and vouch for all of them"
+        vouch = "vouches" if one else "vouch"
+        which = "all of them" if self.covered >= self.records else f"the first {self.covered:,}"
+        return f"{number} and {vouch} for {which}"

@@ -46,6 +46,7 @@ STATUS: Final[Mapping[str, int]] = {
     "gate-closed": 409,
     "approval-refused": 403,
     "policy-invalid": 422,
+    "secrets-missing": 409,
     "fork-refused": 409,
     "nobody-waits": 409,
     "limit": 413,

@@ -58,6 +58,9 @@ T = TypeVar("T")
 BUDGET: Final = 512
 """Events decided before other runs get their turn."""
 
+PORTION: Final = 64
+"""Events decided before a request is heard, while somebody asks: about two milliseconds."""
+
 NEVER: Final = 1 << 52
 """When a job of a held or suspended run is due: only a person brings it back."""
 
@@ -217,12 +220,15 @@ class Driver:
         self._redirected = (breakpoints, mode, until)
         self._wake.set()
 
-    def pause(self) -> None:
-        """Hold the run before the next task it starts."""
+    def pause(self, unit: Unit) -> None:
+        """Hold the run before the next task it starts; `unit` takes in that it is to be, for a restart."""
         if self._redirected is not None:
             self._redirected = (self._redirected[0], "into", None)
         elif self.status != "held":
             self.debug = Debug(self.debug.breakpoints, mode="into")
+            if self._row:
+                self._row["waiting"] = (self._row["waiting"] or {}) | {"pausing": True}
+                unit.update_run(self.key, waiting=self._row["waiting"])
 
     def exempt(self) -> None:
         """Take no place among the runs that go on: this one runs in the place of its caller."""
@@ -242,10 +248,17 @@ class Driver:
         A timeout that is still to come is no reason to keep people waiting for it.
         """
         state = self.state
-        if self._told or self._offers or state.ready or state.listeners or self.permits.waiting:
+        if self._told or self._offers or self._repeats or state.ready or state.listeners or self.permits.waiting:
             return False
         if self.performing.numbers - self.children.keys():
             return False
+        if self.recorded != state.seq:
+            return False  # what it now waits for is not in the store yet
+        known = state.in_doubt | state.gates.keys() | self.performing.numbers | self._unbegun | self.traps.withheld
+        if state.commands.keys() - known:
+            return False  # about to be performed
+        if self._alarm.due(state):
+            return False  # a timeout, or the end of a gate, that has come
         return all(timer.purpose in ("timeout", "attempt") for timer in state.timers.values())
 
     # ------------------------------------------------------------ the loop
@@ -542,8 +555,14 @@ class Driver:
             raise wrong  # it was to be the first fact of a new run
 
     async def _advance(self, fact: Fact | None, pause: Pause | None) -> Advance:
-        result = self.machine.advance(fact, budget=BUDGET, pause=pause)
         full = self.machine.recorded + SLICE_BYTES
+        turns = self._runner.turns
+        result = self.machine.advance(fact, budget=PORTION if turns.in_portions else BUDGET, pause=pause)
+        while result.more and len(result.events) < BUDGET and self.machine.recorded <= full:
+            await turns.again()
+            portion = PORTION if turns.in_portions else BUDGET
+            budget = min(portion, BUDGET - len(result.events))
+            result = result.then(self.machine.advance(budget=budget, pause=pause))
         while result.deferred and self.machine.recorded <= full:
             decided = await self._aside(lambda: self.machine.advance(budget=1, pause=pause))
             result = result.then(decided)
@@ -623,6 +642,7 @@ class Driver:
             status != self.status
             or status in ("held", "waiting")
             or self._row_is_stale
+            or self.debug.mode == "into"
             or self._unbegun
             or self.traps.withheld
             or state.listeners
@@ -679,8 +699,9 @@ class Driver:
         if self._unbegun:
             self._unbegun &= state.commands.keys()
         unbegun = self._unbegun | self.traps.withheld if self.traps.withheld else self._unbegun
-        columns = columns_of(state, status, unbegun=unbegun, reason=self._reason)
-        self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt or state.gates)
+        pausing = self.debug.mode == "into"
+        columns = columns_of(state, status, unbegun=unbegun, reason=self._reason, pausing=pausing)
+        self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt or state.gates or pausing)
         if columns != self._row:
             unit.update_run(self.key, **columns)
             self._row = columns

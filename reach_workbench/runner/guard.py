@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import COMMAND, asked
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
-from reach_workbench.engine.values import Json
 from reach_workbench.errors import PolicyInvalid
+from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.runner.rates import Rates
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from reach_workbench.policy.terms import ApprovalTerms, RateTerms
     from reach_workbench.runner.shelf import PolicyShelf
 
-APPROVE: Final = "human.approve"
-"""The command of `call: approve:1.0.0@default`: nothing but a gate."""
+_KNOWN: Final = 4_096
+"""Rulings remembered: those that depend on nothing but who does what with which thing."""
 
 Verdict = Literal["allow", "hold", "deny", "wait"]
 
@@ -70,6 +71,7 @@ class Guard:
         self._shelf: PolicyShelf | None = None
         self._rates = Rates(store)
         self._kept: set[str] = set()
+        self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -85,15 +87,27 @@ class Guard:
         """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
         if subject.may is not None and not _may(subject.may, command):
             return Ruling("deny", reason=f"the run was not given the capability {capability_of(command)}")
-        if command.kind == APPROVE:
+        if command.kind == COMMAND:
             return _asked(command)
         try:
             policies = self.shelf.in_force(base)
         except PolicyInvalid as wrong:
             return Ruling("deny", reason=f"no policy can be read: {wrong.message} ({wrong.where})")
+        groups = self.groups.get(subject.requester, ())
+        action = ACTIONS.get(command.kind)
+        resource = action.resource(command.arguments) if action is not None else ""
+        key = (policies, subject.requester, groups, command.kind, resource)
+        known = self._known.get(key)
+        if known is not None:
+            return known
         request = self.request(command, subject)
         decision = policies.decide(request)
-        return self._ruling(decision, request, state, policies.digest)
+        ruling = self._ruling(decision, request, state, policies.digest)
+        if ruling.verdict == "allow" and not decision.rates and not policies.reads_context(request):
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[key] = ruling
+        return ruling
 
     def request(self, command: Command, subject: Subject) -> Request:
         """The command as policies see it."""
@@ -127,6 +141,9 @@ class Guard:
         if verdict == "deny":
             named = ", ".join(decision.policies)
             reason = decision.error or (f"denied by policy {named}" if named else "no policy permits it")
+            if self.shelf.problems:
+                wrong = self.shelf.problems[0]
+                reason += f"; the newest policy file has errors and is not in force ({wrong.where}: {wrong.message})"
             return Ruling("deny", *given, warnings=decision.warnings, reason=reason)
         if verdict == "hold":
             return Ruling("hold", *given, terms=decision.approval, warnings=decision.warnings)
@@ -198,13 +215,12 @@ def _asked(command: Command) -> Ruling:
     """The gate that a workflow asks for itself."""
     from reach_workbench.policy.terms import ApprovalTerms
 
-    given: dict[str, Json] = command.arguments if isinstance(command.arguments, dict) else {}
+    wanted = asked(command.arguments)
     terms = ApprovalTerms(
-        quorum=int(given.get("quorum") or 1),
-        groups=tuple(given.get("groups") or ()),
-        self_approval=bool(given.get("self", True)),
-        expires_ms=given.get("expires"),
-        otherwise="fault",
-        risk="high" if given.get("risk") == "high" else "normal",
+        quorum=wanted.quorum,
+        groups=wanted.groups,
+        self_approval=wanted.self_approval,
+        expires_ms=wanted.expires_ms,
+        risk="high" if wanted.high_risk else "normal",
     )
     return Ruling("hold", ("workflow",), "", terms=terms)

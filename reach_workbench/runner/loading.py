@@ -12,6 +12,7 @@ from reach_workbench.engine.program import Program
 from reach_workbench.engine.snapshot import from_text
 from reach_workbench.engine.state import State, apply
 from reach_workbench.errors import CompileError, NotFound
+from reach_workbench.runner.passed import Passed
 from reach_workbench.settings import Limits
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
@@ -63,19 +64,25 @@ def program_of(store: Store, digest: str) -> Program:
     return compiled(record.source, record.file or "workflow.yaml")
 
 
-def load_state(store: Store, run: RunRecord, at: int | None = None, origins: Origins | None = None) -> State:
+def load_state(
+    store: Store,
+    run: RunRecord,
+    at: int | None = None,
+    origins: Origins | None = None,
+    passed: Passed | None = None,
+) -> State:
     """The state of a run after event `at` (the last one by default).
 
     A forked run's state before its fork is its ancestor's, with the ancestor's program. `origins`
-    learns where the large values of the state were recorded.
+    learns where the large values of the state were recorded. With `passed`, less is read and folded.
     """
     last = run.seq if at is None else at
     owner = run
     while owner.forked_from is not None and owner.forked_at is not None and last <= owner.forked_at:
         owner = store.read.run_by_key(owner.forked_from)
     program = program_of(store, owner.program)
-    state: State | None = None
-    snapshot = store.read.snapshot(owner.key, last)
+    state = passed.before(owner.key, last) if passed is not None else None
+    snapshot = store.read.snapshot(owner.key, last) if state is None else None
     if snapshot is not None and (owner.forked_at is None or snapshot.seq > owner.forked_at):
         state = from_text(program, snapshot.state, partial(recorded_event, store, owner.key), origins)
     if state is None:
@@ -89,6 +96,8 @@ def load_state(store: Store, run: RunRecord, at: int | None = None, origins: Ori
             apply(state, event)
             if origins is not None:
                 origins.note(event)
+            if passed is not None:
+                passed.note(owner.key, state)
     state.digest = store.read.digest_at(owner.key, last)
     return state
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from reach_workbench.engine.approving import COMMAND
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.state import State
@@ -39,7 +40,15 @@ def refusal(
         except (EvidenceDamaged, ValueError, KeyError, TypeError) as wrong:
             return ApprovalRefused(f"an approval of gate {gate.id} does not hold: {wrong}")
         approvers[each["reviewer"]] = frozenset(each["groups"])
+    if command.kind == COMMAND and fact.data.get("output") != output_of(given):
+        return ApprovalRefused(f"what gate {gate.id} would give its task is not what its reviewers filled in")
     return lacking(opened["terms"], requester_of(state), approvers, gate.id)
+
+
+def output_of(approvals: Sequence[dict[str, Json]]) -> Json:
+    """What an approval step gives its task: the form as it was filled in last, or else who approved."""
+    answers = [each["answer"] for each in approvals if each.get("answer") is not None]
+    return answers[-1] if answers else {"approved": True, "by": [each["reviewer"] for each in approvals]}
 
 
 def lacking(
@@ -48,8 +57,9 @@ def lacking(
     """What is still missing: reviewers by name, with their groups, against what the gate asks for."""
     if not terms["self"]:
         approvers = {name: groups for name, groups in approvers.items() if name != requester}
-    if len(approvers) < terms["quorum"]:
-        return ApprovalRefused(f"gate {gate} needs {terms['quorum']} approvals and has {len(approvers)}")
+    count = terms["quorum"]
+    if len(approvers) < count:
+        return ApprovalRefused(f"gate {gate} needs {count} approval{'s' * (count != 1)} and has {len(approvers)}")
     for group in terms["groups"]:
         if not any(group in groups for groups in approvers.values()):
             return ApprovalRefused(f"gate {gate} needs an approval from the group {group}")
@@ -74,6 +84,7 @@ def statement_of(
         expires=expires,
         reviewer=verdict["reviewer"],
         reason=verdict.get("reason"),
+        answer=verdict.get("answer"),
     )
 
 

@@ -16,10 +16,10 @@ def status_of(state: State, *, held: bool, busy: bool) -> str:
         return state.phase
     if state.suspended:
         return "suspended"
-    if state.phase == "pending" and state.seq < 2:
-        return "pending"
     if held:
         return "held"
+    if state.phase == "pending" and state.seq < 2:
+        return "pending"
     if state.ready or busy:
         return "running"
     if any(number not in state.in_doubt and state.verdicts.get(number) != "hold" for number in state.commands):
@@ -27,7 +27,9 @@ def status_of(state: State, *, held: bool, busy: bool) -> str:
     return "waiting" if state.frames else "running"
 
 
-def columns_of(state: State, status: str, *, unbegun: Iterable[int], reason: str | None) -> dict[str, Json]:
+def columns_of(
+    state: State, status: str, *, unbegun: Iterable[int], reason: str | None, pausing: bool
+) -> dict[str, Json]:
     """The columns of `Unit.update_run` for that state."""
     columns: dict[str, Json] = {"status": status, "position": None, "waiting": None, "next_due": None}
     if state.ended:
@@ -36,15 +38,15 @@ def columns_of(state: State, status: str, *, unbegun: Iterable[int], reason: str
     columns["position"] = entry[1] if entry is not None else position(state)
     if dues := due_times(state):
         columns["next_due"] = min(dues.values())
-    columns["waiting"] = _waiting(state, status, sorted(unbegun), reason)
+    columns["waiting"] = _waiting(state, status, sorted(unbegun), reason, pausing)
     return columns
 
 
-def _waiting(state: State, status: str, unbegun: list[int], reason: str | None) -> Json:
+def _waiting(state: State, status: str, unbegun: list[int], reason: str | None, pausing: bool) -> Json:
     """What the run waits for: read by `node.views` (words), `node.publishing` and `Runner.go_on`.
 
     `unbegun` are commands whose intent is recorded and which nobody has begun to perform: they can be
-    performed later without any doubt.
+    performed later without any doubt. `pausing`: the run is to be held before the next task it starts.
     """
     found: dict[str, Json] = {}
     if state.listeners:
@@ -60,6 +62,8 @@ def _waiting(state: State, status: str, unbegun: list[int], reason: str | None) 
         found["timers"] = sorted([timer.due, timer.purpose] for timer in state.timers.values())
     if status == "suspended" and reason:
         found["suspended"] = reason
+    if pausing and status != "held":
+        found["pausing"] = True
     return found or None
 
 

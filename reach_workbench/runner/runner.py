@@ -22,7 +22,7 @@ from reach_workbench.engine.program import Program
 from reach_workbench.engine.secrets import shape
 from reach_workbench.engine.state import ENDED, State
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import Bug, HistoryError, LeaseLost, ReachError, RunStateError, StoreError
+from reach_workbench.errors import Bug, HistoryError, LeaseLost, ReachError, RunStateError, SecretsMissing, StoreError
 from reach_workbench.jobs.backoff import delay
 from reach_workbench.jobs.queue import Queue
 from reach_workbench.runner.audience import Audience
@@ -286,7 +286,7 @@ class Runner:
     ) -> Driver:
         """Drive a stored run: held, suspended, or left by a process that ended; or redirect one that is driven.
 
-        Raises RunStateError when it was started with secrets that were not given again.
+        Raises SecretsMissing when it was started with secrets that were not given again.
         """
         given = self._given(record, secrets or {}, "go on")
         driver = await self._alive(record.id)
@@ -322,7 +322,10 @@ class Runner:
                 return
             self._secrets[record.id] = self._given(record, {}, "go on to where it holds")
             driver = self._launch_stored(record.id)
-        driver.pause()
+        unit = Unit()
+        driver.pause(unit)
+        if unit.statements:
+            await self.store.commit(unit)
 
     async def tell(self, record: RunRecord, fact: Fact) -> bool:
         """Record a fact of a run, driven or not, without going on with one that is not; whether it still fitted."""
@@ -383,9 +386,11 @@ class Runner:
         given = {**self._secrets.get(record.id, {}), **secrets}
         missing = [name for name in record.secrets if name not in given]
         if missing:
-            raise RunStateError(
+            raise SecretsMissing(
                 f"run {record.id} can't {what} without its secrets: {', '.join(missing)}",
-                hint="secrets are never stored; give them again with " + " ".join(f"--secret {n}=…" for n in missing),
+                hint="runs never store them; give them again with "
+                + " ".join(f"--secret {n}=@FILE" for n in missing)
+                + ", or keep them with `reach secret set`",
             )
         return given
 
@@ -401,6 +406,9 @@ class Runner:
         origins = Origins()
         state = load_state(self.store, record, origins=origins)
         points = frozenset(record.breakpoints) if breakpoints is None else breakpoints
+        debug = continuing(state, points, mode, until)
+        if mode is None and record.status in GOING_ON and (record.waiting or {}).get("pausing"):
+            debug = Debug(points, mode="into")
         driver = Driver(
             self,
             record.key,
@@ -409,7 +417,7 @@ class Runner:
             base=base_of(record),
             surroundings=self._surroundings(base_of(record), self._secrets.get(record.id, {})),
             parent=record.parent,
-            debug=continuing(state, points, mode, until),
+            debug=debug,
             status=record.status,
             unbegun=tuple((record.waiting or {}).get("unbegun", ())),
             origins=origins,

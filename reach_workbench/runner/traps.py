@@ -17,6 +17,7 @@ from reach_workbench.engine.evaluate import evaluate
 from reach_workbench.engine.evaluator import Evaluator, Overrun
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.recorder import task_scope
+from reach_workbench.engine.rehearsal import own_data, own_fault
 from reach_workbench.engine.scope import Looking, Scope
 from reach_workbench.engine.state import ROOT, Frame, State, Todo, after_extensions
 from reach_workbench.engine.values import Json
@@ -147,21 +148,24 @@ class Traps:
         if "retry" in self._kinds and self._retries(frame, todo):
             assert frame.task is not None
             found.append(_Place("retry", frame.task.reference, frame.input, task_scope(state, frame)))
-        if "fault" in self._kinds and (error := self._risen(frame, todo)) is not None:
+        if "fault" in self._kinds and (error := self._risen(state, frame, todo)) is not None:
             scope = task_scope(state, frame) if frame.task is not None else Scope(state, frame)
             place = error.get("instance") if isinstance(error, dict) else None
-            found.append(_Place("fault", place, frame.input, Looking(scope, {"error": error})))
+            data = own_data(frame) if frame.id == ROOT else frame.input
+            found.append(_Place("fault", place, data, Looking(scope, {"error": error})))
         if "task" in self._kinds and (entered := entered_task(state, frame, todo)) is not None:
             found.append(_starting(state, frame, *entered, self._evaluator))
         return found
 
-    def _risen(self, frame: Frame, todo: Todo) -> Json:
+    def _risen(self, state: State, frame: Frame, todo: Todo) -> Json:
         """The error that has just come up here; None when there is none, or it is only on its way further up."""
         if todo[0] in ("raise", "fail"):
             return None if any(todo[1] is each for each in self._errors) else todo[1]
         if todo[0] == "attempt-timeout" or (todo[0] == "timeout" and frame.id == ROOT):
             what = Fault("timeout", "the time this may take is over")
             return what.problem(frame.task.reference if frame.task is not None else "/")
+        with suppress(Overrun):  # asked again once that is recorded
+            return own_fault(state, frame, todo, self._evaluator)
         return None
 
     def _retries(self, frame: Frame, todo: Todo) -> bool:

@@ -24,6 +24,9 @@ from reach_workbench.storage.records import AuditHead
 NAME: Final = "checkpoints"
 
 _LINE: Final = re.compile(r"reach checkpoint ([1-9][0-9]{0,17}) at ([0-9]{1,18})\Z")
+_LAST: Final = 4
+"""Notes at the end of the file that are looked at before another is added."""
+
 _SIGNATURE: Final = "\N{EM DASH} "
 
 
@@ -80,7 +83,7 @@ def pin(file: Path, key: SigningKey, head: AuditHead, at: int) -> int:
     One that was written but not confirmed, because the node ended in between, is confirmed by being the last.
     Raises AuditDamaged when the file vouches for a log that this one is not, HomeUnusable, HomeReadOnly or StoreFull.
     """
-    found = [(each.number, each.signed.checkpoint) for each in read_pins(file) or () if each.signed is not None]
+    found = [(each.number, each.signed.checkpoint) for each in last_pins(file) if each.signed is not None]
     number, size, root = head.pins, head.tree.size, head.tree.root()
     if found:
         last, checkpoint = found[-1]
@@ -123,14 +126,27 @@ def _append(file: Path, note: str, confirmed: int) -> None:
 
 def read_pins(file: Path) -> tuple[Pin, ...] | None:
     """All notes of the file, None when there is no file. Raises HomeUnusable when it can't be read."""
+    data = _content(file)
+    if data is None:
+        return None
+    notes = _notes(data.decode("utf-8", "surrogateescape"))
+    return tuple(_pin(place, note, torn) for place, (note, torn) in enumerate(notes, 1))
+
+
+def last_pins(file: Path) -> tuple[Pin, ...]:
+    """The last few notes of the file, without taking all the others apart; their places are not those in the file."""
+    tail = b"\n\n".join((_content(file) or b"").rsplit(b"\n\n", 2 * _LAST)[-2 * _LAST :])
+    notes = _notes(tail.decode("utf-8", "surrogateescape"))
+    return tuple(_pin(place, note, torn) for place, (note, torn) in enumerate(notes, 1))
+
+
+def _content(file: Path) -> bytes | None:
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as wrong:
         raise unusable(file.parent, wrong) from None
-    notes = _notes(data.decode("utf-8", "surrogateescape"))
-    return tuple(_pin(place, note, torn) for place, (note, torn) in enumerate(notes, 1))
 
 
 def _notes(text: str) -> Iterator[tuple[str, bool]]:

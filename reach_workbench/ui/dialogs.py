@@ -55,21 +55,21 @@ class Confirm(ModalScreen[bool]):
 
 
 class AskText(ModalScreen[str | None]):
-    """Ask for one line of text; None when the person leaves."""
+    """Ask for one line of text; None when the person leaves. With `hidden` it is not shown."""
 
     DEFAULT_CSS = _FRAME.format(name="AskText")
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Leave")]
 
-    def __init__(self, title: str, text: str, value: str = "") -> None:
+    def __init__(self, title: str, text: str, value: str = "", *, hidden: bool = False) -> None:
         super().__init__()
-        self._title, self._text, self._value = title, text, value
+        self._title, self._text, self._value, self._hidden = title, text, value, hidden
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._title
             if self._text:
                 yield Static(self._text, markup=False, classes="dialog-text")
-            yield Input(self._value)
+            yield Input(self._value, password=self._hidden)
             yield Label("enter  take it     esc  leave", classes="dialog-keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -27,7 +27,7 @@ class Palette(ModalScreen[str | None]):
     DEFAULT_CSS = """
     Palette { align: center top; background: $background 60%; }
     Palette > Vertical {
-        width: 90; max-width: 96%; height: auto; max-height: 90%; margin-top: 1;
+        width: 114; max-width: 96%; height: auto; max-height: 90%; margin-top: 1;
         border: round $primary; background: $surface;
     }
     Palette Input { border: none; height: 1; margin: 0 1 1 1; background: $surface; }

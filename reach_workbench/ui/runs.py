@@ -280,7 +280,11 @@ class RunsScreen(WorkbenchScreen):
         if run is None:
             return
         at = max(1, run.seq - 1)
-        fork = await self._answer(lambda: self.node.fork(run.id, at, hold=True))
+        fork = await self._answer(
+            lambda: self.workbench.keeper.given(
+                self.node, run.id, lambda secrets: self.node.fork(run.id, at, hold=True, secrets=secrets)
+            )
+        )
         if fork is not None:
             self.notify(f"Forked at event {at:,}; the fork is held.", timeout=4)
             self.workbench.open_run(fork.id)
@@ -302,7 +306,10 @@ class RunsScreen(WorkbenchScreen):
 
     @work(group="ask")
     async def action_resume(self) -> None:
-        await self._drive(lambda run: self.node.resume(run.id))
+        keeper = self.workbench.keeper
+        await self._drive(
+            lambda run: keeper.given(self.node, run.id, lambda secrets: self.node.resume(run.id, secrets=secrets))
+        )
 
     @work(group="ask", exclusive=True)
     async def action_cancel(self) -> None:

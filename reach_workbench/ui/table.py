@@ -86,6 +86,7 @@ class Table(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._columns = tuple(columns)
         self._rows: tuple[Row, ...] = ()
+        self._shared: tuple[int, dict[int, int]] | None = None
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -101,6 +102,7 @@ class Table(ScrollView, can_focus=True):
         before = self.key
         changed = self._rows[self.place] if self._rows else None
         self._rows = tuple(rows)
+        self._shared = None
         where = next((place for place, row in enumerate(self._rows) if row.key == before), None)
         self.set_reactive(Table.place, where if where is not None else min(self.place, max(0, len(self._rows) - 1)))
         self.virtual_size = Size(self.size.width, len(self._rows) + 1)
@@ -152,23 +154,55 @@ class Table(ScrollView, can_focus=True):
         return Strip([Segment(self._line(row.cells, width), style)], width).apply_style(Style(meta={"row": place}))
 
     def _line(self, cells: tuple[str, ...], width: int) -> str:
-        shown = self._fitting(width)
-        free = width - sum(column.width for column in shown) - (len(shown) - 1) * 2 - 2
-        flexible = [column for column in shown if column.width == 0]
+        rooms = self._rooms(width)
         parts = []
-        for column, cell in zip(self._columns, cells, strict=True):
-            if column not in shown:
+        for place, (column, cell) in enumerate(zip(self._columns, cells, strict=True)):
+            if place not in rooms:
                 continue
-            room = column.width or max(4, free // len(flexible))
-            text = " ".join(cell.split("\n"))
+            room = rooms[place]
+            text = _one_line(cell)
             if cell_len(text) > room:
                 text = set_cell_size(text, room - 1) + "…"
             gap = " " * (room - cell_len(text))
             parts.append(gap + text if column.right else text + gap)
         return set_cell_size(" " + "  ".join(parts), width)
 
+    def _rooms(self, width: int) -> dict[int, int]:
+        """The cells of each column that is shown, by its place.
+
+        Columns that share what is left take from the others what these leave empty, the least
+        important first, when they would be cut.
+        """
+        if self._shared is not None and self._shared[0] == width:
+            return self._shared[1]
+        shown = self._fitting(width)
+        needs = [self._need(place) for place in range(len(self._columns))]
+        rooms = {place: column.width for place, column in enumerate(self._columns) if column in shown}
+        flexible = [place for place in rooms if self._columns[place].width == 0]
+        fixed = sorted(rooms.keys() - set(flexible), key=lambda place: -self._columns[place].rank)
+        free = width - sum(rooms.values()) - (len(rooms) - 1) * 2 - 2
+        for place in fixed:
+            spare = min(rooms[place] - needs[place], sum(needs[each] for each in flexible) - free)
+            if spare > 0:
+                rooms[place] -= spare
+                free += spare
+        for left, place in zip(range(len(flexible), 0, -1), sorted(flexible, key=needs.__getitem__), strict=True):
+            rooms[place] = free // left if left == 1 else max(4, min(needs[place], free // left))
+            free -= rooms[place]
+        self._shared = (width, {place: max(room, 1) for place, room in rooms.items()})
+        return self._shared[1]
+
+    def _need(self, place: int) -> int:
+        """The cells of the longest text of a column, its title included."""
+        cells = (cell_len(_one_line(row.cells[place])) for row in self._rows)
+        return max(cell_len(self._columns[place].title), max(cells, default=0))
+
     def _fitting(self, width: int) -> list[Column]:
         shown = list(self._columns)
         while len(shown) > 1 and sum(column.width or 12 for column in shown) + 2 * len(shown) > width:
             shown.remove(max(shown, key=lambda column: column.rank))
         return shown
+
+
+def _one_line(cell: str) -> str:
+    return " ".join(cell.split("\n"))

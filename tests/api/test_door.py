@@ -111,7 +111,8 @@ def test_a_stream_begins_after_the_last_event_id_and_says_when_it_ends(node: Ser
     text = ask(node, "GET", f"/v1/runs/{run}/events", headers=headers).text
     blocks = [block for block in text.split("\n\n") if block and not block.startswith(":")]
     assert blocks[0].startswith("id: 4\ndata: {")
-    assert blocks[-1] == "event: end\ndata: {}"
+    last = len(blocks) + 2
+    assert blocks[-1] == f'event: end\ndata: {{"after":{last}}}'
     page = ask(node, "GET", f"/v1/runs/{run}/events?first=4").json()
     assert [json.loads(block.split("data: ", 1)[1]) for block in blocks[:-1]] == page["events"]
 

@@ -3,12 +3,14 @@
 A recorded run of EVENTS (100,000) is looked at while RUNS (50) others go on, loops that end long after. Prints
 for REQUESTS (200) of `page`, `state` and `seek` each how long they take, before the runs and among them, how many
 events a second the runs made, and the share of a core that the idle node takes over SECONDS (10), alone and with
-a screen that listens.
+a screen that listens. Then, before the runs and among them, KEYS (100) steps back of the debugger on the recorded
+run, over a real pseudo-terminal of 160 x 45: from the key to the repaint of the state that belongs to it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -22,6 +24,9 @@ from typing import Final
 from reach_workbench.client import RemoteNode, find_or_start
 from reach_workbench.protocol.node_views import StartRun
 from tests.bench import documents
+from tests.bench.frames import REACH, environment_of
+from tests.bench.pseudoterminal import Pseudoterminal
+from tests.bench.screen import KEYS, _pressed
 
 RUNS: Final = int(os.environ.get("RUNS", "50"))
 EVENTS: Final = int(os.environ.get("EVENTS", "100000"))
@@ -29,6 +34,9 @@ REQUESTS: Final = int(os.environ.get("REQUESTS", "200"))
 SECONDS: Final = int(os.environ.get("SECONDS", "10"))
 MOST: Final = {"page": 40.0, "state": 40.0, "seek": 40.0}
 """Milliseconds of p95: a key is answered within 50, and the repaint needs some of them."""
+
+KEY: Final = 50.0
+"""Milliseconds of p95 from a key to its repaint."""
 
 IDLE: Final = 0.01
 """Share of a core."""
@@ -80,6 +88,24 @@ async def _all(node: RemoteNode, run: str, last: int, when: str, *, bound: bool)
     return held
 
 
+def _keys(folder: Path, run: str, last: int, when: str, *, bound: bool) -> bool:
+    """Steps back of a debugger of its own, which attaches to the node that serves."""
+    state = folder / ".local" / "state" / "reach"
+    state.mkdir(parents=True, exist_ok=True)
+    (state / "session.json").write_text(json.dumps({"screen": "debug", "run": run}))
+    environment = environment_of(folder) | {"REACH_HOME": str(folder / "home")}
+    with Pseudoterminal([REACH], environment, columns=160, rows=45, folder=folder) as terminal:
+        terminal.until(f"after {last:,}", 30)
+        while time.perf_counter() - terminal.began < 5:
+            terminal.read(0.1)  # its start-up is not what is measured
+        taken = [_pressed(terminal, b"[", f"after {last - step:,}") for step in range(1, KEYS + 1)]
+    taken.sort()
+    p50, p95 = taken[len(taken) // 2], taken[int(len(taken) * 0.95)]
+    most = f" (p95 must be under {KEY:.0f})" if bound else ""
+    print(f"{when:<6} {'key':<6} p50 {p50:6.1f} ms, p95 {p95:6.1f} ms{most}", flush=True)
+    return not bound or p95 < KEY
+
+
 async def _idle(node: RemoteNode, pid: int, when: str) -> bool:
     await asyncio.sleep(1)
     share = await _share(pid)
@@ -100,6 +126,7 @@ async def work(folder: Path) -> bool:
         made = await node.wait(made.id)
         assert made.status == "completed", made.error
         held = await _all(node, made.id, made.seq, "alone", bound=False)
+        await asyncio.to_thread(_keys, folder, made.id, made.seq, "alone", bound=False)
         held &= await _idle(node, pid, "alone")
         listening = asyncio.ensure_future(_listen(node))
         waits = await node.start(StartRun(HEARS, folder / "hears.yaml"))
@@ -109,6 +136,7 @@ async def work(folder: Path) -> bool:
         runs = [(await node.start(StartRun(endless, folder / "endless.yaml"))).id for _ in range(RUNS)]
         before, began = await _events(node, runs), time.perf_counter()
         held &= await _all(node, made.id, made.seq, "busy", bound=True)
+        held &= await asyncio.to_thread(_keys, folder, made.id, made.seq, "busy", bound=True)
         speed = (await _events(node, runs) - before) / (time.perf_counter() - began)
         print(f"busy   {RUNS} runs made {speed:,.0f} events a second meanwhile")
         for task in (listening, following):

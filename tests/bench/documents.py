@@ -57,6 +57,17 @@ def million_events(events: int) -> str:
     return _text("million", [{"rows": rows}])
 
 
+def forked_events(events: int) -> str:
+    """About `events` events of three branches side by side: two with loops inside loops, one that waits."""
+    inner = 50
+    outer = max(events // (2 * (inner * 3 + 5)), 1)
+    loop = {"for": {"each": "i", "in": f"${{ [range({inner})] }}"}, "do": [{"count": {"set": {"n": "${ $i }"}}}]}
+    rows = {"for": {"each": "row", "in": f"${{ [range({outer})] }}"}, "do": [{"columns": loop}]}
+    branches = [{"left": {"do": [{"rows": rows}]}}, {"right": {"do": [{"rows": rows}]}}]
+    beside = {"fork": {"branches": [*branches, {"aside": {"wait": {"milliseconds": 1}}}]}}
+    return _text("forked", [{"beside": beside}, {"last": {"set": {"done": True}}}])
+
+
 def flat_events(events: int) -> str:
     """The same in one loop: its list of items is part of every state."""
     return pure_loop(events * 2 // 5)

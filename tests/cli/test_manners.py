@@ -78,7 +78,7 @@ def test_the_version_and_the_overview(reach: Reach) -> None:
 
 @pytest.mark.parametrize("name", catalogue.names())
 def test_every_command_explains_itself_with_examples(reach: Reach, name: str) -> None:
-    done = reach(name, "--help")
+    done = reach(*name.split(), "--help")
     assert done.code == 0
     assert f"usage: reach {name}" in done.out
     assert f"reach {name}" in done.out.split("Examples\n")[1]

@@ -1,8 +1,9 @@
-"""The ways to a node that must not differ: in process, over HTTP, and over HTTP through a line that is cut."""
+"""The ways to a node that must not differ: in process, over HTTP, and over HTTP through lines that are bad."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,8 +19,9 @@ from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node import Node
 from reach_workbench.settings import load
+from tests import unheld
 
-DOORS = ("local", "socket", "tcp", "cut")
+DOORS = ("local", "socket", "tcp", "cut", "muddled")
 TOKEN = "a-token-of-the-tests"
 HEAD = "document: {dsl: 1.0.3, namespace: tests, name: example, version: 1.0.0}\n"
 
@@ -92,6 +94,84 @@ class Line:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class Muddle(Line):
+    """A proxy that says blocks of streams twice, and lets one overtake the one before it, above all the last.
+
+    `moves` is how likely one does, but for the last, which does so half the time. Each block is kept for `keeps`
+    seconds, or until another comes.
+    """
+
+    def __init__(self, port: int, *, moves: float = 0.03, keeps: float = 0.01) -> None:
+        super().__init__(port, bytes_=0)
+        self._moves = moves
+        self._keeps = keeps
+        self._draw = random.Random(7)
+        self.moved = 0
+        self.repeated = 0
+
+    async def _answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):  # the node hung up
+            while True:
+                head = await there.readuntil(b"\r\n\r\n")
+                writer.write(head)
+                names = dict(line.lower().split(b": ", 1) for line in head.splitlines()[1:-1])
+                if names.get(b"content-type", b"").startswith(b"text/event-stream"):
+                    await self._muddle(there, writer)
+                elif b"content-length" in names:
+                    writer.write(await there.readexactly(int(names[b"content-length"])))
+                elif b"transfer-encoding" in names:
+                    while chunk := await _chunk(there):
+                        writer.write(_framed(chunk))
+                    writer.write(_framed(b""))
+                await writer.drain()
+
+    async def _muddle(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        kept, rest = b"", b""
+        reading = asyncio.ensure_future(_chunk(there))
+        try:
+            while True:
+                await asyncio.wait((reading,), timeout=self._keeps if kept else None)
+                if not reading.done():
+                    writer.write(_framed(kept))
+                    kept = b""
+                    continue
+                chunk = reading.result()
+                *blocks, rest = (rest + chunk).split(b"\n\n")
+                for block in blocks:
+                    if not block.startswith(b":"):  # a comment
+                        kept = self._said(writer, kept, block + b"\n\n")
+                if not chunk:
+                    writer.write((_framed(kept) if kept else b"") + _framed(b""))
+                    return
+                await writer.drain()
+                reading = asyncio.ensure_future(_chunk(there))
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    def _said(self, writer: asyncio.StreamWriter, kept: bytes, block: bytes) -> bytes:
+        """Says one of the two, and returns the other."""
+        if kept and self._draw.random() < (0.5 if block.startswith(b"event: end") else self._moves):
+            self.moved += 1
+            kept, block = block, kept
+        if kept:
+            writer.write(_framed(kept))
+            if self._draw.random() < 0.2:
+                self.repeated += 1
+                writer.write(_framed(kept))
+        return block
+
+
+async def _chunk(reader: asyncio.StreamReader) -> bytes:
+    """One chunk of a body in HTTP's chunked coding, empty at the end."""
+    size = int(await reader.readuntil(b"\r\n"), 16)
+    return (await reader.readexactly(size + 2))[:size]
+
+
+def _framed(chunk: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(chunk), chunk)
+
+
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(ConnectionError):
         while chunk := await reader.read(65536):
@@ -108,7 +188,7 @@ class Place:
         self.files = folder / "files"
         self.files.mkdir(parents=True)
         self.functions = Functions()
-        self.variables = {"REACH_RUNNER_POLL_SECONDS": "0.02"}
+        self.variables = {"REACH_RUNNER_POLL_SECONDS": "0.02", **unheld.VARIABLES}
         self.evaluator: Evaluator | None = None
         self.schedules = False
 
@@ -156,7 +236,8 @@ async def through(door: str, place: Place) -> AsyncIterator[Node]:
             listener = listen_tcp("127.0.0.1", 0)
             port: int = listener.getsockname()[1]
             async with served(node, listener, TOKEN):
-                line = Line(port, bytes_=1500) if door == "cut" else None
+                bad = {"cut": lambda: Line(port, bytes_=1500), "muddled": lambda: Muddle(port)}
+                line = bad[door]() if door in bad else None
                 port = await line.start() if line is not None else port
                 remote = RemoteNode(Connection(url=f"http://127.0.0.1:{port}", token=TOKEN), patience=10)
                 yield remote

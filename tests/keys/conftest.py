@@ -1,63 +1,14 @@
-"""Key stores of a home of the test's own, and a keyring that lives in memory."""
+"""Every test here derives quickly and forgets what was derived before it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import keyring
 import pytest
-from keyring.backend import KeyringBackend
-from keyring.errors import PasswordDeleteError
 
-from reach_workbench.keys import sealed
+from tests.keys.keyrings import memory_ring, no_ring, quick_derivation
 
-
-class MemoryRing(KeyringBackend):
-    """A keyring as the platforms' are, for one test."""
-
-    priority = 5  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.held: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.held.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.held[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        if self.held.pop((service, username), None) is None:
-            raise PasswordDeleteError("no such password")
+__all__ = ["memory_ring", "no_ring", "quick_derivation"]
 
 
 @pytest.fixture(autouse=True)
-def quick_derivation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The least that libsodium derives with: a test need not be slow to guess against."""
-    monkeypatch.setattr(sealed, "OPS", 1)
-    monkeypatch.setattr(sealed, "MEMORY", 8192)
-    monkeypatch.delenv("REACH_PASSPHRASE", raising=False)
-    sealed.forget()
-    yield
-    sealed.forget()
-
-
-@pytest.fixture
-def memory_ring() -> Iterator[MemoryRing]:
-    before = keyring.get_keyring()
-    ring = MemoryRing()
-    keyring.set_keyring(ring)
-    yield ring
-    keyring.set_keyring(before)
-
-
-@pytest.fixture
-def no_ring() -> Iterator[None]:
-    """A machine without a keyring, whatever this one has."""
-    from keyring.backends.fail import Keyring
-
-    before = keyring.get_keyring()
-    keyring.set_keyring(Keyring())
-    yield
-    keyring.set_keyring(before)
+def quickly(quick_derivation: None) -> None:
+    """See `keyrings.quick_derivation`."""

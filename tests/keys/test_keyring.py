@@ -16,7 +16,7 @@ from reach_workbench.clock import SystemClock
 from reach_workbench.errors import BadInput, KeyMissing, KeysDamaged, KeysLocked, KeysUnavailable
 from reach_workbench.keys.keystore import KeyStore
 from reach_workbench.settings import Keys
-from tests.keys.conftest import MemoryRing
+from tests.keys.keyrings import MemoryRing
 
 
 def store(home: Path, backend: str = "", seconds: float = 5.0, words: str | None = "words") -> KeyStore:

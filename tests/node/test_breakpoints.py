@@ -214,6 +214,43 @@ def test_a_fault_of_an_effect_holds_while_its_task_is_still_there(home, go):
     go(body)
 
 
+OWN = {
+    "schema": ("input: {schema: {document: {type: object, required: [a]}}}\n", 1),
+    "input": ("input: {from: '${ .x | keys }'}\n", 1),
+    "output": ("output: {as: '${ .n | keys }'}\n", 4),
+}
+
+
+@pytest.mark.parametrize("what", OWN)
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        (None, True),
+        ('$error.instance == "/input" or $error.instance == "/output"', True),
+        (".x == 5 or .n == 1", True),
+        ("$error.status == 200", False),
+    ],
+)
+def test_a_fault_of_the_workflow_s_own_input_or_output_holds_it_before_it_ends(home, go, what, condition, holds):
+    head, at = OWN[what]
+
+    async def body():
+        async with home.node() as node:
+            await node.set_breakpoint(Breakpoint(on="fault", condition=condition))
+            run = await home.run(node, head + "do: [{one: {set: {n: 1}}}]", input={"x": 5})
+            assert ((run.status, run.seq) == ("held", at)) is holds
+            assert [point.problem for point in await node.breakpoints()] == [None]
+        async with home.node() as node:  # a restart leaves it held there
+            await node.recover()
+            run = await _go_on(node, run.id) if holds else run
+            assert (run.status, run.seq) == ("faulted", at + 1)
+            assert (await node.verify(run.id)).ok
+            assert await node.seek(run.id, 0, "continue") == (at if holds else run.seq)
+            assert await node.seek(run.id, run.seq, "mark-back") == (at if holds else 1)
+
+    go(body)
+
+
 def test_a_retry_holds_before_each_new_attempt(home, go):
     async def body():
         async with home.node() as node:

@@ -116,3 +116,72 @@ def test_pausing_a_held_run_changes_nothing_and_an_ended_one_is_refused(home, go
                 await node.pause(held.id)
 
     go(body)
+
+
+def test_a_pause_that_is_not_reached_yet_survives_a_restart(home, go):
+    listening = "do: [{hear: {listen: {to: {one: {with: {type: go}}}}}}, {then: {set: {n: 1}}}]"
+
+    async def body():
+        async with home.node() as node:
+            run = await node.start(home.request(listening))
+            while (await node.run(run.id)).status != "waiting":
+                await asyncio.sleep(0.002)
+            await node.pause(run.id)
+        async with home.node() as node:
+            await node.recover()
+            await node.publish({"type": "go", "source": "/tests"})
+            view = await _held(node, run.id)
+            assert view.position == "/do/1/then"
+            await node.resume(run.id)
+            assert (await node.wait(run.id)).status == "completed"
+
+    go(body)
+
+
+def test_a_run_that_was_paused_and_let_go_on_is_not_held_after_a_restart(home, go):
+    listening = (
+        "do: [{hear: {listen: {to: {one: {with: {type: go}}}}}}, {again: {listen: {to: {one: {with: {type: on}}}}}},"
+        " {then: {set: {n: 1}}}]"
+    )
+
+    async def body():
+        async with home.node() as node:
+            run = await node.start(home.request(listening))
+            while (await node.run(run.id)).status != "waiting":
+                await asyncio.sleep(0.002)
+            await node.pause(run.id)
+            await node.publish({"type": "go", "source": "/tests"})
+            await _held(node, run.id)
+            await node.resume(run.id)
+            while (await node.run(run.id)).status != "waiting":
+                await asyncio.sleep(0.002)
+        async with home.node() as node:
+            await node.recover()
+            await node.publish({"type": "on", "source": "/tests"})
+            assert (await node.wait(run.id)).status == "completed"
+
+    go(body)
+
+
+def test_a_run_that_was_at_work_is_held_after_a_restart_before_its_next_task(home, go):
+    source = """
+do:
+- slow: {run: {shell: {command: 'test -e done || { touch begun; sleep 20; }'}}, metadata: {idempotent: true}}
+- then: {set: {n: 2}}
+"""
+
+    async def body():
+        async with home.node() as node:
+            run = await node.start(home.request(source))
+            while not (home.files / "begun").exists():
+                await asyncio.sleep(0.002)
+            assert (await node.pause(run.id)).status == "running"
+        (home.files / "done").touch()
+        async with home.node() as node:
+            await node.recover()
+            view = await _held(node, run.id)
+            assert view.position == "/do/1/then"
+            await node.resume(run.id)
+            assert (await node.wait(run.id)).output == {"n": 2}
+
+    go(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reach_workbench.errors import NotFound
+from reach_workbench.node import seeking
 from reach_workbench.protocol.debugging import Breakpoint
 
 NESTED = """
@@ -52,15 +53,39 @@ do:
       - right: {do: [{r1: {do: [{r2: {set: {x: 1}}}, {r3: {set: {x: 1}}}]}}, {r4: {set: {x: 3}}}]}
 - after: {set: {x: 4}}
 """
-RUNS = {"nested": NESTED, "loops": LOOPS, "trying": TRYING, "forked": FORKED}
+BESIDE = """
+do:
+- before: {set: {x: 1}}
+- both:
+    fork:
+      branches:
+      - left:
+          do:
+          - rows:
+              for: {each: row, in: '${ [range(6)] }'}
+              do:
+              - cells: {for: {each: cell, in: '${ [range(12)] }'}, do: [{count: {set: {n: '${ $cell }'}}}]}
+          - l2: {set: {x: 2}}
+      - waits: {wait: {milliseconds: 20}}
+      - hears: {listen: {to: {any: []}, read: data}, if: '${ false }'}
+      - right:
+          do:
+          - r1: {for: {each: cell, in: '${ [range(90)] }'}, do: [{count: {set: {n: '${ $cell }'}}}]}
+          - guarded:
+              try: [{bad: {do: [{worse: {raise: {error: {type: https://example.com/bad, status: 500}}}}]}}]
+              catch: {do: [{mend: {for: {each: m, in: '${ [range(40)] }'}, do: [{count: {set: {n: 1}}}]}}]}
+- after: {set: {x: 4}}
+"""
+RUNS = {"beside": BESIDE, "nested": NESTED, "loops": LOOPS, "trying": TRYING, "forked": FORKED}
 ENDS = ("task.completed", "task.faulted", "task.cancelled")
 STARTS = ("task.started", "task.skipped")
 
 
 @pytest.fixture(autouse=True)
-def snapshots(home):
-    """Many, so that even these short runs have some to jump by."""
+def snapshots(home, monkeypatch):
+    """Many, so that even these short runs have some to jump by, and short stretches between two jumps."""
     home.environment["REACH_RUNNER_SNAPSHOT_EVENTS"] = "60"
+    monkeypatch.setattr(seeking, "_NEAR", 100)
 
 
 async def events_of(node, run):

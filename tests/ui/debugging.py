@@ -18,6 +18,7 @@ from reach_workbench.settings import load
 from reach_workbench.ui.app import Workbench
 from reach_workbench.ui.debug.screen import DebugScreen
 from reach_workbench.ui.debug.timeline import Timeline
+from tests import unheld
 
 ORDERS = """\
 document:
@@ -137,11 +138,13 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, size: tuple[int, int] = (160, 45), *, fixed: bool = True) -> AsyncIterator[Bench]:
-    """A workbench on a home of its own, with a node in this process."""
+async def bench(
+    folder: Path, size: tuple[int, int] = (160, 45), *, fixed: bool = True, functions: Functions | None = None
+) -> AsyncIterator[Bench]:
+    """A workbench on a home of its own, with a node in this process whose workflows may call those functions."""
     clock = Ticking() if fixed else None
-    settings = load(folder / "home", {"REACH_RUNNER_POLL_SECONDS": "0.02"})
-    node = await LocalNode.open(settings, clock=clock, functions=Functions())
+    settings = load(folder / "home", {"REACH_RUNNER_POLL_SECONDS": "0.02", **unheld.VARIABLES})
+    node = await LocalNode.open(settings, clock=clock, functions=functions or Functions())
 
     async def connect() -> LocalNode:
         return node

@@ -1,4 +1,4 @@
-"""In the debugger: an effect in doubt is decided, a history that was damaged is shown beside its replay."""
+"""In the debugger: an effect in doubt is decided, a history that replays otherwise is shown beside its replay."""
 
 from __future__ import annotations
 
@@ -67,5 +67,38 @@ def test_a_damaged_history_fails_its_replay_at_that_event(place: Place, go: Go) 
             assert found is not None and not found.ok
             assert screen.position is not None and screen.position.cursor == found.seq
             await desk.until_shown("│ replayed")
+
+    go(body)
+
+
+def test_a_program_that_leads_elsewhere_is_shown_at_the_first_event_that_differs(place: Place, go: Go) -> None:
+    steps = "do: [{first: {set: {x: 1}}}, {second: {set: {y: '${ .x + 1 }'}}}, {third: {set: {z: '${ .y }'}}}]"
+
+    async def body() -> None:
+        async with place.node() as node:
+            run = await place.run(node, steps)
+            assert run.output == {"z": 2}
+        with sqlite3.connect(place.folder / "home" / "reach.db") as connection:
+            changed = connection.execute("UPDATE programs SET source = replace(source, '.x + 1', '.x + 40')")
+            assert changed.rowcount == 1
+        connection.close()
+        async with place.node() as node, place.desk(node, "debug", (160, 45)) as desk:
+            desk.app.open_run(run.id)
+            await desk.until_screen("DebugScreen")
+            screen = desk.app.screen
+            assert isinstance(screen, DebugScreen)
+            await desk.until(lambda: screen.position is not None)
+            await desk.press("V")
+            await desk.until(lambda: desk.app.header.mode.startswith("REPLAY ✗ at"))
+            events = [event async for event in node.events(run.id)]
+            differs = next(each for each in events if each.type == "task.completed" and each.task == "/do/1/second")
+            assert screen.position is not None and screen.position.verification is not None
+            assert screen.position.verification.problem == "diverged"
+            assert screen.position.cursor == differs.seq
+            assert desk.app.header.mode == f"REPLAY ✗ at {differs.seq}"
+            await desk.until_shown("│ replayed")
+            line = next(line for line in desk.shown().split("\n") if "≠" in line)
+            assert ['"y": 2' in line, '"y": 41' in line] == [True, True]
+            assert line.index('"y": 2') < line.index("│", line.index('"y": 2')) < line.index('"y": 41')
 
     go(body)

@@ -52,6 +52,25 @@ def test_the_stepping_keys_drive_a_held_run(tmp_path):
     walk(tmp_path, body)
 
 
+def test_the_borders_tell_the_mode_of_what_the_panes_show(tmp_path):
+    async def body(b: Bench) -> None:
+        run = await ran(b.node, ORDERS)
+        await b.open(run.id)
+        pane = b.screen.query_one(StatePane)
+        assert pane.styles.border_top[0] == "round"
+        await b.press("[")
+        await b.settle()
+        kind, colour = pane.styles.border_top
+        assert kind == "double"
+        b.screen.app.theme = "nord"
+        await b.until(lambda: pane.styles.border_top[0] == "double" and pane.styles.border_top[1] != colour)
+        await b.press("G")
+        await b.settle()
+        assert pane.styles.border_top[0] == "round"
+
+    walk(tmp_path, body)
+
+
 @performs("debug.back", "debug.forward", "debug.start", "debug.end", "debug.live", "debug.over-back", "debug.out-back")
 def test_in_the_past_keys_move_the_cursor_and_execute_nothing(tmp_path):
     async def body(b: Bench) -> None:
@@ -129,6 +148,44 @@ def test_a_breakpoint_is_the_nodes_and_holds_the_run(tmp_path):
         await b.until(lambda: not b.screen.query_one(BreakPane).breakpoints)
 
     walk(tmp_path, body)
+
+
+DEEP = """\
+document: {dsl: 1.0.3, namespace: shop, name: deep, version: 1.0.0}
+do:
+  - outermost:
+      do:
+        - further:
+            do:
+              - deeper:
+                  do:
+                    - deepest:
+                        set:
+                          weight: ${ 40 + 2 }
+  - last:
+      set: {sent: true}
+"""
+
+
+@pytest.mark.parametrize(("size", "scrolled"), [((140, 40), True), ((200, 60), False)])
+def test_a_deep_task_is_seen_whole_in_a_narrow_source(tmp_path, size, scrolled):
+    async def body(b: Bench) -> None:
+        run = await ran(b.node, DEEP, hold=True)
+        run = await b.node.step(run.id, until="/do/0/outermost/do/0/further/do/0/deeper/do/0/deepest")
+        await b.open(run.id)
+        source = b.screen.query_one(SourceView)
+        assert source.current == "/do/0/outermost/do/0/further/do/0/deeper/do/0/deepest"
+        assert "weight: ${ 40 + 2 }" in await b.text("#source")
+        assert ("‹" in await b.text("#source")) is scrolled
+        source.focus()
+        source.go_to("/do/1/last")
+        shown = await b.text("#source")
+        assert "- last:" in shown
+        assert "‹" not in shown
+        source.go_to("/do/0/outermost/do/0/further/do/0/deeper/do/0/deepest")
+        assert "weight: ${ 40 + 2 }" in await b.text("#source")
+
+    walk(tmp_path, body, size)
 
 
 @performs("debug.to-cursor")

@@ -1,4 +1,4 @@
-"""The debugger in each of its modes, at two sizes, as it looks."""
+"""The debugger in each of its modes, at three sizes, as it looks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.ui.debugging import FAILING, ORDERS, Bench, bench, ran
 
-SIZES = [(80, 24), (160, 45)]
+SIZES = [(80, 24), (160, 45), (200, 60)]
 
 
 async def _live(b: Bench) -> None:

@@ -12,7 +12,7 @@ from reach_workbench.ui.flows.screen import FlowsScreen
 from tests.ui.conftest import Desk, Place
 from tests.ui.writing import writing
 
-SIZES = [(80, 24), (160, 45)]
+SIZES = [(80, 24), (160, 45), (200, 60)]
 
 ORDERS = """document:
   dsl: '1.0.3'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from textual.widgets import Input
 
 from reach_workbench.ui.runs import RunsScreen
@@ -172,5 +173,22 @@ def test_more_runs_are_read_when_the_cursor_comes_to_the_end(place: Place, go: G
                 await desk.until(lambda: len(table.rows) == 100)
                 await desk.press("G")
                 await desk.until(lambda: len(table.rows) == 103)
+
+    go(body)
+
+
+@pytest.mark.parametrize(("size", "whole"), [((80, 24), False), ((120, 36), True), ((200, 60), True)])
+def test_a_long_name_is_shown_whole_where_there_is_room(
+    place: Place, go: Go, size: tuple[int, int], whole: bool
+) -> None:
+    name = "replenish-the-shelves-every-night"
+
+    async def body() -> None:
+        async with place.node() as node, place.desk(node, size=size) as desk:
+            await place.run(node, name=name)
+            await desk.until_shown("✓ completed")
+            line = next(line for line in desk.shown().split("\n") if "✓ completed" in line)
+            assert (f"tests/{name} " in line) is whole
+            assert ("…  ✓ completed" in line) is not whole
 
     go(body)

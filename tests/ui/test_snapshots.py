@@ -97,7 +97,8 @@ SIGNS = {
     "system": "dead letter", "help": "Open the run", "palette": "Commands", "quit": "1 run is active",
 }  # fmt: skip
 CASES = [(name, size, True) for name in KEYS for size in (SMALL, MIDDLE)]
-CASES += [("runs", LARGE, True), ("system", SMALL, False), ("system", MIDDLE, False), ("audit", MIDDLE, False)]
+CASES += [(name, LARGE, True) for name in ("runs", "inbox", "nodes", "system", "help", "palette")]
+CASES += [("system", SMALL, False), ("system", MIDDLE, False), ("audit", MIDDLE, False)]
 
 
 @pytest.mark.parametrize(

@@ -44,11 +44,11 @@ def tree_rows(screen: FlowsScreen) -> list[str]:
 
 @asynccontextmanager
 async def writing(
-    place: Place, node: LocalNode, text: str = TEXT, size: tuple[int, int] = (160, 45)
+    place: Place, node: LocalNode, text: str = TEXT, size: tuple[int, int] = (160, 45), **more: Any
 ) -> AsyncIterator[tuple[Desk, FlowsScreen]]:
     """Sit down with that text open in the editor, compiled."""
     (place.workspace / "two.yaml").write_text(text, "utf-8")
-    async with place.desk(node, "flows", size=size) as desk:
+    async with place.desk(node, "flows", size=size, **more) as desk:
         screen = flows(desk)
         await desk.until(lambda: screen.files.files)
         rows = [str(label).strip("▸• ") for label in tree_rows(screen)]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
 from reach_workbench.cli.commands.running import EVENTS, QUIET, SECRET
-from reach_workbench.cli.declared import given_to
 from reach_workbench.cli.following import finish
+from reach_workbench.cli.giving import with_secrets
 from reach_workbench.cli.history import EventFile
 from reach_workbench.cli.outcome import exit_code, result, show_result
-from reach_workbench.cli.reading import has_secret_variables, read_secrets
 from reach_workbench.cli.resuming import resume_all
 from reach_workbench.cli.runpage import run_object
 from reach_workbench.cli.session import Session, asks, go, interruptible
@@ -21,10 +20,7 @@ from reach_workbench.cli.statepage import change_lines, change_object
 from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import UsageError
-from reach_workbench.protocol.node_views import StepMode
-
-if TYPE_CHECKING:
-    from reach_workbench.protocol.node import Node
+from reach_workbench.protocol.node_views import RunView, StepMode
 
 _SHOWN = ("/data", "/context", "/output", "/error")
 """The parts of a state whose changes a step shows."""
@@ -39,8 +35,11 @@ def _step(terminal: Terminal, given: Given) -> int:
     async def work() -> int:
         async with session.asking() as node:
             before = await node.run(given.run)
-            secrets = await _secrets(node, given)
-            view = await node.step(before.id, modes[0] if modes else "over", until=given.until, secrets=secrets)
+
+            async def step(secrets: dict[str, Json]) -> RunView:
+                return await node.step(before.id, modes[0] if modes else "over", until=given.until, secrets=secrets)
+
+            view = await with_secrets(session, node, before.id, given.secret, step)
             changes = [
                 change for change in await node.diff(view.id, before.seq, view.seq) if change.pointer.startswith(_SHOWN)
             ]
@@ -76,7 +75,11 @@ def _resume(terminal: Terminal, given: Given) -> int:
             async with session.asking() as node:
                 before = await node.run(given.run)
                 breakpoints = tuple(given.break_) if given.break_ else None
-                view = await node.resume(before.id, breakpoints=breakpoints, secrets=await _secrets(node, given))
+
+                async def resume(secrets: dict[str, Json]) -> RunView:
+                    return await node.resume(before.id, breakpoints=breakpoints, secrets=secrets)
+
+                view = await with_secrets(session, node, before.id, given.secret, resume)
                 if asks(node):
                     return await _elsewhere(session, view.id)
                 if not given.quiet and not terminal.json:
@@ -100,10 +103,6 @@ async def _elsewhere(session: Session, run: str) -> int:
         session.terminal.say(f"run {run} goes on in the process that has this home: {view.status}")
         session.terminal.say(f"  watch it with: {session.line('events', run, '--follow')}")
     return 0
-
-
-async def _secrets(node: Node, given: Given) -> dict[str, Json]:
-    return read_secrets(given.secret, await given_to(node, given.run) if has_secret_variables() else ())
 
 
 def _suspend(terminal: Terminal, given: Given) -> int:

@@ -6,13 +6,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
-from reach_workbench.cli.declared import declared_in, given_to, is_scheduled, references
+from reach_workbench.cli.declared import declared_in, is_scheduled, references
 from reach_workbench.cli.following import finish
+from reach_workbench.cli.giving import secrets_for, with_secrets
 from reach_workbench.cli.history import EventFile
-from reach_workbench.cli.reading import has_secret_variables, read_document, read_edits, read_json, read_secrets
+from reach_workbench.cli.reading import read_document, read_edits, read_json
 from reach_workbench.cli.session import Session, go, interruptible
 from reach_workbench.cli.source import Source, source_of
 from reach_workbench.cli.terminal import Painted, Terminal
+from reach_workbench.engine.values import Json
 from reach_workbench.protocol.node_views import RunView, StartRun
 
 
@@ -21,12 +23,11 @@ def _run(terminal: Terminal, given: Given) -> int:
     limits = session.settings.limits
     text = read_document(given.file, limits)
     value = read_json(given.input, "--input", limits) if given.input is not None else None
-    declared = declared_in(text, given.file, limits) if has_secret_variables() else ()
     request = StartRun(
         source=text,
         file=Path(given.file),
         input=value,
-        secrets=read_secrets(given.secret, declared),
+        secrets=secrets_for(session, given.secret, lambda: declared_in(text, given.file, limits)),
         breakpoints=tuple(references(given.break_, text, given.file, limits)),
         hold=given.step,
     )
@@ -59,16 +60,19 @@ def _fork(terminal: Terminal, given: Given) -> int:
     async def work(file: EventFile | None) -> int:
         with interruptible(session) as interruption:
             async with session.owning() as node:
-                secrets = read_secrets(given.secret, await given_to(node, given.run) if has_secret_variables() else ())
-                view = await node.fork(
-                    given.run,
-                    given.at,
-                    edits=edits,
-                    source=text,
-                    file=Path(given.workflow) if given.workflow is not None else None,
-                    secrets=secrets,
-                    hold=given.hold,
-                )
+
+                async def fork(secrets: dict[str, Json]) -> RunView:
+                    return await node.fork(
+                        given.run,
+                        given.at,
+                        edits=edits,
+                        source=text,
+                        file=Path(given.workflow) if given.workflow is not None else None,
+                        secrets=secrets,
+                        hold=given.hold,
+                    )
+
+                view = await with_secrets(session, node, given.run, given.secret, fork)
                 _announce(terminal, given, view)
                 source = Source(text, given.workflow, limits) if text is not None else None
                 source = source or await source_of(node, view, limits)
@@ -100,7 +104,7 @@ EVENTS = Option("--events", "write every event of the run to this file, a JSON l
 QUIET = Option("--quiet", "no progress, only the result", short="-q")
 SECRET = Option(
     "--secret",
-    "a secret; VALUE may be JSON or @FILE; REACH_SECRET_NAME in the environment gives one too",
+    "a secret; VALUE may be JSON or @FILE; else REACH_SECRET_NAME in the environment, or `reach secret set`, gives it",
     value="NAME=VALUE",
     many=True,
 )

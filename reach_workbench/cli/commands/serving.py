@@ -6,8 +6,9 @@ import asyncio
 import gc
 import os
 import socket
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reach_workbench.cli.command import JSON, Command, Example, Given, Option
 from reach_workbench.cli.session import Session, go, interruptible
@@ -72,6 +73,7 @@ async def _answer(
         recovered = await node.recover()
         await node.start_schedules()
         gc.freeze()  # what is loaded stays loaded: looking through all of it would hold up an answer
+        sys.setswitchinterval(_SWITCH)
         _say(session, listeners[0], recovered)
         await serve(api, listeners, ended, needless=_Needless(node, limits.quiet_seconds) if while_needed else None)
     finally:
@@ -80,6 +82,10 @@ async def _answer(
             listener.socket.close()
         Path(own.path).unlink(missing_ok=True)
         own.close()
+
+
+_SWITCH: Final = 0.001
+"""Seconds after which a thread that looks at a history may take over from the runs: a fifth of Python's own."""
 
 
 class _Needless:

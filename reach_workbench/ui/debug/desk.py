@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from textual import events
 from textual.app import ComposeResult
@@ -34,6 +34,9 @@ TABBED: Final[dict[Shape, tuple[str, ...]]] = {
     "narrow": ("timeline", "source", "state", "watch", "breaks", "event"),
 }
 """Those that take turns in one place; the others are always there."""
+
+_DRESSES: Final = ("past", "replay", "fork")
+"""Modes in which the panes have another border."""
 
 _TITLES: Final = {
     "source": "Source", "timeline": "Timeline", "event": "Event", "state": "State", "watch": "Watch",
@@ -76,6 +79,12 @@ def regions(size: Size, chosen: str, larger: str | None = None) -> dict[str, Reg
     return found
 
 
+def dress_of(mode: str) -> str:
+    """The name of the border that goes with a mode, as the header words it; empty for the panes' own."""
+    name = mode.partition(" ")[0].lower()
+    return name if name in _DRESSES else ""
+
+
 class Strip(Static):
     """The tabs that take turns; a click chooses one."""
 
@@ -116,10 +125,16 @@ class _Arranged(Layout):
 class Desk(Container):
     """Holds the panes by their ids (`PANES`). Three columns, two, or one, by its width."""
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"desk--{name}" for name in _DRESSES}
     DEFAULT_CSS = """
     Desk { height: 1fr; width: 1fr; }
     Desk .pane.-half { min-height: 1; }
+    Desk .desk--past { border: double $warning; }
+    Desk .desk--replay { border: heavy $success; }
+    Desk .desk--fork { border: heavy $secondary; }
     """
+    dressed = ""
+    """The mode whose border the panes have, empty for their own."""
 
     def __init__(self, *panes: Widget, id: str) -> None:
         super().__init__(id=id)
@@ -159,6 +174,25 @@ class Desk(Container):
             self._chosen[self._shape] = focused.id or self.chosen
         self._sized = True
         self._show()
+
+    def dress(self, dress: str) -> None:
+        """Give the panes the border of that name (see `dress_of`), or their own.
+
+        It is set on each of them: a class of the screen would have every style of every widget worked out anew.
+        """
+        if dress != self.dressed:
+            self.dressed = dress
+            self._put_on()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self.dressed:
+            self.call_later(self._put_on)  # the theme's colours are others
+
+    def _put_on(self) -> None:
+        border = self.get_component_styles(f"desk--{self.dressed}").border_top if self.dressed else None
+        for pane in self._given:
+            pane.styles.border = border
 
     def choose(self, name: str) -> None:
         """Bring that pane into sight and put the focus on it."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from reach_workbench.protocol.debugging import Motion, Query
 from reach_workbench.protocol.node_views import RunView, StepMode
 from reach_workbench.ui.debug.desk import Desk
 from reach_workbench.ui.debug.looking import LookingScreen
+from reach_workbench.ui.debug.position import STOPPED
 from reach_workbench.ui.debug.source import SourceView
 from reach_workbench.ui.debug.timeline import Timeline
+from reach_workbench.ui.words import ENDED
+
+Json = Any
 
 
 class DrivingScreen(LookingScreen):
@@ -31,7 +36,7 @@ class DrivingScreen(LookingScreen):
 
     def action_continue(self) -> None:
         if self._drivable("continue"):
-            self._drive(self.node.resume)
+            self._drive(lambda run: self._given(run, lambda secrets: self.node.resume(run, secrets=secrets)))
 
     def action_pause(self) -> None:
         position = self.position
@@ -40,7 +45,14 @@ class DrivingScreen(LookingScreen):
         if position.ended:
             self.notify(f"The run has {position.run.status}.", timeout=2)
         elif not position.stopped:
-            self._drive(self.node.pause)
+            self._drive(self._paused)
+
+    async def _paused(self, run: str) -> RunView:
+        """A run at work is held later: when its effect is done, or what it waits for has come."""
+        view = await self.node.pause(run)
+        if view.status not in STOPPED and view.status not in ENDED:
+            self.notify("It will be held before its next task.", timeout=3)
+        return view
 
     def action_to_cursor(self) -> None:
         """Go on to the task under the cursor of the source."""
@@ -48,7 +60,7 @@ class DrivingScreen(LookingScreen):
         if self.position is None or task is None:
             return
         if self.position.at_end and self._drivable(None):
-            self._drive(lambda run: self.node.step(run, until=task))
+            self._drive(lambda run: self._given(run, lambda secrets: self.node.step(run, until=task, secrets=secrets)))
         elif not self.position.at_end:
             self.spawn(self._to_task(task), "move", exclusive=True)
 
@@ -131,7 +143,11 @@ class DrivingScreen(LookingScreen):
 
     def _go(self, mode: StepMode) -> None:
         if self._drivable(mode):
-            self._drive(lambda run: self.node.step(run, mode))
+            self._drive(lambda run: self._given(run, lambda secrets: self.node.step(run, mode, secrets=secrets)))
+
+    def _given(self, run: str, ask: Callable[[Mapping[str, Json] | None], Awaitable[RunView]]) -> Awaitable[RunView]:
+        """With the secrets that this machine keeps for the run, once the node says that it lacks them."""
+        return self.workbench.keeper.given(self.node, run, ask)
 
     def _drivable(self, motion: Motion | None) -> bool:
         """Whether a key drives the run; else it says why not, or moves the cursor."""
@@ -189,7 +205,8 @@ class DrivingScreen(LookingScreen):
         self.spawn(self._resolve(position.run), "dialog", exclusive=True)
 
     async def _resolve(self, run: RunView) -> None:
-        from reach_workbench.ui.doubt import Doubt, decided
+        from reach_workbench.ui.deciding import decided
+        from reach_workbench.ui.doubt import Doubt
 
         command = run.in_doubt[0]
         page = await self.node.page(run.id, command, 1)

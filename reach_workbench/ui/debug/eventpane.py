@@ -37,17 +37,17 @@ class EventPane(LinesView):
         width = max(24, self.scrollable_content_region.width - 2)
         if self._differs is not None:
             self.border_title = "Event, recorded and replayed"
-            self.border_subtitle = None
+            self.subtitle(None)
             self.set_lines(side_by_side(self._differs, width))
             return
         if self.border_title != "Event":  # each new title paints the whole pane
             self.border_title = "Event"
         event = self.event
         if event is None:
-            self.border_subtitle = None
+            self.subtitle(None)
             self.set_lines(())
             return
-        self.border_subtitle = f"{event.seq:,}"
+        self.subtitle(f"{event.seq:,}")
         lines = [
             Line(((clean(event.type), "head"), (f"  {clock_time(event.at)}  frame {event.frame}", "dim")), key="type"),
             Line((("task ", "dim"), (clean(event.task or "(the workflow)"), "key")), key="task"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -24,6 +25,9 @@ from reach_workbench.ui.debug.jsontext import Line
 from reach_workbench.ui.debug.linesview import LinesView
 from reach_workbench.ui.debug.outcomes import Recorded
 from reach_workbench.ui.debug.wording import Json, clean
+
+if TYPE_CHECKING:
+    from reach_workbench.ui.app import Workbench
 
 KEYS = "ctrl+s  fork     ctrl+pgdn  data, outcome, workflow     esc  leave"
 
@@ -189,19 +193,24 @@ class ForkDialog(ModalScreen[RunView | None]):
     async def _fork(self) -> None:
         try:
             wanted = self._wanted()
-            forked = await self._node.fork(
-                self._run,
-                wanted.at,
-                edits=wanted.edits or None,
-                source=wanted.source,
-                file=Path(self._program.file) if wanted.source is not None and self._program.file else None,
-                hold=self.query_one("#hold", Checkbox).value,
-                outcome=wanted.outcome,
-            )
+            keeper = cast("Workbench", self.app).keeper
+            forked = await keeper.given(self._node, self._run, partial(self._forked, wanted))
         except ReachError as wrong:
             self.query_one("#refused", Static).update(_refusal(wrong))
             return
         self.dismiss(forked)
+
+    async def _forked(self, wanted: Wanted, secrets: Mapping[str, Json] | None) -> RunView:
+        return await self._node.fork(
+            self._run,
+            wanted.at,
+            edits=wanted.edits or None,
+            source=wanted.source,
+            file=Path(self._program.file) if wanted.source is not None and self._program.file else None,
+            secrets=secrets,
+            hold=self.query_one("#hold", Checkbox).value,
+            outcome=wanted.outcome,
+        )
 
 
 def _refusal(wrong: ReachError) -> str:

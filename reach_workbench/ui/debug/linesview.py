@@ -11,10 +11,10 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from reach_workbench.ui.debug.jsontext import Line
+from reach_workbench.ui.debug.kept import KeptView
 
 _STYLES: Final = ("key", "string", "number", "word", "dim", "head", "added", "changed", "removed", "bad", "good")
 
@@ -22,7 +22,7 @@ _STRIDE: Final = 40
 """Columns by which the width of a pane's text grows."""
 
 
-class LinesView(ScrollView, can_focus=True):
+class LinesView(KeptView, can_focus=True):
     """Shows `lines`; `Line.mark` stands in a gutter of two cells. The cursor stays on its pointer where it can."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"lines--{name}" for name in (*_STYLES, "cursor", "blurred")}
@@ -114,19 +114,23 @@ class LinesView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        base = self.rich_style
         x, top = self.scroll_offset
         place = top + y
         if place >= len(self.lines):
-            return Strip.blank(width, base)
+            return Strip.blank(width, self.base)
         line = self.lines[place]
+        here, focused = place == self.cursor_line, self.has_focus
+        return self.kept((line, x, width, here, focused), lambda: self._strip(line, x, width, here, focused))
+
+    def _strip(self, line: Line, x: int, width: int, here: bool, focused: bool) -> Strip:
+        base = self.base
         segments = [Segment(f"{line.mark} ", base + self._style_of_mark(line.mark))]
         segments += [Segment(text, base + self._style(name)) for text, name in line.parts]
         strip = Strip(segments)
         strip = strip.crop(x, x + width).extend_cell_length(width, base)
-        if place != self.cursor_line:
+        if not here:
             return strip
-        if not self.has_focus:
+        if not focused:
             return strip.apply_style(self.get_component_rich_style("lines--blurred"))
         return Strip([Segment(strip.text, self.get_component_rich_style("lines--cursor"))], width)
 

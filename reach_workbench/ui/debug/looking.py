@@ -6,6 +6,7 @@ import asyncio
 import gc
 from array import array
 from collections.abc import Coroutine, Sequence
+from contextlib import ExitStack
 from typing import Any, Final, TypeVar
 
 from textual.app import ComposeResult
@@ -17,7 +18,7 @@ from reach_workbench.protocol.debugging import Breakpoint, Evaluation, EventPage
 from reach_workbench.protocol.node_views import EventView, RunView, StateView, Verification
 from reach_workbench.ui.app import RunChanged
 from reach_workbench.ui.debug.breakpane import BreakPane
-from reach_workbench.ui.debug.desk import Desk
+from reach_workbench.ui.debug.desk import Desk, dress_of
 from reach_workbench.ui.debug.eventpane import EventPane
 from reach_workbench.ui.debug.finder import Finder
 from reach_workbench.ui.debug.linesview import LinesView
@@ -37,6 +38,9 @@ Answer = TypeVar("Answer")
 
 _REST: Final = 0.03
 """Seconds for which the cursor stands before it is asked what the event changed: a held key never asks it."""
+
+_HOLD: Final = 0.025
+"""Seconds for which a repaint of all panes waits for what they are to show."""
 
 NOTHING_OPEN = """No run is open.
 
@@ -68,6 +72,7 @@ class LookingScreen(WorkbenchScreen):
         self._note = ""
         self._said = ""
         self._steady = False
+        self._held = ExitStack()
 
     def compose(self) -> ComposeResult:
         yield Header()
@@ -89,6 +94,7 @@ class LookingScreen(WorkbenchScreen):
         self.add_class("-nothing")
         self.query_one(Timeline).focus()
         self.watch(self.workbench, "run_id", self._opened)
+        self.watch(self.workbench, "header", self._header_changed)
 
     def on_screen_resume(self) -> None:
         self._show_header()
@@ -190,12 +196,21 @@ class LookingScreen(WorkbenchScreen):
         position = self.position
         if position is None:
             return
+        if load:
+            self._loading.ask(position.cursor)  # before the timeline asks for rows: this is what the key was for
         self.query_one(Timeline).put(position.cursor)
         self.workbench.session.put("cursor", [] if position.following else [position.run.id, position.cursor])
         self._show_header()
         self._show_says()
-        if load:
-            self._loading.ask(position.cursor)
+        if load and self.query_one(Desk).dressed != dress_of(self.workbench.header.word):
+            self._hold()
+
+    def _hold(self) -> None:
+        """Paint once, not twice, where all borders change: with what belongs to the event, when that comes soon."""
+        self._held.close()
+        self._held = held = ExitStack()
+        held.enter_context(self.app.batch_update())
+        asyncio.get_running_loop().call_later(_HOLD, held.close)
 
     def _show_header(self) -> None:
         if self.workbench.screen is not self:
@@ -206,6 +221,14 @@ class LookingScreen(WorkbenchScreen):
             return
         name = f"{clean(position.run.name)} {shortened(position.run.id)}"
         self.workbench.header_state(run=name, position=position.cursor, total=position.total, mode=position.mode.word)
+
+    def _header_changed(self) -> None:
+        if not self._loading.busy:
+            self._dress()
+
+    def _dress(self) -> None:
+        """Let the borders tell the mode. They change together with what the panes show: one repaint, not two."""
+        self.query_one(Desk).dress(dress_of(self.workbench.header.word))
 
     @property
     def keys_mode(self) -> str:
@@ -237,13 +260,14 @@ class LookingScreen(WorkbenchScreen):
         """What stands at an event, and the state there; what it changed and the watches come after."""
         position = self.position
         if position is None or position.run.seq == 0:
+            self._dress()
             return
         run = position.run.id
         try:
-            page, state = await asyncio.gather(self.node.page(run, seq, 1), self.node.state(run, seq))
+            event, state = await asyncio.gather(self._read_event(run, seq), self.node.state(run, seq))
             if self.position is not position:
                 return
-            self.event = page.events[0] if page.events else None
+            self.event = event
             self.query_one(EventPane).show(self.event, self._differs(seq))
             self.query_one(StatePane).show(state)
             self.query_one(SourceView).show_current(self._current(state.position))
@@ -258,6 +282,17 @@ class LookingScreen(WorkbenchScreen):
                 self.event = None  # what was damaged can't be read any more; what the replay made of it can
                 self.query_one(EventPane).show(None, differs)
             self._fault(wrong)
+        finally:
+            self._dress()
+            self._held.close()
+
+    async def _read_event(self, run: str, seq: int) -> EventView | None:
+        """The timeline has most of them: where the cursor only steps on, the state is all that is asked for."""
+        held = self.query_one(Timeline).event(seq)
+        if held is not None:
+            return held
+        page = await self.node.page(run, seq, 1)
+        return page.events[0] if page.events else None
 
     async def _mark(self, state: StateView) -> None:
         """What the event changed, and the watches there; never in the way of the next event."""
@@ -305,14 +340,16 @@ class LookingScreen(WorkbenchScreen):
         if position is None:
             return
         try:
-            found, log = await asyncio.gather(self.node.breakpoints(), self.node.log_lines(position.run.id))
+            run = position.run.id
+            found, log = await asyncio.gather(self.node.breakpoints(), self.node.log_lines(run))
+            gates = await self.node.gates(state="open", run=run) if position.run.gates else ()
         except ReachError as wrong:
             self._fault(wrong)
             return
         if self.position is position:
             self.query_one(BreakPane).show(found, log)
             stops = stops_of(position.run, found)
-            self.query_one(SourceView).show_stops(stops)
+            self.query_one(SourceView).show_stops(stops, frozenset(gate.task for gate in gates))
             timeline = self.query_one(Timeline)
             timeline.stops = frozenset(task for task, on in stops.items() if on)
             timeline.refresh()
@@ -373,6 +410,8 @@ def standing(run: RunView) -> str:
         words.append(f"waits for {run.waiting}")
     if run.in_doubt:
         words.append("r decides")
+    if run.gates:
+        words.append("◆ 4 decides")
     if run.error is not None:
         words.append(str(run.error.get("detail") or run.error.get("title") or ""))
     if run.ended_at is not None:

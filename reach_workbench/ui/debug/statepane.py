@@ -27,9 +27,7 @@ class StatePane(LinesView):
         """`changes` are the differences to the event before; None when they are not known yet."""
         self.state = state
         self._changes = changes or ()
-        subtitle = f"after {state.seq:,}" if state is not None else None
-        if subtitle != self.border_subtitle:
-            self.border_subtitle = subtitle
+        self.subtitle(f"after {state.seq:,}" if state is not None else None)
         self._lay_out()
 
     def _lay_out(self) -> None:

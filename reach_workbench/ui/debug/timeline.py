@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import ClassVar, Final
 
@@ -14,11 +15,11 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from reach_workbench.protocol.debugging import EventPage
 from reach_workbench.protocol.node_views import EventView
+from reach_workbench.ui.debug.kept import KeptView
 from reach_workbench.ui.debug.newest import Newest
 from reach_workbench.ui.debug.wording import BREAKPOINT, CURRENT, Row, clock_time, lasting, row_of, task_name
 
@@ -31,6 +32,9 @@ _PAGE: Final = 200
 _HELD: Final = 6000
 """Rows held at most; beyond, those far from what is seen are let go."""
 
+_PAGES: Final = 3
+"""Pages whose events are held whole: where the cursor steps on, its event is here already."""
+
 _WAIT: Final = 1000
 """Milliseconds from which a row says how long nothing happened before it."""
 
@@ -40,7 +44,7 @@ _STYLES: Final = {
 }  # fmt: skip
 
 
-class Timeline(ScrollView, can_focus=True):
+class Timeline(KeptView, can_focus=True):
     """Rows are addressed by the number of their event. With `only`, just those events are shown.
 
     The cursor is set by the screen; a key or a click here asks for a move with `Moved`.
@@ -87,6 +91,7 @@ class Timeline(ScrollView, can_focus=True):
         self.found: Sequence[int] = ()
         self._only: array[int] | None = None
         self._rows: dict[int, Row] = {}
+        self._pages: deque[EventPage] = deque(maxlen=_PAGES)
         self._read: Read | None = None
         self._fetching: Newest[None] = Newest(self, self._fetch)
 
@@ -96,6 +101,7 @@ class Timeline(ScrollView, can_focus=True):
         """Show another run, of `total` events."""
         self._read = read
         self._rows.clear()
+        self._pages.clear()
         self._only = None
         self.found = ()
         self.cursor = 0
@@ -141,6 +147,13 @@ class Timeline(ScrollView, can_focus=True):
         if self._only is not None and by > 0 and (row >= len(self._only) or self._only[row] != seq):
             row -= 1  # it stands between two rows
         return self._seq_at(max(0, min(row + by, self._count() - 1)))
+
+    def event(self, seq: int) -> EventView | None:
+        """That event, when it happens to be held."""
+        for page in self._pages:
+            if page.first <= seq < page.first + len(page.events):
+                return page.events[seq - page.first]
+        return None
 
     def row(self, seq: int) -> Row | None:
         """What is held of that event."""
@@ -198,6 +211,7 @@ class Timeline(ScrollView, can_focus=True):
                 if page is None or read is not self._read:
                     return
                 self._keep(page.events, first)
+                self._pages.append(page)
                 if around == 0:
                     self.refresh()
                 if self._fetching.overtaken:
@@ -217,11 +231,17 @@ class Timeline(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        base = self.rich_style
-        row = self.scroll_offset.y + y
-        if row >= self._count():
-            return Strip([Segment(" " * width, base)], width)
-        seq = self._seq_at(row)
+        place = self.scroll_offset.y + y
+        if place >= self._count():
+            return Strip.blank(width, self.base)
+        seq = self._seq_at(place)
+        row = self._rows.get(seq)
+        stop = row is not None and row.type == "task.started" and row.task in self.stops
+        looks = (seq, row, stop, self._was_found(seq), seq == self.cursor, self.has_focus)
+        return self.kept((looks, width, self._digits), lambda: self._strip(seq, width))
+
+    def _strip(self, seq: int, width: int) -> Strip:
+        base = self.base
         here = seq == self.cursor
         over = Style.null()
         if here:
@@ -233,9 +253,9 @@ class Timeline(ScrollView, can_focus=True):
         return strip.apply_style(over) if here and not self.has_focus else strip
 
     def _cells(self, seq: int, width: int) -> Iterator[tuple[str, Style]]:
-        base = self.rich_style
+        base = self.base
         dim = self.get_component_rich_style("timeline--dim")
-        digits = max(4, len(f"{self.total:,}"))
+        digits = self._digits
         yield CURRENT if seq == self.cursor else " ", base
         row = self._rows.get(seq)
         if row is None:
@@ -270,6 +290,10 @@ class Timeline(ScrollView, can_focus=True):
         yield set_cell_size(task_name(row.task, room), room), self.get_component_rich_style("timeline--task")
         if left - room > 4:
             yield " " + row.brief, dim
+
+    @property
+    def _digits(self) -> int:
+        return max(4, len(f"{self.total:,}"))
 
     def _was_found(self, seq: int) -> bool:
         place = bisect_left(self.found, seq)

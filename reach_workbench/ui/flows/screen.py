@@ -53,15 +53,22 @@ class FlowsScreen(FilingScreen):
         last = kept.get(str(opened.path), {})
         title = compiled.title or compiled.workflow or opened.path.name
         before, hold = last.get("input"), bool(last.get("hold"))
-        form = RunForm(title, compiled.input_schema, compiled.secrets, last=before, hold=hold, raw=raw)
+        try:
+            at_hand = self.workbench.keeper.names()
+        except ReachError as wrong:
+            self.report(wrong)
+            at_hand = frozenset()
+        form = RunForm(title, compiled.input_schema, compiled.secrets, at_hand, last=before, hold=hold, raw=raw)
         answer = await self.app.push_screen_wait(form)
         if answer is None:
             return
         remembered = {**kept, str(opened.path): {"input": answer.input, "hold": answer.hold}}
         self.workbench.session.put("inputs", dict(list(remembered.items())[-50:]))
+        lacking = at_hand.intersection(compiled.secrets).difference(answer.secrets)
         try:
+            secrets = {**await self.workbench.keeper.secrets(lacking), **answer.secrets}
             run = await self.node.start(
-                StartRun(source, opened.path, input=answer.input, secrets=answer.secrets, hold=answer.hold)
+                StartRun(source, opened.path, input=answer.input, secrets=secrets, hold=answer.hold)
             )
         except ReachError as wrong:
             self.report(wrong)
