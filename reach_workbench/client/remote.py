@@ -340,11 +340,12 @@ class RemoteNode:
                     progress(*reconnecting.progress(message.data))
         raise NodeUnreachable("the node ended a verification without a result", where=self._connection.name)
 
-    async def export(self, run: str, file: Path) -> None:
+    async def export(self, run: str, file: Path, *, unsigned: bool = False) -> None:
         """Through a file beside `file`, so that one that was cut off leaves nothing half."""
         part = file.with_name(f".{file.name}.part")
+        path = _run(run, "archive") + ("?unsigned=true" if unsigned else "")
         try:
-            async with self._connection.open("GET", _run(run, "archive")) as response:
+            async with self._connection.open("GET", path) as response:
                 with self._connection.reading(), part.open("wb") as into:
                     async for chunk in response.aiter_bytes(_CHUNK):
                         await asyncio.to_thread(into.write, chunk)

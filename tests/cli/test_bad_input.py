@@ -229,7 +229,7 @@ def test_settings_that_make_no_sense(reach: Reach, home: Path, monkeypatch: pyte
 def exported(reach: Reach, workflow: Write, tmp_path: Path) -> Path:
     reach("run", workflow(SET), "--json")
     file = tmp_path / "run.reach"
-    assert reach("export", "last", "-o", file).code == 0
+    assert reach("export", "last", file, "--unsigned").code == 0
     return file
 
 

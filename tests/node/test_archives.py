@@ -27,7 +27,7 @@ def test_an_archive_verifies_and_shows_its_states_without_the_store(home, go):
         file = home.folder / "run.reach"
         async with home.node() as node:
             run = await home.run(node, BODY)
-            await node.export(run.id, file)
+            await node.export(run.id, file, unsigned=True)
             states = [(await node.state(run.id, at)).data for at in range(1, run.seq + 1)]
         (home.folder / "home").rename(home.folder / "gone")
         async with home.node() as node:
@@ -44,7 +44,7 @@ def test_an_imported_run_is_the_same_run(home, go):
         async with home.node() as node:
             run = await home.run(node, BODY)
             fork = await node.wait((await node.fork(run.id, 8, edits={"/data/n": 10})).id)
-            await node.export(fork.id, file)
+            await node.export(fork.id, file, unsigned=True)
             with pytest.raises(RunStateError, match="in this home already"):
                 await node.import_(file)
         (home.folder / "home").rename(home.folder / "gone")
@@ -62,7 +62,7 @@ def test_the_same_run_gives_the_same_bytes(home, go):
         async with home.node() as node:
             run = await home.run(node, BODY)
             for name in ("one", "two"):
-                await node.export(run.id, home.folder / name)
+                await node.export(run.id, home.folder / name, unsigned=True)
         assert (home.folder / "one").read_bytes() == (home.folder / "two").read_bytes()
 
     go(body)
@@ -81,7 +81,7 @@ def test_a_changed_event_is_named(home, go, seq):
         file = home.folder / "run.reach"
         async with home.node() as node:
             run = await home.run(node, BODY)
-            await node.export(run.id, file)
+            await node.export(run.id, file, unsigned=True)
             _rewrite(file, "events.ndjson", change)
             found = await node.verify(str(file))
             assert (found.ok, found.problem, found.seq) == (False, "damaged", seq)
@@ -94,11 +94,11 @@ def test_an_archive_that_lost_its_tail_or_its_workflow_is_found_out(home, go):
         file = home.folder / "run.reach"
         async with home.node() as node:
             run = await home.run(node, BODY)
-            await node.export(run.id, file)
+            await node.export(run.id, file, unsigned=True)
             _rewrite(file, "events.ndjson", lambda lines: b"\n".join(lines.splitlines()[:-2]))
             found = await node.verify(str(file))
             assert (found.ok, found.message) == (False, f"2 events are missing after event {run.seq - 2}")
-            await node.export(run.id, file)
+            await node.export(run.id, file, unsigned=True)
             _rewrite(file, "workflow-0.yaml", lambda text: text.replace(b"n: 1", b"n: 2"))
             with pytest.raises(ArchiveError, match="not the one the run was recorded with"):
                 await node.verify(str(file))
@@ -131,7 +131,7 @@ def test_a_run_that_has_not_ended_goes_on_where_it_was_imported(home, go, what):
                 await node.suspend(run)
             while (await node.run(run)).status != what:
                 await asyncio.sleep(0.001)
-            await node.export(run, file)
+            await node.export(run, file, unsigned=True)
         (home.folder / "home").rename(home.folder / "gone")
         async with home.node() as node:
             assert (await node.import_(file)).status == "suspended"
@@ -153,7 +153,7 @@ def test_an_imported_run_wants_its_secrets(home, go):
         file = home.folder / "run.reach"
         async with home.node() as node:
             run = (await node.start(home.request(body_, secrets={"token": "x"}))).id
-            await node.export(run, file)
+            await node.export(run, file, unsigned=True)
         (home.folder / "home").rename(home.folder / "gone")
         async with home.node() as node:
             await node.import_(file)
@@ -171,7 +171,7 @@ def test_what_the_manifest_says_of_the_status_is_not_believed(home, go):
         file = home.folder / "run.reach"
         async with home.node() as node:
             run = (await node.start(home.request(LISTENS))).id
-            await node.export(run, file)
+            await node.export(run, file, unsigned=True)
             _rewrite(file, "manifest.json", lambda text: json.dumps({**json.loads(text), "status": "completed"}))
         (home.folder / "home").rename(home.folder / "gone")
         async with home.node() as node:
@@ -199,7 +199,7 @@ def test_an_archive_whose_manifest_lies_is_refused(home, go, change):
             run = (await node.start(home.request(LISTENS))).id
             while (await node.run(run)).status != "waiting":
                 await asyncio.sleep(0.001)
-            await node.export(run, file)
+            await node.export(run, file, unsigned=True)
             _rewrite(file, "manifest.json", rewrite)
         (home.folder / "home").rename(home.folder / "gone")
         async with home.node() as node:
