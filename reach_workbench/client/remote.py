@@ -343,9 +343,9 @@ class RemoteNode:
     async def export(self, run: str, file: Path, *, unsigned: bool = False) -> None:
         """Through a file beside `file`, so that one that was cut off leaves nothing half."""
         part = file.with_name(f".{file.name}.part")
-        path = _run(run, "archive") + ("?unsigned=true" if unsigned else "")
+        asked = {"unsigned": "true"} if unsigned else None
         try:
-            async with self._connection.open("GET", path) as response:
+            async with self._connection.open("GET", _run(run, "archive"), parameters=asked) as response:
                 with self._connection.reading(), part.open("wb") as into:
                     async for chunk in response.aiter_bytes(_CHUNK):
                         await asyncio.to_thread(into.write, chunk)

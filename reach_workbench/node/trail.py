@@ -31,6 +31,8 @@ class Asked:
     verdict: str | None = None
     gate: str | None = None
     inherited: bool = False
+    by_gate: bool = False
+    """Whether it was a gate that gave the verdict."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Flaw:
 
 
 class Trail:
-    """Told of each event in order. `undecided` and `unproved` are what did not hold."""
+    """Told of each event in order. `undecided` and `unproved` are what did not hold, `performed` counts effects."""
 
     def __init__(self) -> None:
         self.run = ""
@@ -78,7 +80,7 @@ class Trail:
         self.unproved: list[Flaw] = []
 
     def note(self, event: Event) -> bool:
-        """Take an event in; whether it is the outcome of an effect that was let go on.
+        """Take an event in; whether it is an outcome of a command that the audit log has a record of.
 
         Raises KeyError, TypeError, ValueError or AttributeError for data that no event of its type has.
         """
@@ -117,7 +119,8 @@ class Trail:
         if policy := data.get("policy"):
             self.policies.add(policy)
         if data["command"] in self.commands:
-            self.commands[data["command"]].verdict = data["decision"]
+            asked = self.commands[data["command"]]
+            asked.verdict, asked.by_gate = data["decision"], False
 
     def _performed(self, event: Event, asked: Asked | None) -> bool:
         """An outcome: of an effect, unless policy or a gate refused it, or it was given to a fork by a person."""
@@ -132,7 +135,7 @@ class Trail:
         if not refused and not given:
             said = f"its last decision is {asked.verdict}" if asked.verdict else "nothing decided about it"
             self.undecided.append(Flaw(event.seq, event.task, f"{asked.kind} was performed though {said}"))
-        return False
+        return given or (refused and asked.by_gate)  # what policy refuses is audited as its decision
 
     # ------------------------------------------------------------ gates
 
@@ -175,7 +178,7 @@ class Trail:
             self.unproved.append(Flaw(event.seq, event.task, wrong))
         if asked.gate == data["gate"]:
             asked.gate = None
-            asked.verdict = {"approved": "allow", "superseded": None}.get(outcome, "deny")
+            asked.verdict, asked.by_gate = {"approved": "allow", "superseded": None}.get(outcome, "deny"), True
         if "arguments" in data:
             asked.arguments = data["arguments"]
 

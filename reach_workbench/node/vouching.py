@@ -84,10 +84,10 @@ class Vouching:
                     self.first = about if self.first is None else min(self.first, about)
                 self._said.setdefault(about, []).append(_Said(kind, payload))
 
-    def note(self, event: Event, digest: bytes, performed: bool) -> None:
+    def note(self, event: Event, digest: bytes, recorded: bool) -> None:
         """Compare an event, which has this digest by the chain, with what the log says of it."""
         said = self._said.pop(event.seq, ())
-        effect = _EFFECTS.get(event.type) if performed else None
+        effect = _EFFECTS.get(event.type) if recorded else None
         for each in said:
             wrong = _difference(each, event, digest)
             if wrong:
