@@ -59,6 +59,8 @@ class Audit:
     checkpoint_records: int = 1_000  # records after which one is made
     checkpoint_seconds: float = 60.0  # how long a record waits for one
     checkpoint_file: str = ""  # the file; empty for checkpoints in the home
+    copy_values: bool = False  # whether the record of an effect has its input and output, not only where they stand
+    redact: str = ""  # names of members, by commas, whose values are left out of what is copied
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
 from reach_workbench.errors import PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
+from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.runner.rates import Rates
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
@@ -71,6 +72,7 @@ class Guard:
         self._shelf: PolicyShelf | None = None
         self._rates = Rates(store)
         self._kept: set[str] = set()
+        self.notes = EffectNotes(settings.audit)
         self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, ClassVar, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import work
 from textual.app import ComposeResult
@@ -20,7 +21,6 @@ from reach_workbench.ui.doubt import Doubt
 from reach_workbench.ui.frame import Footer, Header
 from reach_workbench.ui.gates.page import Page, gate_page, task_name
 from reach_workbench.ui.gates.reading import Line, Reading
-from reach_workbench.ui.gates.reviewing import Reviewing
 from reach_workbench.ui.gates.spelled import headline
 from reach_workbench.ui.keys import bindings
 from reach_workbench.ui.screen import WorkbenchScreen
@@ -28,6 +28,9 @@ from reach_workbench.ui.table import Column, Row, Table
 from reach_workbench.ui.visible import visible
 from reach_workbench.ui.waiting import WaitingChanged
 from reach_workbench.ui.words import ago, lasting, now
+
+if TYPE_CHECKING:
+    from reach_workbench.ui.gates.reviewing import Reviewing
 
 _EMPTY: Final = """\
 Nothing waits for you.
@@ -80,6 +83,7 @@ class InboxScreen(WorkbenchScreen):
         self._soon = False
         self._paged: str | None = None
         self._height: int | str = ""
+        self._cells: dict[str, tuple[GateView, tuple[str, ...]]] = {}
 
     def compose(self) -> ComposeResult:
         yield Header()
@@ -94,9 +98,15 @@ class InboxScreen(WorkbenchScreen):
         yield Footer()
 
     def on_mount(self) -> None:
-        self._reviewing = Reviewing(self.workbench, self.workbench.reviewer)
         self._paint()
         self.set_interval(_TICK, self._tick)
+
+    @cached_property
+    def _reviewing(self) -> Reviewing:
+        """What it takes to decide is loaded when somebody does."""
+        from reach_workbench.ui.gates.reviewing import Reviewing
+
+        return Reviewing(self.workbench, self.workbench.reviewer)
 
     @property
     def current(self) -> GateView | Doubt | None:
@@ -141,13 +151,15 @@ class InboxScreen(WorkbenchScreen):
         self._soon = False
         waiting, at = self.workbench.waiting, now()
         self._marked = {id: None for id in self._marked if id in waiting.gates}
+        self._cells = {id: cells for id, cells in self._cells.items() if id in waiting.gates}
         found = [(gate.opened_at, self._gate_row(gate, at)) for gate in waiting.gates.values()]
         found += [(doubt.run.created_at, _doubt_row(doubt, at)) for doubt in waiting.doubts.values()]
         if waiting.doubts:
             found.sort(key=lambda each: each[0])
         rows = [row for _, row in found]
         table = self.query_one(Table)
-        table.show(rows)
+        if tuple(rows) != table.rows:
+            table.show(rows)
         more = "" if waiting.whole else "+"
         marked = f"{len(self._marked):,} marked · " if self._marked else ""
         table.border_subtitle = f"{marked}{len(rows):,}{more}"
@@ -175,12 +187,13 @@ class InboxScreen(WorkbenchScreen):
         self._fit(len(self.query_one(Table).rows))
 
     def _gate_row(self, gate: GateView, at: int) -> Row:
+        known, cells = self._cells.get(gate.id, (None, ()))
+        if known is not gate:  # a thousand times a second would hold up a key
+            cells = _cells(gate)
+            self._cells[gate.id] = gate, cells
         mark = "▪" if gate.id in self._marked else ""
         left = "never" if gate.expires_at is None else lasting(gate.expires_at - at) if gate.expires_at > at else "now"
-        held = f"{gate.kind}  {headline(gate.kind, gate.arguments)}"[:200]
-        workflow = gate.workflow.rpartition(":")[0]
-        cells = (mark, "◆ gate", held, workflow, task_name(gate), gate.requester, gate.terms.risk, left)
-        return Row(gate.id, tuple(map(visible, cells)), "bad" if gate.terms.risk == "high" else "")
+        return Row(gate.id, (mark, *cells, left), "bad" if gate.terms.risk == "high" else "")
 
     def on_table_moved(self) -> None:
         self.query_one(Footer).renew()
@@ -251,6 +264,11 @@ class InboxScreen(WorkbenchScreen):
             await self._reported(self._reviewing.deny(gate.id))
 
     @work(group="ask", exclusive=True)
+    async def action_delegate(self) -> None:
+        if (gate := self._gate_here("r decides about it.")) is not None:
+            await self._reported(self._reviewing.delegate(gate.id))
+
+    @work(group="ask", exclusive=True)
     async def action_edit(self) -> None:
         if (gate := self._gate_here("It can't be edited any more: r decides about it.")) is not None:
             await self._reported(self._reviewing.edit(gate.id))
@@ -304,6 +322,13 @@ class InboxScreen(WorkbenchScreen):
         except ReachError as wrong:
             self.report(wrong)
         self._show_page()
+
+
+def _cells(gate: GateView) -> tuple[str, ...]:
+    """What a row says of a gate, but for what time and marks change."""
+    held = f"{gate.kind}  {headline(gate.kind, gate.arguments)}"[:200]
+    workflow = gate.workflow.rpartition(":")[0]
+    return tuple(map(visible, ("◆ gate", held, workflow, task_name(gate), gate.requester, gate.terms.risk)))
 
 
 def _doubt_row(doubt: Doubt, at: int) -> Row:

@@ -280,12 +280,13 @@ def test_a_log_that_grows_while_it_is_verified_holds(home, go):
                     await asyncio.sleep(0)
 
             writing = asyncio.ensure_future(write())
-            found: list[AuditVerification] = [await node.audit_verify() for _ in range(30)]
+            found: list[AuditVerification] = []
+            while len(found) < 30 or found[-1].checkpoints < 3:  # however long a checkpoint takes to reach the disk
+                found.append(await node.audit_verify())
             ended = True
             await writing
-            assert [each.problems for each in found] == [()] * 30
+            assert {each.problems for each in found} == {()}
             assert found[-1].records > found[0].records
-            assert found[-1].checkpoints > 1
 
     go(body)
 

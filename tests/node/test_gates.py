@@ -369,3 +369,54 @@ def test_what_an_approval_asks_for_is_checked_before_anything_runs(home, go, giv
             assert [each.code for each in found.diagnostics] == [code]
 
     go(body)
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_every_effect_is_audited_with_what_covers_its_input_and_output(home, go, held, copies: bool) -> None:
+    text = """
+do:
+- print: {run: {shell: {command: 'printf "%s" "$WORD"', environment: {WORD: visible, Token: hidden}}}}
+"""
+
+    async def body() -> None:
+        home.environment |= {"REACH_AUDIT_COPY_VALUES": str(copies), "REACH_AUDIT_REDACT": "token, other"}
+        async with home.node() as node:
+            run, [gate] = await held.run(node, text)
+            await node.decide(gate.id, signed(gate, "approve", "grace"))
+            run = await node.wait(run.id)
+            records = [record for record in await node.audit(run.id) if record.type.startswith("effect.")]
+            [record] = records
+            events = [event async for event in node.events(run.id) if event.type == "command.completed"]
+            (outcome,) = events
+            assert (record.type, record.data["seq"], record.data["digest"]) == (
+                "effect.completed",
+                outcome.seq,
+                outcome.digest,
+            )
+            assert (record.data["kind"], record.data["task"]) == ("shell.run", "/do/0/print")
+            written = str(record.data)
+            assert ("visible" in written, "hidden" in written) == (copies, False)
+            assert ("[redacted]" in written) == copies
+            assert (await node.audit_verify()).ok
+
+    go(body)
+
+
+def test_a_decision_can_be_handed_over_to_another_reviewer(home, go, held) -> None:
+    async def body() -> None:
+        held.policy('@from("legal")')
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            with pytest.raises(ApprovalRefused, match="none of the groups"):
+                await node.decide(gate.id, signed(gate, "approve", "grace"))
+            for to, error in (("nobody", "no reviewer"), ("lin", "yours already"), ("ada", "may not decide")):
+                with pytest.raises((BadInput, ApprovalRefused), match=error):
+                    await node.decide(gate.id, signed(gate, "delegate", "lin", answer={"to": to}))
+            after = await node.decide(gate.id, signed(gate, "delegate", "lin", answer={"to": "grace"}))
+            assert (after.outcome, held.written) == (None, 0)
+            assert [(each.reviewer, each.verdict, each.to) for each in after.verdicts] == [("lin", "delegate", "grace")]
+            await node.decide(gate.id, signed(gate, "approve", "grace"))
+            assert ((await node.wait(run.id)).status, held.written) == ("completed", 1)
+            assert (await node.verify(run.id)).ok
+
+    go(body)

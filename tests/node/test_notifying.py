@@ -213,7 +213,7 @@ def test_the_desktop_is_told_where_it_can_be(home, go, held, tmp_path, monkeypat
         program = tools / "notify-send"
         program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {shown}\n')
         program.chmod(0o755)
-        gate = await held(desktop="1")
+        gate = await held(desktop="true")
         assert f"reach gates {gate.id}" in shown.read_text()
         program.unlink()
         monkeypatch.setenv("PATH", str(tools))
