@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from reach_workbench.cli.spelling import exact, headline, spelled, visible
 from reach_workbench.cli.terminal import Painted, Part, Style, Terminal
 from reach_workbench.cli.watching import duration
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.gates import GateView
+from reach_workbench.protocol.gates import APPROVAL_STEP, GateView
+from reach_workbench.ui.gates.spelled import headline, spelled
+from reach_workbench.ui.visible import remarks, visible, visible_json
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node
@@ -76,10 +77,10 @@ def show_table(terminal: Terminal, gates: Sequence[GateView], now: int) -> None:
         terminal.show(
             Painted(gate.id, "bold"),
             "  ",
-            Painted(f"{state:<12}", STYLES.get(gate.outcome, "dim")),
+            Painted(f"{state:<14}", STYLES.get(gate.outcome, "dim")),
             f"{gate.kind:<14}",
             risk,
-            _cut(headline(gate.kind, gate.arguments)),
+            _cut(visible(headline(gate.kind, gate.arguments))),
             Painted(f"  {gate.task} of run {gate.run}, asked for by {visible(gate.requester)}", "dim"),
         )
 
@@ -102,11 +103,15 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
     outcome = gate.outcome or "open"
     yield (Painted("gate ", "dim"), Painted(gate.id, "bold"), "  ", Painted(outcome, STYLES.get(gate.outcome, "dim")))
     yield from _row("action", gate.kind)
-    lines = spelled(gate.kind, gate.arguments)
-    for text in lines:
-        yield ("    ", Painted(text, "bold"))
+    parts = spelled(gate.kind, gate.arguments)
+    for part in parts:
+        yield (Painted(f"  {visible(part.title)}", "dim"),)
+        for text in part.lines:
+            yield ("    ", Painted(visible(text), "bold"))
+    for remark in dict.fromkeys(each for part in parts for text in part.lines for each in remarks(text)):
+        yield (Painted(f"  ! {remark}", "yellow"),)
     yield (Painted("  arguments, exactly", "dim"),)
-    for text in exact(gate.arguments).split("\n"):
+    for text in visible_json(gate.arguments):
         yield ("    ", text)
     yield from _row("digest", gate.digest)
     yield from _row("requester", visible(gate.requester))
@@ -126,7 +131,9 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
     yield from _row("needs", _needed(gate))
     if gate.verdicts:
         yield from _row("missing", gate.missing or "nothing")
-    yield from _row("approved", "the action is performed, exactly as above, and once")
+    step = "the task ends, with the form's answer, or who approved, as its output"
+    act = "the action is performed, exactly as above, and once"
+    yield from _row("approved", step if gate.kind == APPROVAL_STEP else act)
     yield from _row("denied", f"task {task_name(gate)} fails with the error authorization (403), code gate-denied")
     yield from _row("expires", _expiry(gate, now))
 
@@ -142,8 +149,8 @@ def _policies(gate: GateView) -> Iterator[tuple[Part, ...]]:
     shown = {each.id for each in gate.holding}
     for policy in gate.holding:
         yield from _row("held by", f"policy {policy.id}" + (f": {visible(policy.reason)}" if policy.reason else ""))
-        for text in visible(policy.text).split("\n"):
-            yield ("    ", Painted(text, "dim"))
+        for text in policy.text.split("\n"):
+            yield ("    ", Painted(visible(text), "dim"))
     for name in gate.policies:
         if name not in shown:
             words = "the workflow itself asks for it" if name == "workflow" else f"policy {name}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from reach_workbench.cli.spelling import headline, visible
 from reach_workbench.cli.terminal import brief
 from reach_workbench.engine.values import Json
 from reach_workbench.protocol.gates import GateView
 from reach_workbench.protocol.node_views import EventView, PendingView, StateView
+from reach_workbench.ui.gates.spelled import headline
+from reach_workbench.ui.visible import visible
 
 _TIMERS: Final = {
     "wait": "waits until",
@@ -49,7 +50,7 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView], gates: Seq
 def _gate(gate: GateView, line: Line, run: str) -> Iterator[str]:
     of = f" of sub-workflow {gate.run}" if gate.run != run else ""
     yield f"{gate.task}{of} did not happen yet: somebody has to approve it first, at gate {gate.id}"
-    yield f"    {gate.kind}: {_cut(headline(gate.kind, gate.arguments))}"
+    yield f"    {gate.kind}: {_cut(visible(headline(gate.kind, gate.arguments)))}"
     for policy in gate.holding:
         reason = f": {visible(policy.reason)}" if policy.reason else ""
         yield f"    the policy {policy.id} holds it{reason}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reach_workbench.cli.answering import filled_in, form_of
 from reach_workbench.cli.asking import ask_line, can_ask
 from reach_workbench.cli.gatepage import STYLES, show_gate, task_name
 from reach_workbench.cli.session import Interruption, Session
@@ -12,7 +13,7 @@ from reach_workbench.cli.terminal import Painted
 from reach_workbench.clock import SystemClock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, GateClosed, ReachError, UsageError
-from reach_workbench.protocol.gates import GateView, Verdict, signed_verdict
+from reach_workbench.protocol.gates import APPROVAL_STEP, GateView, Verdict, signed_verdict
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node
@@ -53,6 +54,23 @@ async def confirm(session: Session, gate: GateView, *, yes: bool, accepted: str 
         raise UsageError("nothing was approved", hint=f"`{session.line('deny', gate.id, '--reason', 'TEXT')}` says no")
 
 
+async def answered(session: Session, gate: GateView, given: Json) -> Json:
+    """What the form of an approval step is filled in with: as given, or as typed. Raises UsageError."""
+    form = form_of(gate.arguments) if gate.kind == APPROVAL_STEP else None
+    if form is None:
+        if given is not None:
+            raise UsageError(f"this gate asks for no answer: it holds {gate.kind}", hint="leave --answer out")
+        return None
+    if given is not None:
+        return given
+    if not can_ask(session.terminal):
+        raise UsageError("this approval has a form to fill in", hint="add --answer JSON, an object with its fields")
+    answer = await filled_in(session.terminal, form, lambda question: ask_line(session.terminal, question))
+    if answer is None:
+        raise UsageError("nothing was approved: the form was not filled in")
+    return answer
+
+
 async def decide(
     session: Session,
     node: Node,
@@ -74,7 +92,10 @@ async def decide(
 
 def tell(session: Session, gate: GateView) -> None:
     """What became of the gate, on standard error."""
-    if gate.outcome is None:
+    handed = [each for each in gate.verdicts if each.verdict == "delegate"]
+    if gate.outcome is None and handed and handed[-1] == gate.verdicts[-1]:
+        session.terminal.say(f"gate {gate.id} waits for {handed[-1].to} now; {gate.missing}")
+    elif gate.outcome is None:
         session.terminal.say(f"your approval of gate {gate.id} counts; {gate.missing}")
     else:
         session.terminal.say("gate ", gate.id, " ", Painted(gate.outcome, STYLES.get(gate.outcome, "dim")))
@@ -108,7 +129,11 @@ async def ask_about(session: Session, node: Node, gate: GateView, interruption: 
                 ):
                     terminal.say("that is not the task's name: nothing was approved")
                     continue
-                now = await decide(session, node, gate, "approve", interruption=interruption)
+                form = form_of(gate.arguments) if gate.kind == APPROVAL_STEP else None
+                answer = await filled_in(terminal, form, ask) if form is not None else None
+                if form is not None and answer is None:
+                    continue
+                now = await decide(session, node, gate, "approve", answer=answer, interruption=interruption)
             elif word in ("d", "deny"):
                 reason = await ask("why? ")
                 if not reason:

@@ -361,11 +361,12 @@ class RemoteNode:
                     progress(*reconnecting.progress(message.data))
         raise NodeUnreachable(f"the node ended a {result} without a result", where=self._connection.name)
 
-    async def export(self, run: str, file: Path) -> None:
+    async def export(self, run: str, file: Path, *, unsigned: bool = False) -> None:
         """Through a file beside `file`, so that one that was cut off leaves nothing half."""
         part = file.with_name(f".{file.name}.part")
+        asked = {"unsigned": "true"} if unsigned else None
         try:
-            async with self._connection.open("GET", _run(run, "archive")) as response:
+            async with self._connection.open("GET", _run(run, "archive"), parameters=asked) as response:
                 with self._connection.reading(), part.open("wb") as into:
                     async for chunk in response.aiter_bytes(_CHUNK):
                         await asyncio.to_thread(into.write, chunk)

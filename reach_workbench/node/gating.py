@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import check_answer
 from reach_workbench.engine.events import Fact
+from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.secrets import reveal
+from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import ApprovalRefused, BadInput, EvidenceDamaged, GateClosed, NotFound, ReachError
+from reach_workbench.errors import (
+    ApprovalRefused,
+    BadInput,
+    EvidenceDamaged,
+    GateClosed,
+    GateError,
+    NotFound,
+    PolicyInvalid,
+)
 from reach_workbench.evidence.approval import Approval, SignedApproval, check
 from reach_workbench.keys.ed25519 import key_id
 from reach_workbench.protocol.gates import (
@@ -23,9 +34,8 @@ from reach_workbench.protocol.gates import (
     VerdictView,
     approval_of,
 )
-from reach_workbench.runner.guard import APPROVE
-from reach_workbench.runner.loading import base_of
-from reach_workbench.runner.proving import lacking
+from reach_workbench.runner.loading import base_of, load_state
+from reach_workbench.runner.proving import approvers_of, lacking, lent_groups, output_of
 from reach_workbench.runner.runner import Runner
 from reach_workbench.storage.gates import give_approval
 from reach_workbench.storage.records import ApprovalRecord, GateRecord, ReviewerRecord
@@ -33,11 +43,9 @@ from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 from reach_workbench.telemetry.crashpoints import crash_point
 
-assert APPROVAL_STEP == APPROVE
-
-_WORKFLOW: Final = "workflow"
-
-_PORTION: Final = 500
+_OUTCOMES: Final = {"approve": "approved", "deny": "denied"}
+_PORTION: Final = 100
+_NEEDED: Final = {"function.call": ("function",), "workflow.run": ("process", "await", "return")}
 
 
 def views(store: Store, state: GateState, run: str | None, limit: int, after: str | None) -> list[GateView]:
@@ -71,7 +79,8 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
     )
     missing = None
     if gate.outcome is None:
-        wrong = lacking(gate.terms, gate.requester, _approvers(approvals), gate.id)
+        counting = [_written(each) for each in _counting(store, gate)]
+        wrong = lacking(gate.terms, gate.requester, approvers_of(counting), gate.id)
         missing = wrong.message if wrong is not None else None
     return GateView(
         id=gate.id,
@@ -94,7 +103,9 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
         reason=gate.reason,
         missing=missing,
         verdicts=tuple(
-            VerdictView(each.reviewer, each.verdict, each.groups, each.reason, each.at, key_id(each.public_key))
+            VerdictView(
+                each.reviewer, each.verdict, each.groups, each.reason, each.at, key_id(each.public_key), _taker(each)
+            )
             for each in approvals
         ),
         holding=_holding(store, gate.policy, gate.policies) if whole else (),
@@ -113,19 +124,16 @@ def _holding(store: Store, digest: str, ids: tuple[str, ...]) -> tuple[HoldingPo
     return tuple(HoldingPolicy(id, known[id].text, known[id].annotations.get("reason")) for id in ids if id in known)
 
 
-def _approvers(approvals: tuple[ApprovalRecord, ...]) -> dict[str, frozenset[str]]:
-    return {each.reviewer: frozenset(each.groups) for each in approvals if each.verdict == "approve"}
-
-
 async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict: SignedVerdict) -> GateRecord:
     """Take a verdict, and close the gate once it has what it asks for. Raises GateClosed or ApprovalRefused."""
     gate = _open_gate(store, name)
-    now = clock.now()
-    if gate.expires_at is not None and now > gate.expires_at:
-        raise GateClosed(f"gate {gate.id} has expired", hint="run the task again, or fork the run before it")
+    await _refuse_expired(runner, store, clock, gate)
     reviewer, approval = _signed(store, gate, verdict)
     await _refuse_other_policy(runner, store, clock, gate)
-    _refuse_unentitled(gate, reviewer)
+    _refuse_unentitled(gate, reviewer, store)
+    _refuse_wrong_answer(gate, approval, store)
+    await settle(runner, store, clock, gate)
+    now = clock.now()
     record = ApprovalRecord(
         gate=gate.id,
         reviewer=reviewer.name,
@@ -145,38 +153,72 @@ async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict:
     await store.commit(unit)
     crash_point("gating.before-close")
     await settle(runner, store, clock, gate)
-    return store.read.gate(gate.id)
-
-
-async def settle_all(runner: Runner, store: Store, clock: Clock) -> None:
-    """Close every open gate that has its verdicts: the node may have died between the last of them and the close.
-
-    What a gate is refused with is left to whoever decides about it, or drives its run, next.
-    """
-    after: GateRecord | None = None
-    while gates := store.read.open_gates(limit=_PORTION, after=after):
-        after = gates[-1]
-        for gate in gates:
-            with suppress(ReachError):
-                await settle(runner, store, clock, gate)
+    after = store.read.gate(gate.id)
+    if after.outcome is not None and after.outcome != _OUTCOMES.get(approval.verdict, after.outcome):
+        raise GateClosed(
+            f"gate {gate.id} was {after.outcome} at the same moment: this verdict came too late to count",
+            hint="it stands in the gate's history",
+        )
+    return after
 
 
 async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """Close the gate when a reviewer has denied, or when it has all the approvals that it asks for."""
-    approvals = store.read.approvals(gate.id)
+    approvals = _counting(store, gate)
+    written = [_written(each) for each in approvals]
     denied = [each for each in approvals if each.verdict == "deny"]
     data: dict[str, Json] = {"command": gate.command, "gate": gate.id}
     if denied:
         data |= {"outcome": "denied", "approvals": [_written(each) for each in denied]}
         if denied[0].reason:
             data["reason"] = denied[0].reason
-    elif lacking(gate.terms, gate.requester, _approvers(approvals), gate.id) is None:
-        data |= {"outcome": "approved", "approvals": [_written(each) for each in approvals]}
-        if gate.kind == APPROVE:
-            data["output"] = _statement(approvals[-1]).answer
+    elif lacking(gate.terms, gate.requester, approvers_of(written), gate.id) is None:
+        data |= {"outcome": "approved", "approvals": written}
+        if gate.kind == APPROVAL_STEP:
+            data["output"] = output_of(written)
     else:
         return
     await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data))
+
+
+async def recover(runner: Runner, store: Store, clock: Clock) -> None:
+    """Close the gates that had what they ask for when the process before this one died."""
+    after: GateRecord | None = None
+    while found := store.read.open_gates(limit=_PORTION, after=after):
+        for gate in found:
+            if not store.read.approvals(gate.id):
+                continue
+            try:
+                await _refuse_expired(runner, store, clock, gate)
+                await _refuse_other_policy(runner, store, clock, gate)
+                await settle(runner, store, clock, gate)
+            except (GateError, PolicyInvalid):
+                continue  # it has another outcome, or goes on waiting
+        after = found[-1]
+
+
+def _counting(store: Store, gate: GateRecord) -> tuple[ApprovalRecord, ...]:
+    """The verdicts of keys that still may decide."""
+    given = store.read.approvals(gate.id)
+    if not given:
+        return given
+    revoked = {each.public_key for each in store.read.reviewers() if each.revoked_at is not None}
+    return tuple(each for each in given if each.public_key not in revoked)
+
+
+async def _refuse_expired(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
+    """A gate whose time is over has its outcome, even if nothing has driven its run since."""
+    if gate.expires_at is None:
+        return
+    now = max(clock.now(), gate.opened_at)
+    if now <= gate.expires_at:
+        return
+    data = {"command": gate.command, "gate": gate.id, "outcome": "expired", "otherwise": gate.terms["otherwise"]}
+    await runner.tell(store.read.run(gate.run), Fact("gate.closed", now, data))
+    raise GateClosed(
+        f"gate {gate.id} has expired: nobody had decided about it in time",
+        hint=f"`reach fork {gate.run} --at {gate.command}` asks for the action again",
+    )
 
 
 def _written(approval: ApprovalRecord) -> dict[str, Json]:
@@ -207,18 +249,48 @@ async def edit(
 ) -> GateRecord | None:
     """See `protocol.Node.edit_gate`."""
     gate = _open_gate(store, name)
-    if gate.kind == APPROVE:
+    await _refuse_expired(runner, store, clock, gate)
+    if gate.kind == APPROVAL_STEP:
         raise BadInput("an approval step has nothing to edit: approve it with an answer, or deny it")
     if not isinstance(arguments, dict):
         raise BadInput("the arguments of an action are a JSON object")
     if arguments == gate.arguments:
         raise BadInput("nothing was changed", hint="approve or deny the action as it is")
+    _refuse_unperformable(gate, arguments)
+    _refuse_foreign_secrets(load_state(store, store.read.run(gate.run)), arguments)
     reason = f"edited by {by}" if by else "edited"
     data = {"command": gate.command, "gate": gate.id, "outcome": "superseded", "reason": reason, "arguments": arguments}
     if not await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data)):
         raise GateClosed(f"gate {gate.id} was decided meanwhile")
     opened = [each for each in store.read.gates_of(gate.run) if each.command == gate.command and each.outcome is None]
     return opened[-1] if opened else None
+
+
+def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
+    """What tells which function or sub-workflow is meant has to be there; adapters judge the rest themselves."""
+    needed = _NEEDED.get(gate.kind, ())
+    wrong = next((each for each in needed if not isinstance(arguments.get(each), type(gate.arguments[each]))), None)
+    if wrong is None and gate.kind == "workflow.run":
+        process = arguments["process"]
+        wrong = next(
+            (each for each in ("namespace", "name", "version") if not isinstance(process.get(each), str)), None
+        )
+    if wrong is not None:
+        raise BadInput(
+            f"the edited action does not say {wrong!r} as the action that is held does",
+            hint="change other values only, or deny the action and correct the workflow",
+        )
+
+
+def _refuse_foreign_secrets(state: State, arguments: Json) -> None:
+    """An action can be given no secret that its run was not given: nobody gets hold of one by editing."""
+    try:
+        reveal(arguments, state.created.get("secrets") or {})
+    except (KeyError, TypeError) as wrong:
+        raise BadInput(
+            f"the edited action names a secret that its run was not given: {wrong.args[0]}",
+            hint="placeholders stand for the secrets of the run, and for no other",
+        ) from None
 
 
 def _open_gate(store: Store, name: str) -> GateRecord:
@@ -256,7 +328,7 @@ def _signed(store: Store, gate: GateRecord, verdict: SignedVerdict) -> tuple[Rev
 
 async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """What the policies say now counts: under others the action is decided about afresh."""
-    if gate.policies == (_WORKFLOW,):
+    if gate.kind == APPROVAL_STEP:
         return
     run = store.read.run(gate.run)
     now = runner.guard.shelf.in_force(base_of(run)).digest
@@ -270,14 +342,52 @@ async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate:
     )
 
 
-def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord) -> None:
+def _taker(approval: ApprovalRecord) -> str | None:
+    """The reviewer to whom the decision was handed over."""
+    return _statement(approval).answer["to"] if approval.verdict == "delegate" else None
+
+
+def _refuse_wrong_answer(gate: GateRecord, approval: Approval, store: Store) -> None:
+    """The form of an approval step is filled in by whoever approves; a decision goes to a reviewer who may take it."""
+    if approval.verdict == "delegate":
+        _refuse_wrong_taker(gate, approval, store)
+        return
+    if gate.kind != APPROVAL_STEP or approval.verdict == "deny":
+        if approval.answer is not None:
+            raise BadInput("there is no form to fill in here")
+        return
+    try:
+        check_answer(gate.arguments, approval.answer)
+    except Fault as fault:
+        raise BadInput(fault.detail, hint="`reach gates GATE` shows the form's fields") from None
+
+
+def _refuse_wrong_taker(gate: GateRecord, approval: Approval, store: Store) -> None:
+    match approval.answer:
+        case {"to": str(to), **rest} if not rest:
+            pass
+        case _:
+            raise BadInput("a decision is handed over to one reviewer, by name")
+    known = {each.name for each in store.read.reviewers() if each.revoked_at is None}
+    if to not in known:
+        raise BadInput(f"{to} is no reviewer of this node", hint="`reach reviewer list` shows who is")
+    if to == approval.reviewer:
+        raise BadInput("the decision is yours already")
+    if to == gate.requester and not gate.terms["self"]:
+        raise ApprovalRefused(f"{to} asked for this action, and may not decide about it")
+    if any(each.reviewer == to for each in store.read.approvals(gate.id)):
+        raise BadInput(f"{to} has decided about this gate before")
+
+
+def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord, store: Store) -> None:
     terms = gate.terms
+    lent = lent_groups([_written(each) for each in store.read.approvals(gate.id)]).get(reviewer.name, frozenset())
     if reviewer.name == gate.requester and not terms["self"]:
         raise ApprovalRefused(
             f"{reviewer.name} asked for this action, and its gate lets nobody decide about an action of their own",
             hint='somebody else has to decide; a policy may say @self("allowed")',
         )
-    if terms["groups"] and not set(terms["groups"]) & set(reviewer.groups):
+    if terms["groups"] and not set(terms["groups"]) & {*reviewer.groups, *lent}:
         named = ", ".join(terms["groups"])
         raise ApprovalRefused(
             f"{reviewer.name} is in none of the groups that decide about this action: {named}",

@@ -6,8 +6,9 @@ import asyncio
 import getpass
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reach_workbench.clock import Clock, SystemClock, new_run_id
 from reach_workbench.effects.adapters import Adapters
@@ -23,6 +24,7 @@ from reach_workbench.errors import (
     CompileError,
     ForkRefused,
     HomeReadOnly,
+    KeyMissing,
     LimitExceeded,
     NobodyWaits,
     NotFound,
@@ -31,7 +33,8 @@ from reach_workbench.errors import (
     RunStateError,
     StoreError,
 )
-from reach_workbench.node import archive, auditlog, gating, reviewers, system
+from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.node import archive, auditlog, capsule, gating, reviewers, system
 from reach_workbench.node.aside import Stopped, aside
 from reach_workbench.node.authoring import inspect
 from reach_workbench.node.breakpoints import clear_breakpoint, listed, log_lines, set_breakpoint, written
@@ -84,6 +87,9 @@ from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 
+if TYPE_CHECKING:
+    from reach_workbench.node.notifying import Notifier
+
 _FOLLOW_SECONDS = 0.1
 """How often a follower looks for events that another process wrote."""
 
@@ -105,12 +111,23 @@ class LocalNode(Looking):
         self._passed = Passed()
         self.runner = Runner(store, settings, clock, evaluator, Adapters(clock, functions))
         self._schedules: Schedules | None = None
+        self._notifier = self._made_notifier() if store.writable else None
         self._signer: auditlog.Signer | None = None
         self._pinning: Pinning | None = None
         self._refusals: Refusals | None = None
         self._mailbox: Mailbox | None = (
             Mailbox(self, store, clock, settings.runner.poll_seconds, self.note_export) if store.writable else None
         )
+
+    def _made_notifier(self) -> Notifier | None:
+        wanted = self.settings.notify
+        if not (wanted.command or wanted.webhook or wanted.desktop):
+            return None
+        from reach_workbench.node.notifying import Notifier  # few need it, and keys come with it
+
+        notifier = Notifier(self.settings, self.store, self.clock, lambda: self.runner.adapters.web)
+        self.runner.observe(notifier.take, lambda _: None)
+        return notifier
 
     @classmethod
     async def open(
@@ -133,7 +150,7 @@ class LocalNode(Looking):
         node._signer = signer
         if node._mailbox is not None:
             with suppress(StoreError):  # locked or full for now: the next start looks again
-                await gating.settle_all(node.runner, store, time)
+                await gating.recover(node.runner, store, time)
             node._mailbox.start()
         if signer is not None and store.writable:
             node._pinning = Pinning(store, settings, time, signer)
@@ -148,6 +165,8 @@ class LocalNode(Looking):
             if self._schedules is not None:
                 await self._schedules.stop()
             await self.runner.stop()
+            if self._notifier is not None:
+                await self._notifier.close()
             await self.runner.adapters.close()
             if self._refusals is not None:
                 self._refusals.close()
@@ -569,6 +588,7 @@ class LocalNode(Looking):
             secrets=secrets or {},
             hold=hold,
             outcome=told,
+            requester=person(self.settings),
         )
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(number))
@@ -582,13 +602,24 @@ class LocalNode(Looking):
         record = self.store.read.run(run)
         return await asyncio.to_thread(verify, self.store, record, self.evaluator, self.clock, progress)
 
-    async def export(self, run: str, file: Path) -> None:
+    async def export(self, run: str, file: Path, *, unsigned: bool = False) -> None:
         record = self.store.read.run(run)
+        key = None if unsigned else await asyncio.to_thread(self._signing_key)
+        evidence = await self.audit_evidence(record.id, until=record.seq, key=key)
         if not self.store.writable and holder(self.settings.home) is not None:
             await ask(self.store, self.settings, "exported", {"run": record.id, "events": record.seq})
-        await asyncio.to_thread(archive.write, self.store, record, file)
+        await asyncio.to_thread(capsule.write, self.store, record, file, evidence, key)
         if self.store.writable:
             await self.note_export(record.id, record.seq)
+
+    def _signing_key(self) -> SigningKey:
+        """The node's key, to sign a capsule with. Raises a KeysError."""
+        if self._signer is None:
+            raise KeyMissing(
+                "this node was opened without a key to sign the capsule with",
+                hint="open it with a signer, or export without a signature: `unsigned`",
+            )
+        return self._signer()
 
     async def note_export(self, run: str, events: int) -> None:
         """Audit that a run was exported with so many events."""
@@ -752,16 +783,21 @@ class LocalNode(Looking):
             self._refusals = Refusals(self.store, self.clock)
         self._refusals.refused(code, client, path)
 
-    async def audit_evidence(self, run: str) -> auditlog.AuditEvidence:
-        """All audit records about a run with proofs that a checkpoint covers them, one made now if need be.
+    async def audit_evidence(
+        self, run: str, *, until: int | None = None, key: SigningKey | None = None
+    ) -> auditlog.AuditEvidence:
+        """All audit records about a run up to event `until`, with proofs that a checkpoint covers them.
 
-        Raises EvidenceDamaged when the log does not hold.
+        One is made now if need be; with `key` one that it signed. Raises EvidenceDamaged when the log does not hold.
         """
         record = self.store.read.run(run)
-        if self._pinning is not None:
+        public = key.public if key is not None else None
+        size, last = self.store.read.audit_head().tree.size, auditlog.last_about(self.store, record.id)
+        if self._pinning is not None and auditlog.covering(self.settings, size, last, public) is None:
             with suppress(ReachError):  # then the evidence says that nobody vouches for it
                 await self._pinning.now()
-        return await asyncio.to_thread(auditlog.prove, self.store, self.settings, record.id)
+        work = partial(auditlog.prove, until=until, public=public)
+        return await asyncio.to_thread(work, self.store, self.settings, record.id)
 
     # ------------------------------------------------------------ other processes
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from reach_workbench.engine.approving import COMMAND
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import NotFound, PolicyInvalid
@@ -14,7 +15,7 @@ from reach_workbench.policy.context import Context
 from reach_workbench.policy.policyset import PolicySet, load
 from reach_workbench.policy.request import Request
 from reach_workbench.protocol.policies import CommandRuling, DecisionView, GateNote, Judgement, RequestView, Ruled
-from reach_workbench.runner.guard import APPROVE, LACKING, UNREADABLE, Guard, Subject, missing_capability
+from reach_workbench.runner.guard import LACKING, UNREADABLE, Guard, Subject, missing_capability
 from reach_workbench.runner.loading import base_of
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.searching import Needle, Told
@@ -78,7 +79,7 @@ def _add(story: _Story, told: Told, digest: str | None) -> None:
         verdict: Ruled = "wait" if data["decision"] == "hold" and "until" in data else data["decision"]
         ids, warnings = tuple(data.get("policies") or ()), tuple(data.get("warnings") or ())
         reason = data.get("reason")
-        asked = story.kind != APPROVE and not str(reason).startswith((LACKING, UNREADABLE))
+        asked = story.kind != COMMAND and not str(reason).startswith((LACKING, UNREADABLE))
         of = digest if asked else None
         said = DecisionView(told.seq, told.at, verdict, ids, of, warnings, reason, data.get("until"))
         story.decisions.append(said)
@@ -162,7 +163,7 @@ def _now(guard: Guard, run: RunRecord, command: Command, subject: Subject, reque
     missing = missing_capability(subject.may, command)
     if missing is not None:
         return Judgement("deny", None, reason=LACKING + missing)
-    if command.kind == APPROVE:
+    if command.kind == COMMAND:
         return Judgement("hold", None, reason="the workflow itself asks for an approval")
     try:
         return judgement(guard.shelf.in_force(base_of(run)), request)

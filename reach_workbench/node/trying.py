@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import COMMAND
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import PolicyInvalid
@@ -19,7 +20,7 @@ from reach_workbench.policy.request import Request
 from reach_workbench.policy.trial import Action, Group, Kind, Said, Trial, Verdict, said
 from reach_workbench.protocol.node_views import Progress
 from reach_workbench.protocol.policies import TryPolicies, TryReport, VerdictChange, WarningCount
-from reach_workbench.runner.guard import APPROVE, UNREADABLE, Guard, Subject, missing_capability
+from reach_workbench.runner.guard import UNREADABLE, Guard, Subject, missing_capability
 from reach_workbench.runner.loading import base_of
 from reach_workbench.runner.shelf import PolicyShelf
 from reach_workbench.settings import Settings
@@ -143,7 +144,7 @@ class Trying:
     def _issue(self, run: _Run, number: int, kind: str, arguments: Json, told: Told) -> None:
         asked = self._asked
         early = asked.since is not None and told.at < asked.since
-        if not early and not (asked.until is not None and told.at > asked.until) and kind != APPROVE:
+        if not early and not (asked.until is not None and told.at > asked.until) and kind != COMMAND:
             run.issued[number] = _Issued(kind, arguments, told.at, told.task)
 
     def _leave(self, run: _Run | None) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import COMMAND, asked
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
-from reach_workbench.runner.rates import Rates
+from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
 from reach_workbench.storage.store import Store
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
     from reach_workbench.policy.decision import Decision
     from reach_workbench.policy.request import Request
     from reach_workbench.policy.terms import ApprovalTerms
+    from reach_workbench.runner.rates import Rates
     from reach_workbench.runner.shelf import Changed, PolicyShelf
 
-APPROVE: Final = "human.approve"
-"""The command of `call: approve:1.0.0@default`: nothing but a gate."""
+_AGAIN: Final = 1_000
+"""Milliseconds until policies that can't be read are looked for again."""
 
 LACKING: Final = "the run was not given the capability "
 UNREADABLE: Final = "no policy can be read: "
@@ -78,8 +80,9 @@ class Guard:
         self._store = store
         self._clock = clock
         self._shelf: PolicyShelf | None = None
-        self._rates = Rates(store)
+        self._rates: Rates | None = None
         self._kept: set[str] = set()
+        self.notes = EffectNotes(settings.audit)
         self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
 
@@ -92,12 +95,21 @@ class Guard:
             self._shelf = PolicyShelf(self._settings, self._store, self._clock)
         return self._shelf
 
+    @property
+    def rates(self) -> Rates:
+        """What rate gates have counted."""
+        if self._rates is None:
+            from reach_workbench.runner.rates import Rates
+
+            self._rates = Rates(self._store, self._clock)
+        return self._rates
+
     def rule(self, state: State, command: Command, base: Path, subject: Subject) -> Ruling:
         """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
         missing = missing_capability(subject.may, command)
         if missing is not None:
             return Ruling("deny", reason=LACKING + missing)
-        if command.kind == APPROVE:
+        if command.kind == COMMAND:
             return _asked(command)
         try:
             policies = self.shelf.in_force(base)
@@ -112,12 +124,34 @@ class Guard:
             return known
         request = self.request(command, subject)
         decision = policies.decide(request)
-        ruling = self._ruling(decision, request, state, policies.digest)
+        ruling = self._ruling(decision, request, state, command.number, policies.digest)
         if ruling.verdict == "allow" and not decision.rates and not policies.reads_context(request):
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             self._known[key] = ruling
         return ruling
+
+    def room(self, command: Command, base: Path, subject: Subject) -> Ruling:
+        """Whether the rate gates have room for a command that may be performed: `allow`, with its counts, or `wait`.
+
+        One that was allowed and is begun later, or once more, is counted when it is begun.
+        """
+        try:
+            policies = self.shelf.in_force(base)
+        except PolicyInvalid:
+            return Ruling("wait", until=self._clock.now() + _AGAIN)
+        request = self.request(command, subject)
+        decision = policies.decide(request)
+        return self._room(decision, request, subject.run, command.number) if decision.rates else Ruling("allow")
+
+    def has_run(self, run: str) -> bool:
+        """Whether there is a run of that id."""
+        return self._store.read.has_run(run)
+
+    def leave(self, run: str, number: int) -> None:
+        """The command no longer waits for a rate gate."""
+        if self._rates is not None:
+            self._rates.leave((run, number))
 
     def request(self, command: Command, subject: Subject) -> Request:
         """The command as policies see it."""
@@ -155,26 +189,32 @@ class Guard:
         changes, self._shelf.changes = self._shelf.changes, []
         writes += [partial(_note_change, each, by, self._clock.now()) for each in changes]
 
-    def _ruling(self, decision: Decision, request: Request, state: State, digest: str) -> Ruling:
+    def _ruling(self, decision: Decision, request: Request, state: State, number: int, digest: str) -> Ruling:
         verdict: Verdict = decision.verdict
         given = (decision.policies, digest)
         if verdict == "deny":
             named = ", ".join(decision.policies)
             reason = decision.error or (f"denied by policy {named}" if named else "no policy permits it")
+            if self.shelf.problems:
+                wrong = self.shelf.problems[0]
+                reason += f"; the newest policy file has errors and is not in force ({wrong.where}: {wrong.message})"
             return Ruling("deny", *given, warnings=decision.warnings, reason=reason)
         if verdict == "hold":
             return Ruling("hold", *given, terms=decision.approval, warnings=decision.warnings)
         if decision.rates:
-            from reach_workbench.policy.windows import count_of
-
-            now = self._clock.now()
-            counted = [(count_of(id, terms, request, state.run, "local"), terms) for id, terms in decision.rates]
-            until = max(self._rates.free_at(id, terms.limit, terms.window_ms, now) for id, terms in counted)
-            if until > now:
-                return Ruling("wait", *given, until=until, warnings=decision.warnings)
-            counts = tuple((id, self._rates.take(id, terms.window_ms, now)) for id, terms in counted)
-            return Ruling("allow", *given, counts=counts, warnings=decision.warnings)
+            return self._room(decision, request, state.run, number)._replace(
+                policies=decision.policies, policy=digest, warnings=decision.warnings
+            )
         return Ruling("allow", *given, warnings=decision.warnings)
+
+    def _room(self, decision: Decision, request: Request, run: str, number: int) -> Ruling:
+        from reach_workbench.policy.windows import count_of
+
+        counted = [(count_of(id, terms, request, run, "local"), terms) for id, terms in decision.rates]
+        until = self.rates.ask((run, number), counted)
+        if until is not None:
+            return Ruling("wait", until=until)
+        return Ruling("allow", counts=self.rates.take((run, number), counted))
 
 
 def _note_change(changed: Changed, by: str | None, at: int, unit: Unit) -> None:
@@ -229,9 +269,9 @@ def check_capabilities(capabilities: Iterable[str]) -> None:
     """Raises BadInput for one that could never cover a command."""
     for capability in capabilities:
         kind, colon, resource = capability.partition(":")
-        if kind not in ACTIONS and kind != APPROVE:
+        if kind not in ACTIONS and kind != COMMAND:
             close = get_close_matches(kind, ACTIONS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join((*ACTIONS, APPROVE))}"
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join((*ACTIONS, COMMAND))}"
             raise BadInput(f"no command is of the kind {kind!r}", where=f"capability {capability!r}", hint=hint)
         if colon and not resource:
             raise BadInput(
@@ -252,13 +292,12 @@ def _asked(command: Command) -> Ruling:
     """The gate that a workflow asks for itself."""
     from reach_workbench.policy.terms import ApprovalTerms
 
-    given: dict[str, Json] = command.arguments if isinstance(command.arguments, dict) else {}
+    wanted = asked(command.arguments)
     terms = ApprovalTerms(
-        quorum=int(given.get("quorum") or 1),
-        groups=tuple(given.get("groups") or ()),
-        self_approval=bool(given.get("self", True)),
-        expires_ms=given.get("expires"),
-        otherwise="fault",
-        risk="high" if given.get("risk") == "high" else "normal",
+        quorum=wanted.quorum,
+        groups=wanted.groups,
+        self_approval=wanted.self_approval,
+        expires_ms=wanted.expires_ms,
+        risk="high" if wanted.high_risk else "normal",
     )
     return Ruling("hold", ("workflow",), "", terms=terms)

@@ -7,6 +7,7 @@ trusted: its policies can only forbid, so that nobody is given more by opening a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from reach_workbench.policy.policyset import PolicySet, load
 from reach_workbench.settings import Settings
 from reach_workbench.storage.records import PoliciesRecord
 from reach_workbench.storage.store import Store
+
+_LOG: Final = logging.getLogger(__name__)
 
 FOLDER: Final = "policies"
 WORKSPACE: Final = "workspace/"
@@ -146,6 +149,9 @@ class PolicyShelf:
             problem = None
         except PolicyInvalid as wrong:
             policies, problem = before or self._last_good(files), wrong
+        if problem is not None and (kept is None or str(kept.problem) != str(problem)):
+            what = "the policies before stay in force" if policies is not None else "every action is denied"
+            _LOG.warning("%s: %s; %s", problem.where, problem.message, what)
         self._kept[workspace] = _Kept(stamps, policies, problem)
         if policies is not None:
             self._compare(workspace, before, policies)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -102,7 +103,7 @@ def test_a_newcomer_is_told_what_happened_and_what_to_type(reach: Reach, workflo
     (gate,) = reach("gates", "--json").json["gates"]
     for words in (
         "/do/0/hello did not happen yet: somebody has to approve it first",
-        f"shell.run: $ echo done >> {target}",
+        f"shell.run: echo done >> {target}",
         "the policy hold-shell holds it: A shell command can do on this machine whatever you can.",
         f"look at it whole: reach gates {gate['id']}",
         f"let it happen:    reach approve {gate['id']}",
@@ -118,11 +119,12 @@ def test_a_newcomer_is_told_what_happened_and_what_to_type(reach: Reach, workflo
 
 def test_a_gate_is_shown_whole_and_what_can_not_be_seen_is_written_out(reach: Reach, held: Callable[..., str]) -> None:
     long = "x" * 5000
-    gate = held(f"echo a\u202eb\u200bc\x1b[2J\u3164 {long}END\nsecond")
+    gate = held(f"echo p\u0430ypal; echo a\u202eb\u200bc\x1b[2J\u3164 {long}END\nsecond")
     shown = reach("gates", gate)
     assert shown.code == 0
-    assert "$ echo a\\u202eb\\u200bc\\u001b[2J\\u3164 " + long + "END" in shown.out
+    assert "    echo p\u0430ypal; echo a‹U+202E›b‹U+200B›c‹ESC›[2J‹U+3164› " + long + "END\n    second\n" in shown.out
     assert not set(shown.out) & set("\u202e\u200b\x1b\u3164")
+    assert "letters of several alphabets in 'p\u0430ypal'" in shown.out
     block = shown.out.split("arguments, exactly\n")[1].split("  digest")[0]
     gate_object = reach("gates", gate, "--json").json
     assert json.loads(block) == gate_object["arguments"]
@@ -247,7 +249,7 @@ def test_an_edited_action_is_held_again_and_says_where(
     (newer,) = reach("gates", "--json").json["gates"]
     assert f"gate {gate} is superseded" in done.err
     assert f"it is held again, at gate {newer['id']}" in done.err
-    assert f"$ echo edited >> {target}" in done.err
+    assert f"    echo edited >> {target}\n" in done.err
     assert outcome(reach, gate) == "superseded"
     assert_refused(reach("approve", gate, "--yes"), "gate-closed", "")
     assert_refused(reach("gate", "edit", newer["id"], "--arguments", "action.json"), "bad-input", "")
@@ -275,12 +277,46 @@ def test_an_answer_is_for_an_approval_step_only(reach: Reach, held: Callable[...
     assert outcome(reach, gate) is None
 
 
+FORM = (
+    "do: [{ask: {call: 'approve:1.0.0@default', with: {title: Buy it?, form: {type: object, required: [amount],"
+    " properties: {amount: {type: integer, maximum: 10}, why: {type: string}}}}}}, {end: {set: '${ {got: .} }'}}]"
+)
+
+
+def test_the_answer_to_the_form_of_an_approval_step_is_its_output(reach: Reach, workflow: Write, known: None) -> None:
+    done = reach("run", workflow(FORM))
+    assert done.code == 4
+    assert "Buy it?" in done.err
+    (gate,) = reach("gates", "--json").json["gates"]
+    assert_refused(reach("approve", gate["id"], "--yes"), "usage", "--answer JSON")
+    assert_refused(reach("approve", gate["id"], "--yes", "--answer", '{"amount": 30}'), "bad-input", "reach gates")
+    approved = reach("approve", gate["id"], "--yes", "--answer", '{"amount": 3}')
+    assert (approved.code, json.loads(approved.out)) == (0, {"got": {"amount": 3}})
+    assert reach("verify", "last").code == 0
+
+
 def test_unknown_and_ambiguous_gates_are_said(reach: Reach, held: Callable[..., str], known: None) -> None:
     for words in (("gates", "zzz"), ("approve", "zzz", "--yes"), ("deny", "zzz", "--reason", "no")):
         assert_refused(reach(*words), "not-found", "reach gates")
     assert_refused(reach("gate", "edit", "zzz", "--arguments", "nowhere.json"), "not-found", "")
     assert reach("gate").code == 2
     assert "gate edit" in reach("gate", "--help").out
+
+
+def test_a_gate_of_a_sub_workflow_is_told_with_its_caller_and_the_caller_goes_on(
+    reach: Reach, workflow: Write, known: None, target: Path
+) -> None:
+    inner = workflow(SHELL % json.dumps(f"echo done >> {target}"), "inner.yaml")
+    inner.write_text(inner.read_text("utf-8").replace("name: sample", "name: inner"), "utf-8")
+    assert reach("add", inner).code == 0
+    calls = "do: [{call: {run: {workflow: {namespace: test, name: inner, version: 1.0.0}}}}, {end: {set: {outer: 1}}}]"
+    done = reach("run", workflow(calls, "outer.yaml"))
+    (gate,) = reach("gates", "--json").json["gates"]
+    assert done.code == 4, done
+    assert f"/do/0/hello of sub-workflow {gate['run']} did not happen yet" in done.err
+    assert f"reach approve {gate['id']}" in done.err
+    approved = reach("approve", gate["id"], "--yes")
+    assert (approved.code, json.loads(approved.out), target.read_text()) == (0, {"outer": 1}, "done\n"), approved
 
 
 # ------------------------------------------------------------ on a terminal
@@ -305,7 +341,7 @@ def test_a_run_on_a_terminal_asks_and_goes_on(
 ) -> None:
     screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
     screen.until(r"\[a\]pprove, \[d\]eny, or \[l\]eave", PATIENCE)
-    assert f"$ echo done >> {target}" in screen.text
+    assert f"echo done >> {target}" in screen.text
     assert not target.exists()
     screen.send(b"a\n")
     screen.until("make one for ada, and let it decide about gates here", PATIENCE)
@@ -350,6 +386,29 @@ def test_approving_on_a_terminal_asks_for_the_passphrase_without_showing_it(
     assert target.exists()
 
 
+def test_a_form_is_filled_in_on_the_terminal(
+    terminal: Callable[..., Pseudoterminal], workflow: Write, reach: Reach, known: None
+) -> None:
+    screen = terminal("run", workflow(FORM))
+    screen.until(LEAVE, PATIENCE)
+    screen.send(b"a\n")
+    screen.until(r"amount \(integer; required\)", PATIENCE)
+    screen.send(b"much\n")
+    screen.until("that is no integer", PATIENCE)
+    screen.send(b"30\n")
+    screen.until(r"why \(string; or empty\)", PATIENCE)
+    screen.send(b"\n")
+    screen.until("bad-input", PATIENCE)
+    screen.until(rf"bad-input(?s:.)*{LEAVE}", PATIENCE)
+    screen.send(b"a\n")
+    screen.until(r"bad-input(?s:.)*amount \(integer", PATIENCE)
+    screen.send(b"3\n")
+    screen.until(r"bad-input(?s:.)*why \(string", PATIENCE)
+    screen.send(b"as agreed\n")
+    screen.until(r"completed\s+in", PATIENCE)
+    assert reach("show", "last", "--json").json["output"] == {"got": {"amount": 3, "why": "as agreed"}}
+
+
 def test_no_is_the_answer_of_whoever_says_nothing(
     terminal: Callable[..., Pseudoterminal], held: Callable[..., str], known: None, target: Path, reach: Reach
 ) -> None:
@@ -370,6 +429,32 @@ def test_what_another_decides_meanwhile_ends_the_question(
     assert reach("approve", gate["id"], "--yes").code == 0  # through the mailbox of the process that asks
     screen.until(r"completed\s+in", PATIENCE)
     assert target.read_text() == "done\n"
+
+
+def test_a_gate_that_expires_while_it_is_asked_about_ends_the_question(
+    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach, known: None, home: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed") @expires("2s")')
+    screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
+    screen.until(LEAVE, PATIENCE)
+    screen.until("gate-expired", PATIENCE)
+    screen.until(r"faulted\s+in", PATIENCE)
+    assert [each["outcome"] for each in reach("gates", "--closed", "--json").json["gates"]] == ["expired"]
+    assert not target.exists()
+
+
+def test_a_yes_that_comes_too_late_is_refused(
+    terminal: Callable[..., Pseudoterminal], held: Callable[..., str], known: None, home: Path, target: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed") @expires("3s")')
+    gate = held()
+    screen = terminal("approve", gate)
+    screen.until(r"approve exactly this\? \[y/N\]", PATIENCE)
+    time.sleep(3.1)  # the gate's own time
+    screen.send(b"y\n")
+    screen.until("gate-closed", PATIENCE)
+    assert "has expired" in screen.text
+    assert not target.exists()
 
 
 # ------------------------------------------------------------ homes that others have
@@ -442,3 +527,21 @@ def test_a_signature_is_never_made_with_a_key_of_somebody_else(
     monkeypatch.setenv("REACH_KEYS_USER", "grace")
     assert_refused(reach("approve", gate, "--yes"), "key-missing", "reach reviewer add grace")
     assert SigningKey.from_seed(bytes(32)).id not in reach("gates", gate).out
+
+
+def test_a_decision_is_handed_over_and_the_other_reviewer_takes_it(
+    reach: Reach, held: Callable[..., str], known: None, home: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = held()
+    refused = reach("gate", "delegate", gate, "--to", "lin")
+    assert (refused.code, target.exists()) == (2, False)
+    assert "lin is no reviewer of this node" in refused.err
+    let_decide(home, "lin")
+    handed = reach("gate", "delegate", gate, "--to", "lin")
+    assert (handed.code, target.exists()) == (0, False)
+    assert f"gate {gate} waits for lin now" in handed.err
+    again = reach("approve", gate, "--yes")
+    assert "decided about this gate before" in again.err
+    monkeypatch.setenv("REACH_KEYS_USER", "lin")
+    assert reach("approve", gate, "--yes").code == 0
+    assert target.read_text() == "done\n"

@@ -1,7 +1,8 @@
-"""`reach gates`, `approve`, `deny` and `gate edit`: actions that are held, and what becomes of them."""
+"""`reach gates`, `approve`, `deny`, `gate delegate`, `gate edit`: held actions, and what becomes of them."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, get_args
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
@@ -13,11 +14,11 @@ from reach_workbench.cli.session import Session, drives, go, interruptible
 from reach_workbench.cli.source import source_of
 from reach_workbench.cli.terminal import Terminal
 from reach_workbench.cli.unlocking import user
-from reach_workbench.cli.verdicts import confirm, decide, refuse_closed, tell
+from reach_workbench.cli.verdicts import answered, confirm, decide, refuse_closed, tell
 from reach_workbench.clock import SystemClock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import RunStateError, UsageError
-from reach_workbench.protocol.gates import APPROVAL_STEP, GateOutcome, GateState, GateView, Verdict
+from reach_workbench.protocol.gates import GateOutcome, GateState, GateView, Verdict
 from reach_workbench.protocol.node_views import RunView
 
 if TYPE_CHECKING:
@@ -71,32 +72,43 @@ def _approve(terminal: Terminal, given: Given) -> int:
     session = Session(terminal, given)
     answer = read_json(given.answer, "--answer", session.settings.limits) if given.answer is not None else None
 
-    async def ready(gate: GateView) -> None:
-        if given.answer is not None and gate.kind != APPROVAL_STEP:
-            raise UsageError(f"this gate asks for no answer: it holds {gate.kind}", hint="leave --answer out")
+    async def ready(gate: GateView) -> Json:
+        found = await answered(session, gate, answer)
         await confirm(session, gate, yes=given.yes, accepted=given.risk_accepted)
+        return found
 
-    return _decide(session, given.gate, "approve", given.reason, answer, ready)
+    return _decide(session, given.gate, "approve", given.reason, ready)
 
 
 def _deny(terminal: Terminal, given: Given) -> int:
     if not given.reason.strip():
         raise UsageError("a denial needs a reason", hint="whoever asked for the action reads it: --reason TEXT")
 
-    async def ready(gate: GateView) -> None:
-        return
+    async def ready(_: GateView) -> Json:
+        return None
 
-    return _decide(Session(terminal, given), given.gate, "deny", given.reason, None, ready)
+    return _decide(Session(terminal, given), given.gate, "deny", given.reason, ready)
 
 
-def _decide(session: Session, name: str, verdict: Verdict, reason: str | None, answer: Json, ready: Json) -> int:
+def _delegate(terminal: Terminal, given: Given) -> int:
+    async def ready(_: GateView) -> Json:
+        return {"to": given.to}
+
+    return _decide(Session(terminal, given), given.gate, "delegate", given.reason, ready)
+
+
+Ready = Callable[[GateView], Awaitable[Json]]
+"""Asks for what has to be said first, once the gate was shown; returns the answer for its form."""
+
+
+def _decide(session: Session, name: str, verdict: Verdict, reason: str | None, ready: Ready) -> int:
     async def work() -> int:
         async with session.asking() as node:
             gate = await node.gate(name)
             refuse_closed(session, gate)
             if not session.terminal.json:
                 show_gate(session.terminal.say, gate, SystemClock().now())
-            await ready(gate)
+            answer = await ready(gate)
             decided = await decide(session, node, gate, verdict, reason=reason, answer=answer)
             if not session.terminal.json:
                 tell(session, decided)
@@ -207,7 +219,7 @@ COMMANDS = (
         about=(
             "A policy holds an action at a gate until those whom it asks for have approved exactly that action. Shown "
             "whole are the action as it would be typed and its exact arguments, with characters that can't be seen "
-            "written as \\uXXXX; who asked for it; the policies that hold it; what is missing; and what happens when "
+            "written out; who asked for it; the policies that hold it; what is missing; and what happens when "
             "the gate expires. docs/approvals.md tells more.",
             "A gate ends in one of: " + ", ".join(get_args(GateOutcome)) + ". With --json: {gates: […]}, each as "
             "`reach gates GATE --json` gives it: {id, outcome, reason, missing, kind, arguments, digest, requester, "
@@ -227,7 +239,7 @@ COMMANDS = (
         arguments=(_GATE,),
         options=(
             Option("--reason", "why, for the record", value="TEXT"),
-            Option("--answer", "what an approval step of a workflow is to output: JSON, @FILE, or -", value="JSON"),
+            Option("--answer", "what the form of an approval step is filled in with: JSON, @FILE, or -", value="JSON"),
             Option("--yes", "do not ask; needed without a terminal", short="-y"),
             Option("--risk-accepted", "the name of the task, for an action of high risk", value="NAME"),
             JSON,
@@ -254,6 +266,22 @@ COMMANDS = (
         options=(Option("--reason", "why: whoever asked for it reads this", value="TEXT", required=True), JSON),
         about=("One denial closes the gate, whatever was approved before. Signed and told as `reach approve` does.",),
         examples=(Example("reach deny 01m84xtmxw --reason 'not on a Friday'", "with a reason"),),
+    ),
+    Command(
+        "gate delegate",
+        "Hand the decision about a held action over to another reviewer",
+        _delegate,
+        arguments=(_GATE,),
+        options=(
+            Option("--to", "the reviewer who is to decide, by name", value="NAME", required=True),
+            Option("--reason", "why, for the record", value="TEXT"),
+            JSON,
+        ),
+        about=(
+            "Signed as an approval is. At this gate alone, whoever takes the decision decides for your groups, too; "
+            "you have spoken by that, and decide about it no more. The action goes on waiting.",
+        ),
+        examples=(Example("reach gate delegate 01m84xtmxw --to lin", "let another decide"),),
     ),
     Command(
         "gate edit",

@@ -184,7 +184,7 @@ COMMANDS = (
         options=(JSON,),
         about=(
             "With --json: {id, workflow, status, output, error, digest, events, created_at, ended_at, file, position, "
-            "waiting, in_doubt, breakpoints, parent, forked_from, forked_at}.",
+            "waiting, in_doubt, gates, breakpoints, parent, forked_from, forked_at}.",
         ),
         examples=(Example("reach show last", "the run that was started last"),),
     ),
