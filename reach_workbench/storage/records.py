@@ -264,7 +264,7 @@ class GateRecord:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRecord:
-    """What a reviewer signed about a gate: `verdict` is approve, deny or delegate, `groups` those the reviewer was in."""
+    """What a reviewer signed about a gate; `groups` are those the reviewer was in then."""
 
     gate: str
     reviewer: str
