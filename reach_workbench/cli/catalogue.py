@@ -27,7 +27,16 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
             "resolve": "telling",
         },
     ),
-    ("Decide", {"gates": "deciding", "approve": "deciding", "deny": "deciding", "gate edit": "deciding"}),
+    (
+        "Decide",
+        {
+            "gates": "deciding",
+            "approve": "deciding",
+            "deny": "deciding",
+            "gate delegate": "deciding",
+            "gate edit": "deciding",
+        },
+    ),
     ("Prove and carry", {"verify": "proving", "audit": "auditing", "export": "carrying", "import": "carrying"}),
     ("Decide what may run", {"policy": "policies"}),
     ("Serve", {"serve": "serving"}),

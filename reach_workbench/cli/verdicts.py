@@ -92,7 +92,10 @@ async def decide(
 
 def tell(session: Session, gate: GateView) -> None:
     """What became of the gate, on standard error."""
-    if gate.outcome is None:
+    handed = [each for each in gate.verdicts if each.verdict == "delegate"]
+    if gate.outcome is None and handed and handed[-1] == gate.verdicts[-1]:
+        session.terminal.say(f"gate {gate.id} waits for {handed[-1].to} now; {gate.missing}")
+    elif gate.outcome is None:
         session.terminal.say(f"your approval of gate {gate.id} counts; {gate.missing}")
     else:
         session.terminal.say("gate ", gate.id, " ", Painted(gate.outcome, STYLES.get(gate.outcome, "dim")))

@@ -26,7 +26,7 @@ from reach_workbench.protocol.gates import (
     approval_of,
 )
 from reach_workbench.runner.loading import base_of
-from reach_workbench.runner.proving import lacking, output_of
+from reach_workbench.runner.proving import approvers_of, lacking, lent_groups, output_of
 from reach_workbench.runner.runner import Runner
 from reach_workbench.storage.gates import give_approval
 from reach_workbench.storage.records import ApprovalRecord, GateRecord, ReviewerRecord
@@ -70,7 +70,7 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
     )
     missing = None
     if gate.outcome is None:
-        wrong = lacking(gate.terms, gate.requester, _approvers(approvals), gate.id)
+        wrong = lacking(gate.terms, gate.requester, approvers_of([_written(each) for each in approvals]), gate.id)
         missing = wrong.message if wrong is not None else None
     return GateView(
         id=gate.id,
@@ -93,7 +93,9 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
         reason=gate.reason,
         missing=missing,
         verdicts=tuple(
-            VerdictView(each.reviewer, each.verdict, each.groups, each.reason, each.at, key_id(each.public_key))
+            VerdictView(
+                each.reviewer, each.verdict, each.groups, each.reason, each.at, key_id(each.public_key), _taker(each)
+            )
             for each in approvals
         ),
         holding=_holding(store, gate.policy, gate.policies) if whole else (),
@@ -112,10 +114,6 @@ def _holding(store: Store, digest: str, ids: tuple[str, ...]) -> tuple[HoldingPo
     return tuple(HoldingPolicy(id, known[id].text, known[id].annotations.get("reason")) for id in ids if id in known)
 
 
-def _approvers(approvals: tuple[ApprovalRecord, ...]) -> dict[str, frozenset[str]]:
-    return {each.reviewer: frozenset(each.groups) for each in approvals if each.verdict == "approve"}
-
-
 async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict: SignedVerdict) -> GateRecord:
     """Take a verdict, and close the gate once it has what it asks for. Raises GateClosed or ApprovalRefused."""
     gate = _open_gate(store, name)
@@ -124,8 +122,8 @@ async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict:
         raise GateClosed(f"gate {gate.id} has expired", hint="run the task again, or fork the run before it")
     reviewer, approval = _signed(store, gate, verdict)
     await _refuse_other_policy(runner, store, clock, gate)
-    _refuse_unentitled(gate, reviewer)
-    _refuse_wrong_answer(gate, approval)
+    _refuse_unentitled(gate, reviewer, store)
+    _refuse_wrong_answer(gate, approval, store)
     record = ApprovalRecord(
         gate=gate.id,
         reviewer=reviewer.name,
@@ -164,14 +162,14 @@ async def settle_all(runner: Runner, store: Store, clock: Clock) -> None:
 async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """Close the gate when a reviewer has denied, or when it has all the approvals that it asks for."""
     approvals = store.read.approvals(gate.id)
+    written = [_written(each) for each in approvals]
     denied = [each for each in approvals if each.verdict == "deny"]
     data: dict[str, Json] = {"command": gate.command, "gate": gate.id}
     if denied:
         data |= {"outcome": "denied", "approvals": [_written(each) for each in denied]}
         if denied[0].reason:
             data["reason"] = denied[0].reason
-    elif lacking(gate.terms, gate.requester, _approvers(approvals), gate.id) is None:
-        written = [_written(each) for each in approvals]
+    elif lacking(gate.terms, gate.requester, approvers_of(written), gate.id) is None:
         data |= {"outcome": "approved", "approvals": written}
         if gate.kind == APPROVAL_STEP:
             data["output"] = output_of(written)
@@ -271,8 +269,16 @@ async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate:
     )
 
 
-def _refuse_wrong_answer(gate: GateRecord, approval: Approval) -> None:
-    """The form of an approval step is filled in by whoever approves, and there is no other."""
+def _taker(approval: ApprovalRecord) -> str | None:
+    """The reviewer to whom the decision was handed over."""
+    return _statement(approval).answer["to"] if approval.verdict == "delegate" else None
+
+
+def _refuse_wrong_answer(gate: GateRecord, approval: Approval, store: Store) -> None:
+    """The form of an approval step is filled in by whoever approves; a decision goes to a reviewer who may take it."""
+    if approval.verdict == "delegate":
+        _refuse_wrong_taker(gate, approval, store)
+        return
     if gate.kind != APPROVAL_STEP or approval.verdict == "deny":
         if approval.answer is not None:
             raise BadInput("there is no form to fill in here")
@@ -283,14 +289,32 @@ def _refuse_wrong_answer(gate: GateRecord, approval: Approval) -> None:
         raise BadInput(fault.detail, hint="`reach gates GATE` shows the form's fields") from None
 
 
-def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord) -> None:
+def _refuse_wrong_taker(gate: GateRecord, approval: Approval, store: Store) -> None:
+    match approval.answer:
+        case {"to": str(to), **rest} if not rest:
+            pass
+        case _:
+            raise BadInput("a decision is handed over to one reviewer, by name")
+    known = {each.name for each in store.read.reviewers() if each.revoked_at is None}
+    if to not in known:
+        raise BadInput(f"{to} is no reviewer of this node", hint="`reach reviewer list` shows who is")
+    if to == approval.reviewer:
+        raise BadInput("the decision is yours already")
+    if to == gate.requester and not gate.terms["self"]:
+        raise ApprovalRefused(f"{to} asked for this action, and may not decide about it")
+    if any(each.reviewer == to for each in store.read.approvals(gate.id)):
+        raise BadInput(f"{to} has decided about this gate before")
+
+
+def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord, store: Store) -> None:
     terms = gate.terms
+    lent = lent_groups([_written(each) for each in store.read.approvals(gate.id)]).get(reviewer.name, frozenset())
     if reviewer.name == gate.requester and not terms["self"]:
         raise ApprovalRefused(
             f"{reviewer.name} asked for this action, and its gate lets nobody decide about an action of their own",
             hint='somebody else has to decide; a policy may say @self("allowed")',
         )
-    if terms["groups"] and not set(terms["groups"]) & set(reviewer.groups):
+    if terms["groups"] and not set(terms["groups"]) & {*reviewer.groups, *lent}:
         named = ", ".join(terms["groups"])
         raise ApprovalRefused(
             f"{reviewer.name} is in none of the groups that decide about this action: {named}",

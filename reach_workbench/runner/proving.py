@@ -33,22 +33,42 @@ def refusal(
             hint="the history of the run was changed: `reach verify` names the event",
         )
     given = fact.data.get("approvals") or []
-    approvers: dict[str, frozenset[str]] = {}
     for each in given:
         try:
             _checked(each, state, command, opened, gate.expires)
         except (EvidenceDamaged, ValueError, KeyError, TypeError) as wrong:
             return ApprovalRefused(f"an approval of gate {gate.id} does not hold: {wrong}")
-        approvers[each["reviewer"]] = frozenset(each["groups"])
     if command.kind == COMMAND and fact.data.get("output") != output_of(given):
         return ApprovalRefused(f"what gate {gate.id} would give its task is not what its reviewers filled in")
-    return lacking(opened["terms"], requester_of(state), approvers, gate.id)
+    return lacking(opened["terms"], requester_of(state), approvers_of(given), gate.id)
+
+
+def approvers_of(verdicts: Sequence[dict[str, Json]]) -> dict[str, frozenset[str]]:
+    """Who has approved: each with the groups they are in, and those of whoever handed the decision over to them."""
+    lent = lent_groups(verdicts)
+    return {
+        each["reviewer"]: frozenset(each["groups"]) | lent.get(each["reviewer"], frozenset())
+        for each in verdicts
+        if each["verdict"] == "approve"
+    }
+
+
+def lent_groups(verdicts: Sequence[dict[str, Json]]) -> dict[str, frozenset[str]]:
+    """For which groups a reviewer may decide because others handed their decision over, in the order they did."""
+    lent: dict[str, frozenset[str]] = {}
+    for each in verdicts:
+        if each["verdict"] == "delegate":
+            own = frozenset(each["groups"]) | lent.get(each["reviewer"], frozenset())
+            to = each["answer"]["to"]
+            lent[to] = lent.get(to, frozenset()) | own
+    return lent
 
 
 def output_of(approvals: Sequence[dict[str, Json]]) -> Json:
     """What an approval step gives its task: the form as it was filled in last, or else who approved."""
-    answers = [each["answer"] for each in approvals if each.get("answer") is not None]
-    return answers[-1] if answers else {"approved": True, "by": [each["reviewer"] for each in approvals]}
+    approving = [each for each in approvals if each["verdict"] == "approve"]
+    answers = [each["answer"] for each in approving if each.get("answer") is not None]
+    return answers[-1] if answers else {"approved": True, "by": [each["reviewer"] for each in approving]}
 
 
 def lacking(
@@ -92,8 +112,10 @@ def _checked(
     verdict: dict[str, Json], state: State, command: Command, opened: dict[str, Json], expires: int | None
 ) -> None:
     """Raises EvidenceDamaged unless the reviewer's key signed exactly this."""
-    if verdict["verdict"] != "approve":
+    if verdict["verdict"] not in ("approve", "delegate"):
         raise EvidenceDamaged(f"{verdict['reviewer']} did not approve")
+    if verdict["verdict"] == "delegate":
+        _ = verdict["answer"]["to"]  # whoever has no name can't be meant
     body = statement_of(verdict, state, command, opened, expires).statement()
     public = b64decode(verdict["key"])
     signed = SignedApproval(body, verdict["id"], b64decode(verdict["signature"]))

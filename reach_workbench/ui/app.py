@@ -302,20 +302,23 @@ class Workbench(App[None]):
     @work(group="waiting", exclusive=True)
     async def _read_waiting(self) -> None:
         """Read all that waits, then what comes to wait, as it is heard of; cancelled by the next connection."""
-        try:
-            async for _ in self.waiting.read(self.node):
-                self._show_waiting()
-            while True:
-                self._came.clear()
-                if self.waiting.wants:
-                    fresh = await self.waiting.follow(self.node)
+        while True:
+            try:
+                async for _ in self.waiting.read(self.node):
                     self._show_waiting()
-                    self._notify_of(fresh)
-                await self._came.wait()
-                await asyncio.sleep(_TOGETHER)  # many that open at once are read and told of at once
-        except ReachError as wrong:
-            if self.connected:
+                while True:
+                    self._came.clear()
+                    if self.waiting.wants:
+                        fresh = await self.waiting.follow(self.node)
+                        self._show_waiting()
+                        self._notify_of(fresh)
+                    await self._came.wait()
+                    await asyncio.sleep(_TOGETHER)  # many that open at once are read and told of at once
+            except ReachError as wrong:
+                if not self.connected:
+                    return
                 self.report(wrong)
+                await asyncio.sleep(_AGAIN[-1])  # then all of it anew: something was not read
 
     def _heard(self, run: RunView) -> None:
         if self.waiting.heard(run):

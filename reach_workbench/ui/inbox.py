@@ -264,6 +264,11 @@ class InboxScreen(WorkbenchScreen):
             await self._reported(self._reviewing.deny(gate.id))
 
     @work(group="ask", exclusive=True)
+    async def action_delegate(self) -> None:
+        if (gate := self._gate_here("r decides about it.")) is not None:
+            await self._reported(self._reviewing.delegate(gate.id))
+
+    @work(group="ask", exclusive=True)
     async def action_edit(self) -> None:
         if (gate := self._gate_here("It can't be edited any more: r decides about it.")) is not None:
             await self._reported(self._reviewing.edit(gate.id))

@@ -113,6 +113,7 @@ ACTIONS: Final = (
     Action("inbox.open", ("enter",), "open", "Show the held action, or the effect in doubt, whole."),
     Action("inbox.approve", ("a",), "approve", "Approve the held action, or the marked ones one by one; asks first."),
     Action("inbox.deny", ("x",), "deny", "Deny the held action; asks for a reason."),
+    Action("inbox.delegate", ("D",), "delegate", "Hand the decision over to another reviewer, for this gate alone."),
     Action("inbox.edit", ("E",), "edit", "Edit the held action; policy decides anew, then you may approve it."),
     Action("inbox.mark", ("space",), "mark", "Mark held actions of one kind and workflow, to approve one by one."),
     Action("inbox.resolve", ("r",), "resolve", "Decide an effect in doubt."),

@@ -527,3 +527,21 @@ def test_a_signature_is_never_made_with_a_key_of_somebody_else(
     monkeypatch.setenv("REACH_KEYS_USER", "grace")
     assert_refused(reach("approve", gate, "--yes"), "key-missing", "reach reviewer add grace")
     assert SigningKey.from_seed(bytes(32)).id not in reach("gates", gate).out
+
+
+def test_a_decision_is_handed_over_and_the_other_reviewer_takes_it(
+    reach: Reach, held: Callable[..., str], known: None, home: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = held()
+    refused = reach("gate", "delegate", gate, "--to", "lin")
+    assert (refused.code, target.exists()) == (2, False)
+    assert "lin is no reviewer of this node" in refused.err
+    let_decide(home, "lin")
+    handed = reach("gate", "delegate", gate, "--to", "lin")
+    assert (handed.code, target.exists()) == (0, False)
+    assert f"gate {gate} waits for lin now" in handed.err
+    again = reach("approve", gate, "--yes")
+    assert "decided about this gate before" in again.err
+    monkeypatch.setenv("REACH_KEYS_USER", "lin")
+    assert reach("approve", gate, "--yes").code == 0
+    assert target.read_text() == "done\n"

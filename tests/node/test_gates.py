@@ -400,3 +400,23 @@ do:
             assert (await node.audit_verify()).ok
 
     go(body)
+
+
+def test_a_decision_can_be_handed_over_to_another_reviewer(home, go, held) -> None:
+    async def body() -> None:
+        held.policy('@from("legal")')
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            with pytest.raises(ApprovalRefused, match="none of the groups"):
+                await node.decide(gate.id, signed(gate, "approve", "grace"))
+            for to, error in (("nobody", "no reviewer"), ("lin", "yours already"), ("ada", "may not decide")):
+                with pytest.raises((BadInput, ApprovalRefused), match=error):
+                    await node.decide(gate.id, signed(gate, "delegate", "lin", answer={"to": to}))
+            after = await node.decide(gate.id, signed(gate, "delegate", "lin", answer={"to": "grace"}))
+            assert (after.outcome, held.written) == (None, 0)
+            assert [(each.reviewer, each.verdict, each.to) for each in after.verdicts] == [("lin", "delegate", "grace")]
+            await node.decide(gate.id, signed(gate, "approve", "grace"))
+            assert ((await node.wait(run.id)).status, held.written) == ("completed", 1)
+            assert (await node.verify(run.id)).ok
+
+    go(body)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from textual.widgets import Input, Static, TextArea
 
+from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.ui.gates.reading import Reading
 from reach_workbench.ui.table import Table
@@ -75,6 +77,29 @@ def test_a_denial_asks_for_its_reason_and_the_task_fails_with_it(court: Court, g
                 assert run.error is not None
                 assert (run.status, run.error["detail"]) == ("faulted", "denied by grace: not now")
                 assert court.written == 0
+
+    go(body)
+
+
+@performs("inbox.delegate")
+def test_a_decision_is_handed_over_to_a_reviewer_that_the_node_knows(court: Court, go: Go) -> None:
+    async def body() -> None:
+        async with court.node() as node:
+            await court.hold(node)
+            async with court.desk(node) as desk:
+                await desk.until_shown("◆ gate")
+                await desk.press("D")
+                await notified(desk, "no other reviewer")
+                await node.add_reviewer("lin", b64encode(SigningKey.from_seed(bytes(32)).public).decode(), ["legal"])
+                await desk.press("D")
+                await desk.until_screen("Choose")
+                await desk.until_shown("lin  legal")
+                await desk.press("enter")
+                await know(desk)
+                await notified(desk, "lin decides now")
+                [gate] = await node.gates()
+                assert [(each.reviewer, each.to) for each in gate.verdicts] == [("grace", "lin")]
+                assert (gate.outcome, court.written) == (None, 0)
 
     go(body)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.ui.debugging import Ticking
 from tests.ui.gating import Court, court
-from tests.ui.test_reviewing import Asking
+from tests.ui.test_reviewing import PAYS
 from tests.ui.test_snapshots import still
 
 Go = Callable[[Any], None]
@@ -91,9 +91,8 @@ def test_the_form_of_an_approval_step_looks_as_before(
     async def body() -> None:
         nonlocal shown
         async with court.node(Ticking()) as node:
-            await court.hold(node, "echo done")
-            asking: Any = Asking(node, Asking.FORM)
-            async with court.desk(asking, size, notify_terminal=False) as desk:
+            await court.run(node, PAYS, "bills")
+            async with court.desk(node, size, notify_terminal=False) as desk:
                 desk.app.header = _named(desk.app.header)
                 await desk.until_shown("Pay the bill?")
                 await desk.press("a")

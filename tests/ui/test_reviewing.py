@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
 from textual.widgets import Input
 
-from reach_workbench.evidence.approval import read
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.gates import APPROVAL_STEP, GateView, SignedVerdict
+from reach_workbench.protocol.gates import GateView, SignedVerdict
 from reach_workbench.ui.gates.verdictdialog import VerdictDialog
 from tests.ui.conftest import Desk
 from tests.ui.gating import Court, court, know
@@ -297,43 +296,17 @@ def test_policies_that_changed_meanwhile_decide_anew(court: Court, go: Go) -> No
     go(body)
 
 
-class Asking:
-    """A node whose gate is an approval step with a form, and which keeps the verdicts it is given."""
-
-    FORM: ClassVar[Any] = {
-        "type": "object",
-        "properties": {"amount": {"type": "integer"}, "note": {"type": "string"}},
-        "required": ["amount"],
-    }
-
-    def __init__(self, node: LocalNode, form: Any) -> None:
-        self._node = node
-        self._asked = {"title": "Pay the bill?", "details": "Number 4711\nto ACME", "form": form}
-        self.given: list[SignedVerdict] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._node, name)
-
-    def _step(self, gate: GateView) -> GateView:
-        return dataclasses.replace(gate, kind=APPROVAL_STEP, arguments=self._asked, policies=("workflow",), holding=())
-
-    async def gates(self, **more: Any) -> Sequence[GateView]:
-        return [self._step(gate) for gate in await self._node.gates(**more)]
-
-    async def gate(self, gate: str) -> GateView:
-        return self._step(await self._node.gate(gate))
-
-    async def decide(self, gate: str, verdict: SignedVerdict) -> GateView:
-        self.given.append(verdict)
-        return dataclasses.replace(await self.gate(gate), outcome="approved")
+PAYS = """\
+do: [{pay: {call: 'approve:1.0.0@default', with: {title: Pay the bill?, details: "Number 4711\\nto ACME",
+  form: {type: object, required: [amount], properties: {amount: {type: integer}, note: {type: string}}}}}}]"""
+GOES_ON = "do: [{go: {call: 'approve:1.0.0@default', with: {title: Go on?}}}]"
 
 
-def test_the_answer_to_an_approval_steps_form_is_signed_with_it(court: Court, go: Go) -> None:
+def test_the_answer_to_an_approval_steps_form_is_signed_and_becomes_its_output(court: Court, go: Go) -> None:
     async def body() -> None:
         async with court.node() as node:
-            await court.hold(node)
-            asking: Any = Asking(node, Asking.FORM)
-            async with court.desk(asking) as desk:
+            run = await court.run(node, PAYS, "bills")
+            async with court.desk(node) as desk:
                 await desk.until_shown("Pay the bill?")
                 await desk.until_shown("to ACME")
                 await desk.press("E")
@@ -349,10 +322,12 @@ def test_the_answer_to_an_approval_steps_form_is_signed_with_it(court: Court, go
                 await desk.until(lambda: "whole action" in says(desk))
                 await desk.press("y")
                 await know(desk)
-                await desk.until(lambda: asking.given)
-                said = read(asking.given[0].body.encode())
-                assert (said.verdict, said.answer) == ("approve", {"amount": 120, "note": "in time"})
-                assert said.arguments["title"] == "Pay the bill?"
+                await desk.until_shown("Nothing waits for you")
+                run = await node.wait(run.id)
+                assert (run.status, run.output) == ("completed", {"amount": 120, "note": "in time"})
+                [closed] = [event async for event in node.events(run.id) if event.type == "gate.closed"]
+                assert closed.data is not None
+                assert closed.data["approvals"][0]["answer"] == {"amount": 120, "note": "in time"}
 
     go(body)
 
@@ -360,14 +335,14 @@ def test_the_answer_to_an_approval_steps_form_is_signed_with_it(court: Court, go
 def test_an_approval_step_without_a_form_is_approved_at_once(court: Court, go: Go) -> None:
     async def body() -> None:
         async with court.node() as node:
-            await court.hold(node)
-            asking: Any = Asking(node, None)
-            async with court.desk(asking) as desk:
+            run = await court.run(node, GOES_ON)
+            async with court.desk(node) as desk:
                 await approving(desk)
                 await desk.until_shown("The run goes on past this step")
                 await desk.press("y")
                 await know(desk)
-                await desk.until(lambda: asking.given)
-                assert read(asking.given[0].body.encode()).answer is None
+                await desk.until_shown("Nothing waits for you")
+                run = await node.wait(run.id)
+                assert (run.status, run.output) == ("completed", {"approved": True, "by": ["grace"]})
 
     go(body)

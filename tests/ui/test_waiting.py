@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 
+from reach_workbench.errors import ReachError
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.gates import GateState, GateView
 from reach_workbench.ui.debug.timeline import Timeline
@@ -182,5 +183,35 @@ def test_the_marks_of_the_debugger_stop_at_gates(court: Court, go: Go) -> None:
                 marks = [(row.type, row.mark) for seq in range(1, 12) if (row := timeline.row(seq)) is not None]
                 gates = [each for each in marks if each[0].startswith(("policy", "gate"))]
                 assert gates == [("policy.decided", "◆"), ("gate.opened", "◆"), ("gate.closed", "◆")]
+
+    go(body)
+
+
+class Failing(Many):
+    """A node that fails once when it is asked for what came to wait."""
+
+    fails = 0
+
+    async def gate(self, gate: str) -> GateView:
+        if self.fails:
+            self.fails -= 1
+            raise ReachError("out of order")
+        return await self._node.gate(gate)
+
+    async def gates(self, **more: Any) -> Sequence[GateView]:
+        return await self._node.gates(**more)
+
+
+def test_what_could_not_be_read_is_read_again(court: Court, go: Go) -> None:
+    async def body() -> None:
+        async with court.node() as node:
+            await court.hold(node)
+            failing: Any = Failing(node, (await node.gates())[0], 0)
+            async with court.desk(failing, screen="runs") as desk:
+                await desk.until_shown("◆ 1")
+                failing.fails = 1
+                await court.hold(node)
+                await notified(desk, "out of order")
+                await desk.until_shown("◆ 2")
 
     go(body)

@@ -1,4 +1,4 @@
-"""`reach gates`, `approve`, `deny` and `gate edit`: actions that are held, and what becomes of them."""
+"""`reach gates`, `approve`, `deny`, `gate delegate`, `gate edit`: held actions, and what becomes of them."""
 
 from __future__ import annotations
 
@@ -88,6 +88,13 @@ def _deny(terminal: Terminal, given: Given) -> int:
         return None
 
     return _decide(Session(terminal, given), given.gate, "deny", given.reason, ready)
+
+
+def _delegate(terminal: Terminal, given: Given) -> int:
+    async def ready(_: GateView) -> Json:
+        return {"to": given.to}
+
+    return _decide(Session(terminal, given), given.gate, "delegate", given.reason, ready)
 
 
 Ready = Callable[[GateView], Awaitable[Json]]
@@ -259,6 +266,22 @@ COMMANDS = (
         options=(Option("--reason", "why: whoever asked for it reads this", value="TEXT", required=True), JSON),
         about=("One denial closes the gate, whatever was approved before. Signed and told as `reach approve` does.",),
         examples=(Example("reach deny 01m84xtmxw --reason 'not on a Friday'", "with a reason"),),
+    ),
+    Command(
+        "gate delegate",
+        "Hand the decision about a held action over to another reviewer",
+        _delegate,
+        arguments=(_GATE,),
+        options=(
+            Option("--to", "the reviewer who is to decide, by name", value="NAME", required=True),
+            Option("--reason", "why, for the record", value="TEXT"),
+            JSON,
+        ),
+        about=(
+            "Signed as an approval is. At this gate alone, whoever takes the decision decides for your groups, too; "
+            "you have spoken by that, and decide about it no more. The action goes on waiting.",
+        ),
+        examples=(Example("reach gate delegate 01m84xtmxw --to lin", "let another decide"),),
     ),
     Command(
         "gate edit",

@@ -410,7 +410,7 @@ def standing(run: RunView) -> str:
         words.append(f"waits for {run.waiting}")
     if run.in_doubt:
         words.append("r decides")
-    if run.gates:
+    if run.gates or "at gate " in (run.waiting or ""):  # its own, or one of a sub-workflow
         words.append("◆ 4 decides")
     if run.error is not None:
         words.append(str(run.error.get("detail") or run.error.get("title") or ""))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reach_workbench.errors import GateClosed, GateError, NotFound
 from reach_workbench.protocol.debugging import Query
-from reach_workbench.protocol.gates import APPROVAL_STEP, GateView
+from reach_workbench.protocol.gates import APPROVAL_STEP, GateView, Verdict
 from reach_workbench.ui.dialogs import Tell
 from reach_workbench.ui.gates.answerform import AnswerForm, form_of
 from reach_workbench.ui.gates.editdialog import EditDialog
 from reach_workbench.ui.gates.page import OUTCOMES, task_name
 from reach_workbench.ui.gates.signing import Signing
-from reach_workbench.ui.gates.verdictdialog import Asked, Shown, VerdictDialog
+from reach_workbench.ui.gates.verdictdialog import Shown, VerdictDialog
 from reach_workbench.ui.reviewer import Reviewer
 from reach_workbench.ui.visible import visible
 
@@ -72,6 +72,21 @@ class Reviewing:
         reason = await self._workbench.push_screen_wait(VerdictDialog(gate, "deny"))
         return reason is not None and await self._decide(gate, "deny", reason, None)
 
+    async def delegate(self, id: str) -> bool:
+        """Hand the decision over to another reviewer, who is chosen from those that the node knows."""
+        gate = await self._open(id)
+        known = await self._workbench.node.reviewers()
+        said = {each.reviewer for each in gate.verdicts} | {self._signing.name}
+        may = dict.fromkeys(each.name for each in known if each.revoked_at is None and each.name not in said)
+        if not may:
+            self._workbench.notify("There is no other reviewer to take it: `reach reviewer add` adds one.", timeout=5)
+            return False
+        groups = {each.name: ", ".join(each.groups) or "in no group" for each in known}
+        options = [(name, f"{visible(name)}  {visible(groups[name])}") for name in may]
+        words = "At this gate alone, whoever takes it decides for your groups too; you decide about it no more."
+        to = await self._workbench.choose(f"Who decides about {visible(task_name(gate))}?", options, words)
+        return to is not None and await self._decide(gate, "delegate", None, {"to": to})
+
     async def edit(self, id: str) -> None:
         """Change it; then say what the policies make of it, and go on to approve what is held again."""
         gate = await self._open(id)
@@ -103,7 +118,7 @@ class Reviewing:
             raise GateClosed(f"gate {gate.id} is closed: {gate.outcome}{reason}", hint="there is nothing to decide")
         return gate
 
-    async def _decide(self, gate: GateView, asked: Asked, reason: str | None, answer: Json) -> bool:
+    async def _decide(self, gate: GateView, asked: Verdict, reason: str | None, answer: Json) -> bool:
         signed = await self._signing.signed(gate, asked, reason, answer)
         if signed is None:
             self._workbench.notify("Nothing was signed: the action still waits.", timeout=4)
@@ -120,6 +135,8 @@ class Reviewing:
             self._workbench.notify(
                 words.get(after.outcome, after.reason or ""), title=OUTCOMES[after.outcome], timeout=4, markup=False
             )
+        elif asked == "delegate":
+            self._workbench.notify(f"{visible(answer['to'])} decides now.", title=name, timeout=4, markup=False)
         else:
             words_left = f"Your approval counts. Still missing: {visible(after.missing or 'others')}."
             self._workbench.notify(words_left, title=name, timeout=6, markup=False)

@@ -75,9 +75,6 @@ class Shown(ModalScreen[str | None]):
         self.query_one(Reading).show(*gate_page(self._gate))
         self.query_one(Reading).focus()
 
-    def copied(self) -> str:
-        return self.query_one(Reading).text
-
 
 class VerdictDialog(ModalScreen[str | None]):
     """Approve or deny what is shown, and nothing else; gives the reason (empty for an approval), None to leave it.
@@ -198,6 +195,3 @@ class VerdictDialog(ModalScreen[str | None]):
 
     def action_leaf(self, leaves: int) -> None:
         self.query_one(Reading).action_leaf(leaves)
-
-    def copied(self) -> str:
-        return self.query_one(Reading).text
