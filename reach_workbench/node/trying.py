@@ -70,17 +70,18 @@ class Trying:
         self._asked = asked
         self._shelf = PolicyShelf(settings, store, clock)
         self._trial = Trial()
+        self._own: PolicySet
         self._created: dict[int, dict[str, Json]] = {}
         self._undecided = 0
         self._runs = 0
         self._unreadable: dict[str, None] = {}
 
-    def report(self, digest: str, stopped: Stopped, progress: Progress | None) -> TryReport:
-        """Look through everything.
+    def report(self, own: PolicySet, stopped: Stopped, progress: Progress | None) -> TryReport:
+        """Look through everything with these policies in the place of the tenant's own.
 
         Raises GivenUp when it is stopped, PolicyInvalid for policies that are at odds with a workspace's.
         """
-        began = self._clock.elapsed()
+        began, self._own = self._clock.elapsed(), own
         last = self._store.read.last_run_key()
         total, done, told = self._store.read.event_count(last), 0, 0
         runs = self._records(last)
@@ -103,7 +104,7 @@ class Trying:
         self._trial.finish()
         if progress is not None and total:
             progress(total, total)
-        return self._written(digest, self._clock.elapsed() - began)
+        return self._written(own.digest, self._clock.elapsed() - began)
 
     def _records(self, last: int) -> Iterator[RunRecord]:
         key = 0
@@ -117,7 +118,7 @@ class Trying:
         self._created[record.key] = created
         base = base_of(record)
         self._runs += 1
-        return _Run(record, base, subject_in(record, created), self._shelf.with_own(self._asked.files, base))
+        return _Run(record, base, subject_in(record, created), self._shelf.with_own(self._own, base))
 
     def _take(self, run: _Run, told: Told) -> None:
         data = told.data
@@ -158,7 +159,8 @@ class Trying:
         if decided is None:
             self._undecided += 1
         command = Command(number, "", kind, task or "", 0, arguments, None)
-        if missing_capability(run.subject.may, command) is not None:  # denied before any policy is asked
+        may = run.subject.may
+        if may is not None and missing_capability(may, command):  # denied before any policy is asked
             self._trial.actions += 1
             return
         request = self._guard.request(command, run.subject)
