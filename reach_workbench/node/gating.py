@@ -15,6 +15,7 @@ from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import (
     ApprovalRefused,
+    AuditDamaged,
     BadInput,
     EvidenceDamaged,
     GateClosed,
@@ -37,6 +38,8 @@ from reach_workbench.protocol.gates import (
 from reach_workbench.runner.loading import base_of, load_state
 from reach_workbench.runner.proving import approvers_of, lacking, lent_groups, output_of
 from reach_workbench.runner.runner import Runner
+from reach_workbench.settings import Settings
+from reach_workbench.storage.checkpoint_file import file_of, last_pins
 from reach_workbench.storage.gates import give_approval
 from reach_workbench.storage.records import ApprovalRecord, GateRecord, ReviewerRecord
 from reach_workbench.storage.store import Store
@@ -195,6 +198,23 @@ async def recover(runner: Runner, store: Store, clock: Clock) -> None:
             except (GateError, PolicyInvalid):
                 continue  # it has another outcome, or goes on waiting
         after = found[-1]
+
+
+def refuse_restored(store: Store, settings: Settings) -> None:
+    """Raises AuditDamaged for a database that is older than a checkpoint of its audit log.
+
+    Its gates may have been approved, and their actions performed, after it was copied.
+    """
+    size = store.read.audit_head().tree.size
+    for pin in last_pins(file_of(settings)):
+        if pin.signed is not None and pin.signed.checkpoint.size > size:
+            raise AuditDamaged(
+                f"an older copy of the database was put in its place: checkpoint {pin.number} vouches for "
+                f"{pin.signed.checkpoint.size:,} records of its audit log, and it has {size:,}",
+                where=str(store.file),
+                hint="what is held here may have been approved and performed since: put the newer database back, "
+                "or `reach cancel` its runs; `reach audit verify` tells what is missing",
+            )
 
 
 def _counting(store: Store, gate: GateRecord) -> tuple[ApprovalRecord, ...]:

@@ -465,6 +465,7 @@ class LocalNode(Looking):
     async def decide(self, gate: str, verdict: SignedVerdict) -> GateView:
         record = self.store.read.gate(gate)
         if self.store.writable:
+            gating.refuse_restored(self.store, self.settings)
             record = await gating.decide(self.runner, self.store, self.clock, record.id, verdict)
         else:
             written = {"gate": record.id, "verdict": wire.tree(verdict)}

@@ -81,7 +81,7 @@ class Guard:
         self._clock = clock
         self._shelf: PolicyShelf | None = None
         self._rates: Rates | None = None
-        self._kept: set[str] = set()
+        self._kept: dict[frozenset[str], str] = {}
         self.notes = EffectNotes(settings.audit)
         self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
@@ -172,10 +172,10 @@ class Guard:
         )
 
     def keep_policies(self, digest: str, writes: list[Callable[[Unit], None]]) -> None:
-        """Have the texts of the policies with that digest kept by the next unit, once in the life of a node."""
+        """Have the texts of the policies with that digest kept by the next unit: those last in force of their files."""
         policies = self.shelf.by_digest(digest)
-        if policies is not None and digest not in self._kept:
-            self._kept.add(digest)
+        if policies is not None and self._kept.get(names := frozenset(policies.files)) != digest:
+            self._kept[names] = digest
             now = self._clock.now()
             writes.append(lambda unit: put_policies(unit, digest, policies.files, at=now))
 

@@ -46,9 +46,7 @@ ACTIONS: Final = (
     Action("app.nodes", ("5",), "Nodes", "This node and its peers."),
     Action("app.audit", ("6",), "Audit", "What was decided and done, and by whom."),
     Action("app.system", ("7",), "System", "Queue, dead letters, latencies, errors."),
-    Action(
-        "app.policies", ("P",), "Policies", "What workflows may do: policies, their cases, and trials."
-    ),
+    Action("app.policies", ("P",), "Policies", "What workflows may do: policies, their cases, and trials."),
     Action("app.palette", ("colon", "ctrl+p"), "Commands", "Find any action by its name."),
     Action("app.help", ("question_mark", "f1"), "Help", "The keys of this screen."),
     Action("app.jump", ("ctrl+o",), "Jump", "Go to any pane by a letter."),
