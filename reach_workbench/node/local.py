@@ -254,8 +254,10 @@ class LocalNode(Looking):
             await settled.wait()
         finally:
             forget()
-        self.runner.raise_failure(record.id)
-        return self._view(self.store.read.run(record.id))
+        record = self.store.read.run(record.id)
+        if record.status not in ENDED:
+            self.runner.raise_failure(record.id)
+        return self._view(record)
 
     async def _settled_elsewhere(self, record: RunRecord) -> RunView:
         """A run that the process drives which owns the home, if there is one."""
