@@ -12,6 +12,7 @@ from typing import NamedTuple
 from reach_workbench.engine.evaluator import Evaluator, Overrun
 from reach_workbench.engine.events import FACTS, Event, Fact
 from reach_workbench.engine.machine import Advance, Machine
+from reach_workbench.engine.origins import NoOrigins
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.state import ROOT, State, child_task, fold_all
 from reach_workbench.errors import HistoryDiverged
@@ -50,7 +51,7 @@ def replay(
     """
     ends = iter(programs)
     end, program = next(ends)
-    machine = Machine(State(program), evaluator)
+    machine = Machine(State(program), evaluator, NoOrigins())
     derived: list[tuple[Event, bytes]] = []
     for event in events:
         if event.seq > end:
@@ -61,7 +62,7 @@ def replay(
                 if name != "program":
                     setattr(rebased, name, getattr(state, name))
             retask(rebased)
-            machine = Machine(rebased, evaluator)
+            machine = Machine(rebased, evaluator, NoOrigins())
         if event.type in FACTS:
             if derived:
                 yield Replayed(event, derived[0][0], derived[0][1])
