@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reach_workbench.cli.archives import is_file
+from reach_workbench.cli.archives import is_file, missing_file
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
 from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Painted, Style, Terminal, json_text
@@ -33,9 +33,9 @@ def _verify(terminal: Terminal, given: Given) -> int:
         try:
             async with session.reading() as node:
                 found = await node.verify(given.run, progress=progress)
-        except NotFound:
+        except NotFound as missing:
             if not Path(given.run).is_file():
-                raise
+                raise missing_file(given.run) or missing from None
             return await _of_file(session, Path(given.run), keys, progress)
         if keys:
             raise UsageError("--key is for capsules: a run of a home is not signed", hint="export it first")
