@@ -148,7 +148,7 @@ def test_gates_and_policies_come_along_and_an_open_gate_is_decided_where_it_was_
             await node.export(came.id, again)
         found = verified(again, OTHER.public)
         assert found.ok, found.message
-        assert "gates (1 approved)" in said(found, "approvals")[1]
+        assert "1 gate (1 approved)" in said(found, "approvals")[1]
 
     go(body)
 
@@ -337,6 +337,17 @@ def test_a_long_capsule_is_verified_in_the_memory_of_a_short_one(home, go):
         sizes.append(file.stat().st_size)
     assert sizes[2] > 7 * sizes[1]
     assert peaks[2] - peaks[1] < sizes[2] * 0.75  # what is parsed takes several times as much
+
+
+def test_a_document_that_expands_without_end_is_bounded_as_any_other(capsule):
+    members = members_of(capsule)
+    laughs = b"".join(b"  - &a%d [%b]\n" % (n, b",".join([b"*a%d" % (n - 1)] * 10)) for n in range(1, 12))
+    members["workflow-0.yaml"] = b"document: {}\nx:\n  - &a0 [lol]\n" + laughs
+    write(capsule, stated(members, NODE))
+    assert said(verified(capsule, NODE.public), "workflow")[0] == "failed"
+    assert said(verified(capsule, NODE.public), "replay")[0] == "unchecked"
+    with pytest.raises(ArchiveError, match="does not compile"):
+        archive.load(capsule)
 
 
 def test_a_capsule_of_another_run_with_the_same_gate_is_not_imported(home, go, held):

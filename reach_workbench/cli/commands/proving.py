@@ -60,8 +60,8 @@ async def _of_file(session: Session, file: Path, keys: list[bytes], progress: Pr
     clock = SystemClock()
     evaluator = ChildEvaluator(session.settings.limits, clock=clock)
     try:
-        known = await _known(session)
-        return archive.verify(file, evaluator, clock, progress, keys=keys, known=known)
+        known, limits = await _known(session), session.settings.limits
+        return archive.verify(file, evaluator, clock, progress, keys=keys, known=known, limits=limits)
     finally:
         evaluator.close()
 
