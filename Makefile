@@ -13,7 +13,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek screen frames busy audit crash hostile determinism fuzz policy policies tamper docs screenshots lock clean
+.PHONY: help run test setup check bench cold seek screen frames busy audit crash interleave hostile determinism fuzz policy policies tamper docs screenshots lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ audit: $(VENV)/.ready-to-test ## Measure the audit log, and tamper with one 10,0
 
 crash: $(VENV)/.ready-to-test ## Kill a working process 2,000 times and count what was lost or repeated
 	@$(BIN)/python -m tests.crash
+
+interleave: $(VENV)/.ready-to-test ## Play 20,000 random interleavings of all that can happen to held actions (half an hour)
+	@$(BIN)/python -m tests.interleave
 
 hostile: $(VENV)/.ready-to-test ## Run documents that mean harm, and time how each ends
 	@$(BIN)/python -m tests.hostile

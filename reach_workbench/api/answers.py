@@ -42,6 +42,7 @@ _MEANINGS: Final = {
     409: "The run is not in a state that allows it.",
     413: "A limit of the settings was reached.",
     422: "The request's parts are not what they must be.",
+    503: "The node can't do it now, or not where its home is.",
     426: "Node and client speak no common version of the protocol.",
 }
 

@@ -38,7 +38,16 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
         },
     ),
     ("Prove and carry", {"verify": "proving", "audit": "auditing", "export": "carrying", "import": "carrying"}),
-    ("Decide what may run", {"policy": "policies"}),
+    (
+        "Decide what may run",
+        {
+            "policy check": "policies",
+            "policy test": "policies",
+            "policy init": "policies",
+            "policy explain": "policing",
+            "policy try": "policing",
+        },
+    ),
     ("Serve", {"serve": "serving"}),
     (
         "Keys, secrets and reviewers",

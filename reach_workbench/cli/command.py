@@ -19,17 +19,13 @@ Filler = Literal["", "file", "folder", "run", "held-run", "open-run", "shell", "
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A word that stands by its place. `many` takes one or more, `optional` none or one, both any number.
-
-    `choices` are what completion offers; the command itself says what is wrong with another word.
-    """
+    """A word that stands by its place. `many` takes one or more, `optional` none or one, both any number."""
 
     name: str
     help: str
     many: bool = False
     optional: bool = False
     fills: Filler = ""
-    choices: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -86,7 +86,7 @@ def candidates(words: Sequence[str]) -> list[str]:
     if not command.arguments or (place >= len(command.arguments) and not command.arguments[-1].many):
         return []
     argument = command.arguments[min(place, len(command.arguments) - 1)]
-    return _fitting(list(argument.choices) or _fill(argument.fills, home), last)
+    return _fitting(_fill(argument.fills, home), last)
 
 
 def _fitting(found: list[str], last: str) -> list[str]:

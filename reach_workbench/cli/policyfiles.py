@@ -17,8 +17,18 @@ FOLDER: Final = "policies"
 """Where in a home its policies are."""
 
 
+OWN: Final = "local.cedar"
+"""The file of the tenant of this home."""
+
+
 def folder_of(settings: Settings) -> Path:
     return settings.home / FOLDER
+
+
+def own(settings: Settings) -> dict[str, str]:
+    """The text of the tenant's policy file by its name; the built-in policy if there is none."""
+    file = Path(settings.policy.file) if settings.policy.file else folder_of(settings) / OWN
+    return {file.name: read_document(str(file), settings.limits)} if file.exists() else {FILE: DEFAULT}
 
 
 def texts(folder: Path, limits: Limits) -> dict[str, str]:
@@ -72,7 +82,7 @@ def write_default(settings: Settings) -> Path:
 
     prepare(settings.home)
     folder = folder_of(settings)
-    file = folder / "local.cedar"
+    file = folder / OWN
     if folder.is_dir() and (there := sorted(folder.glob("*.cedar"))):
         raise UsageError(
             "this home has policies of its own already",

@@ -7,7 +7,7 @@ what it does is exactly this.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reach_workbench.engine.evaluator import Evaluator, Overrun
 from reach_workbench.engine.events import FACTS, Event, Fact
@@ -41,6 +41,24 @@ class Replayed(NamedTuple):
     digest: bytes
 
 
+_NEAR: Final = 512
+"""Events before a fork among which the decision may lie in whose middle it was made."""
+
+
+class _Cut(NamedTuple):
+    """A state before a decision, and what was recorded of that decision so far."""
+
+    before: State
+    events: list[Event]
+    digest: bytes
+
+    def state(self) -> State:
+        """The state in the middle of the decision, which only a fork ever begins with."""
+        middle = fold_all(self.before, self.events)
+        middle.digest = self.digest
+        return middle
+
+
 def replay(
     programs: Iterable[tuple[int, Program]], events: Iterable[Event], evaluator: Evaluator
 ) -> Iterator[Replayed]:
@@ -53,7 +71,11 @@ def replay(
     end, program = next(ends)
     machine = Machine(State(program), evaluator, NoOrigins())
     derived: list[tuple[Event, bytes]] = []
+    cut: _Cut | None = None
     for event in events:
+        if event.seq > end and derived and cut is not None:
+            machine = Machine(cut.state(), evaluator, NoOrigins())
+            derived = []
         if event.seq > end:
             end, program = next(ends)
             state = machine.state
@@ -63,6 +85,8 @@ def replay(
                     setattr(rebased, name, getattr(state, name))
             retask(rebased)
             machine = Machine(rebased, evaluator, NoOrigins())
+        if not derived and end - event.seq < _NEAR:
+            cut = _Cut(machine.state.copy(), [], machine.state.digest)
         if event.type in FACTS:
             if derived:
                 yield Replayed(event, derived[0][0], derived[0][1])
@@ -80,6 +104,8 @@ def replay(
         yield Replayed(event, again, digest)
         if again != event:
             return
+        if cut is not None:
+            cut = cut._replace(events=[*cut.events, event], digest=digest)
     return
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
@@ -11,8 +10,19 @@ from reach_workbench.clock import Clock
 from reach_workbench.engine.approving import check_answer
 from reach_workbench.engine.events import Fact
 from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.secrets import reveal
+from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import ApprovalRefused, BadInput, EvidenceDamaged, GateClosed, NotFound, ReachError
+from reach_workbench.errors import (
+    ApprovalRefused,
+    AuditDamaged,
+    BadInput,
+    EvidenceDamaged,
+    GateClosed,
+    GateError,
+    NotFound,
+    PolicyInvalid,
+)
 from reach_workbench.evidence.approval import Approval, SignedApproval, check
 from reach_workbench.keys.ed25519 import key_id
 from reach_workbench.protocol.gates import (
@@ -25,18 +35,20 @@ from reach_workbench.protocol.gates import (
     VerdictView,
     approval_of,
 )
-from reach_workbench.runner.loading import base_of
+from reach_workbench.runner.loading import base_of, load_state
 from reach_workbench.runner.proving import approvers_of, lacking, lent_groups, output_of
 from reach_workbench.runner.runner import Runner
+from reach_workbench.settings import Settings
+from reach_workbench.storage.checkpoint_file import file_of, last_pins
 from reach_workbench.storage.gates import give_approval
 from reach_workbench.storage.records import ApprovalRecord, GateRecord, ReviewerRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 from reach_workbench.telemetry.crashpoints import crash_point
 
-_WORKFLOW: Final = "workflow"
-
-_PORTION: Final = 500
+_OUTCOMES: Final = {"approve": "approved", "deny": "denied"}
+_PORTION: Final = 100
+_NEEDED: Final = {"function.call": ("function",), "workflow.run": ("process", "await", "return")}
 
 
 def views(store: Store, state: GateState, run: str | None, limit: int, after: str | None) -> list[GateView]:
@@ -70,7 +82,8 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
     )
     missing = None
     if gate.outcome is None:
-        wrong = lacking(gate.terms, gate.requester, approvers_of([_written(each) for each in approvals]), gate.id)
+        counting = [_written(each) for each in _counting(store, gate)]
+        wrong = lacking(gate.terms, gate.requester, approvers_of(counting), gate.id)
         missing = wrong.message if wrong is not None else None
     return GateView(
         id=gate.id,
@@ -117,13 +130,13 @@ def _holding(store: Store, digest: str, ids: tuple[str, ...]) -> tuple[HoldingPo
 async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict: SignedVerdict) -> GateRecord:
     """Take a verdict, and close the gate once it has what it asks for. Raises GateClosed or ApprovalRefused."""
     gate = _open_gate(store, name)
-    now = clock.now()
-    if gate.expires_at is not None and now > gate.expires_at:
-        raise GateClosed(f"gate {gate.id} has expired", hint="run the task again, or fork the run before it")
+    await _refuse_expired(runner, store, clock, gate)
     reviewer, approval = _signed(store, gate, verdict)
     await _refuse_other_policy(runner, store, clock, gate)
     _refuse_unentitled(gate, reviewer, store)
     _refuse_wrong_answer(gate, approval, store)
+    await settle(runner, store, clock, gate)
+    now = clock.now()
     record = ApprovalRecord(
         gate=gate.id,
         reviewer=reviewer.name,
@@ -143,25 +156,18 @@ async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict:
     await store.commit(unit)
     crash_point("gating.before-close")
     await settle(runner, store, clock, gate)
-    return store.read.gate(gate.id)
-
-
-async def settle_all(runner: Runner, store: Store, clock: Clock) -> None:
-    """Close every open gate that has its verdicts: the node may have died between the last of them and the close.
-
-    What a gate is refused with is left to whoever decides about it, or drives its run, next.
-    """
-    after: GateRecord | None = None
-    while gates := store.read.open_gates(limit=_PORTION, after=after):
-        after = gates[-1]
-        for gate in gates:
-            with suppress(ReachError):
-                await settle(runner, store, clock, gate)
+    after = store.read.gate(gate.id)
+    if after.outcome is not None and after.outcome != _OUTCOMES.get(approval.verdict, after.outcome):
+        raise GateClosed(
+            f"gate {gate.id} was {after.outcome} at the same moment: this verdict came too late to count",
+            hint="it stands in the gate's history",
+        )
+    return after
 
 
 async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """Close the gate when a reviewer has denied, or when it has all the approvals that it asks for."""
-    approvals = store.read.approvals(gate.id)
+    approvals = _counting(store, gate)
     written = [_written(each) for each in approvals]
     denied = [each for each in approvals if each.verdict == "deny"]
     data: dict[str, Json] = {"command": gate.command, "gate": gate.id}
@@ -176,6 +182,63 @@ async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -
     else:
         return
     await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data))
+
+
+async def recover(runner: Runner, store: Store, clock: Clock) -> None:
+    """Close the gates that had what they ask for when the process before this one died."""
+    after: GateRecord | None = None
+    while found := store.read.open_gates(limit=_PORTION, after=after):
+        for gate in found:
+            if not store.read.approvals(gate.id):
+                continue
+            try:
+                await _refuse_expired(runner, store, clock, gate)
+                await _refuse_other_policy(runner, store, clock, gate)
+                await settle(runner, store, clock, gate)
+            except (GateError, PolicyInvalid):
+                continue  # it has another outcome, or goes on waiting
+        after = found[-1]
+
+
+def refuse_restored(store: Store, settings: Settings) -> None:
+    """Raises AuditDamaged for a database that is older than a checkpoint of its audit log.
+
+    Its gates may have been approved, and their actions performed, after it was copied.
+    """
+    size = store.read.audit_head().tree.size
+    for pin in last_pins(file_of(settings)):
+        if pin.signed is not None and pin.signed.checkpoint.size > size:
+            raise AuditDamaged(
+                f"an older copy of the database was put in its place: checkpoint {pin.number} vouches for "
+                f"{pin.signed.checkpoint.size:,} records of its audit log, and it has {size:,}",
+                where=str(store.file),
+                hint="what is held here may have been approved and performed since: put the newer database back, "
+                "or `reach cancel` its runs; `reach audit verify` tells what is missing",
+            )
+
+
+def _counting(store: Store, gate: GateRecord) -> tuple[ApprovalRecord, ...]:
+    """The verdicts of keys that still may decide."""
+    given = store.read.approvals(gate.id)
+    if not given:
+        return given
+    revoked = {each.public_key for each in store.read.reviewers() if each.revoked_at is not None}
+    return tuple(each for each in given if each.public_key not in revoked)
+
+
+async def _refuse_expired(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
+    """A gate whose time is over has its outcome, even if nothing has driven its run since."""
+    if gate.expires_at is None:
+        return
+    now = max(clock.now(), gate.opened_at)
+    if now <= gate.expires_at:
+        return
+    data = {"command": gate.command, "gate": gate.id, "outcome": "expired", "otherwise": gate.terms["otherwise"]}
+    await runner.tell(store.read.run(gate.run), Fact("gate.closed", now, data))
+    raise GateClosed(
+        f"gate {gate.id} has expired: nobody had decided about it in time",
+        hint=f"`reach fork {gate.run} --at {gate.command}` asks for the action again",
+    )
 
 
 def _written(approval: ApprovalRecord) -> dict[str, Json]:
@@ -206,18 +269,48 @@ async def edit(
 ) -> GateRecord | None:
     """See `protocol.Node.edit_gate`."""
     gate = _open_gate(store, name)
+    await _refuse_expired(runner, store, clock, gate)
     if gate.kind == APPROVAL_STEP:
         raise BadInput("an approval step has nothing to edit: approve it with an answer, or deny it")
     if not isinstance(arguments, dict):
         raise BadInput("the arguments of an action are a JSON object")
     if arguments == gate.arguments:
         raise BadInput("nothing was changed", hint="approve or deny the action as it is")
+    _refuse_unperformable(gate, arguments)
+    _refuse_foreign_secrets(load_state(store, store.read.run(gate.run)), arguments)
     reason = f"edited by {by}" if by else "edited"
     data = {"command": gate.command, "gate": gate.id, "outcome": "superseded", "reason": reason, "arguments": arguments}
     if not await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data)):
         raise GateClosed(f"gate {gate.id} was decided meanwhile")
     opened = [each for each in store.read.gates_of(gate.run) if each.command == gate.command and each.outcome is None]
     return opened[-1] if opened else None
+
+
+def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
+    """What tells which function or sub-workflow is meant has to be there; adapters judge the rest themselves."""
+    needed = _NEEDED.get(gate.kind, ())
+    wrong = next((each for each in needed if not isinstance(arguments.get(each), type(gate.arguments[each]))), None)
+    if wrong is None and gate.kind == "workflow.run":
+        process = arguments["process"]
+        wrong = next(
+            (each for each in ("namespace", "name", "version") if not isinstance(process.get(each), str)), None
+        )
+    if wrong is not None:
+        raise BadInput(
+            f"the edited action does not say {wrong!r} as the action that is held does",
+            hint="change other values only, or deny the action and correct the workflow",
+        )
+
+
+def _refuse_foreign_secrets(state: State, arguments: Json) -> None:
+    """An action can be given no secret that its run was not given: nobody gets hold of one by editing."""
+    try:
+        reveal(arguments, state.created.get("secrets") or {})
+    except (KeyError, TypeError) as wrong:
+        raise BadInput(
+            f"the edited action names a secret that its run was not given: {wrong.args[0]}",
+            hint="placeholders stand for the secrets of the run, and for no other",
+        ) from None
 
 
 def _open_gate(store: Store, name: str) -> GateRecord:
@@ -255,7 +348,7 @@ def _signed(store: Store, gate: GateRecord, verdict: SignedVerdict) -> tuple[Rev
 
 async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """What the policies say now counts: under others the action is decided about afresh."""
-    if gate.policies == (_WORKFLOW,):
+    if gate.kind == APPROVAL_STEP:
         return
     run = store.read.run(gate.run)
     now = runner.guard.shelf.in_force(base_of(run)).digest

@@ -300,10 +300,8 @@ class Inspection:
         self._audit = audit
         if not audit.records:
             return "noted", "no record of the audit log is about this run"
-        return (
-            "held",
-            f"{_counted(audit.records, 'record')} in the log of {manifest.size:,} with root {manifest.root.hex()[:16]}…",
-        )
+        root = manifest.root.hex()[:16]
+        return "held", f"{_counted(audit.records, 'record')} in the log of {manifest.size:,} with root {root}…"
 
     def _checkpoint(self) -> Said:
         manifest = self._read_manifest()
@@ -423,10 +421,8 @@ class Inspection:
         if not outcomes:
             return "held", "no gate held anything"
         counted = ", ".join(f"{outcomes.count(each)} {each}" for each in sorted(set(outcomes)))
-        return (
-            "held",
-            f"{_counted(len(outcomes), 'gate')} ({counted}); {_counted(len(given), 'signature')} over the exact actions",
-        )
+        signatures = _counted(len(given), "signature")
+        return "held", f"{_counted(len(outcomes), 'gate')} ({counted}); {signatures} over the exact actions"
 
     def _vouched(self) -> Said:
         self._followed()

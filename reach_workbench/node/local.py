@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -28,12 +28,14 @@ from reach_workbench.errors import (
     LimitExceeded,
     NobodyWaits,
     NotFound,
+    PolicyInvalid,
     ReachError,
     RunStateError,
     StoreError,
 )
 from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.node import archive, auditlog, capsule, gating, reviewers, system
+from reach_workbench.node.aside import Stopped, aside
 from reach_workbench.node.authoring import inspect
 from reach_workbench.node.breakpoints import clear_breakpoint, listed, log_lines, set_breakpoint, written
 from reach_workbench.node.doctor import examine
@@ -65,8 +67,17 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.policies import (
+    CaseView,
+    CommandRuling,
+    PolicyCheck,
+    PolicyStatus,
+    TryPolicies,
+    TryReport,
+)
 from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.runner.guard import check_capabilities
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.passed import Passed
 from reach_workbench.runner.runner import GOING_ON, Runner
@@ -74,6 +85,7 @@ from reach_workbench.settings import Settings
 from reach_workbench.storage.home import holder
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
+from reach_workbench.storage.unit import Unit
 
 if TYPE_CHECKING:
     from reach_workbench.node.notifying import Notifier
@@ -138,7 +150,7 @@ class LocalNode(Looking):
         node._signer = signer
         if node._mailbox is not None:
             with suppress(StoreError):  # locked or full for now: the next start looks again
-                await gating.settle_all(node.runner, store, time)
+                await gating.recover(node.runner, store, time)
             node._mailbox.start()
         if signer is not None and store.writable:
             node._pinning = Pinning(store, settings, time, signer)
@@ -208,6 +220,7 @@ class LocalNode(Looking):
                 f"the workflow has no task {unknown[0]}",
                 hint="tasks: " + ", ".join(list(program.tasks)[:20]),
             )
+        check_capabilities(request.may or ())
         _bound_depth(request.input, self.settings.limits.document_depth)
         run = new_run_id(self.clock)
         driver = await self.runner.start(
@@ -452,6 +465,7 @@ class LocalNode(Looking):
     async def decide(self, gate: str, verdict: SignedVerdict) -> GateView:
         record = self.store.read.gate(gate)
         if self.store.writable:
+            gating.refuse_restored(self.store, self.settings)
             record = await gating.decide(self.runner, self.store, self.clock, record.id, verdict)
         else:
             written = {"gate": record.id, "verdict": wire.tree(verdict)}
@@ -466,6 +480,69 @@ class LocalNode(Looking):
             return await self.gate(answer["gate"]) if answer.get("gate") else None
         opened = await gating.edit(self.runner, self.store, self.clock, record.id, arguments, by)
         return await self.gate(opened.id) if opened is not None else None
+
+    # ------------------------------------------------------------ policies
+
+    async def policies(self) -> PolicyStatus:
+        from reach_workbench.node import policyfile  # with Cedar, which runs load when they need it
+
+        found = policyfile.status(self.runner.guard.shelf)
+        await self._note_policies()
+        return found
+
+    async def check_policy(self, text: str) -> PolicyCheck:
+        from reach_workbench.node import policyfile
+
+        return await asyncio.to_thread(policyfile.check, self.runner.guard.shelf, text, self.settings.limits)
+
+    async def test_policy(self, text: str | None = None) -> Sequence[CaseView]:
+        from reach_workbench.node import policyfile
+
+        return await asyncio.to_thread(policyfile.test, self.runner.guard.shelf, text, self.settings.limits)
+
+    async def save_policy(self, text: str, *, by: str | None = None) -> PolicyStatus:
+        from reach_workbench.node import policyfile
+
+        shelf, limits = self.runner.guard.shelf, self.settings.limits
+        await asyncio.to_thread(policyfile.sound, {shelf.own_file.name: text}, limits)
+        if not self.store.writable:
+            await ask(self.store, self.settings, "save-policy", {"text": text, "by": by})
+            return await self.policies()
+        with suppress(PolicyInvalid):
+            shelf.own()
+        await self._note_policies()  # what was changed by hand before is nobody else's doing
+        await asyncio.to_thread(policyfile.write, shelf, text, limits)
+        shelf.own()
+        await self._note_policies(by=by or person(self.settings))
+        return await self.policies()
+
+    async def _note_policies(self, *, by: str | None = None) -> None:
+        """Audit what was noticed to have changed."""
+        if self.store.writable:
+            writes: list[Callable[[Unit], None]] = []
+            self.runner.guard.keep_changes(writes, by=by)
+            if writes:
+                unit = self.store.unit()
+                for write in writes:
+                    write(unit)
+                await self.store.commit(unit)
+
+    async def explain_policy(self, run: str, command: int | None = None) -> Sequence[CommandRuling]:
+        from reach_workbench.node import rulings
+
+        record = self.store.read.run(run)
+        return await asyncio.to_thread(rulings.explain, self.store, self.runner.guard, record, command)
+
+    async def try_policies(self, asked: TryPolicies, *, progress: Progress | None = None) -> TryReport:
+        from reach_workbench.node import policyfile
+        from reach_workbench.node.trying import Trying
+
+        trying = Trying(self.settings, self.store, self.clock, self.runner.guard, asked)
+
+        def work(stopped: Stopped) -> TryReport:
+            return trying.report(policyfile.sound(dict(asked.files), self.settings.limits), stopped, progress)
+
+        return await aside(work)
 
     # ------------------------------------------------------------ forking
 
@@ -512,6 +589,7 @@ class LocalNode(Looking):
             secrets=secrets or {},
             hold=hold,
             outcome=told,
+            requester=person(self.settings),
         )
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(number))

@@ -121,7 +121,7 @@ class Trail:
             self.policies.add(policy)
         if data["command"] in self.commands:
             asked = self.commands[data["command"]]
-            asked.verdict, asked.by_gate = data["decision"], False
+            asked.verdict, asked.by_gate = data.get("decision", "allow"), False
 
     def _performed(self, event: Event, asked: Asked | None) -> bool:
         """An outcome: of an effect, unless policy or a gate refused it, or it was given to a fork by a person."""

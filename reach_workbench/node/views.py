@@ -56,6 +56,8 @@ def _words(record: RunRecord, waiting: dict[str, Json], children: Sequence[RunVi
             words.append(f"sub-workflow {child.id}, which is held")
         elif child.waiting is not None and (child.in_doubt or child.gates or "sub-workflow" in child.waiting):
             words.append(f"sub-workflow {child.id}, which waits for {child.waiting}")
+    if "rates" in waiting:
+        words.append(f"a free place at a rate gate, at {iso8601(waiting['rates'])} or before")
     if record.status == "suspended" and waiting.get("suspended"):
         words.append(str(waiting["suspended"]))
     if record.status == "waiting":

@@ -64,6 +64,15 @@ def outcome(decision: Decision) -> dict[str, str | tuple[str, ...]]:
     }
 
 
+def in_words(parts: dict[str, str | tuple[str, ...]]) -> str:
+    """A decision, or what was expected of one, in words: `hold by hold-shell, rates slow`."""
+    words = [str(parts["verdict"])] if "verdict" in parts else []
+    for name, word in (("policies", "by"), ("rates", "rates"), ("warnings", "warnings")):
+        if name in parts and (parts[name] or "verdict" not in parts):
+            words.append(f"{word} {', '.join(parts[name]) or 'none'}")
+    return " ".join(words)
+
+
 def cases_of(document: Json) -> tuple[Case, ...]:
     """The cases of a parsed file, `{cases: […]}` or the list alone. Raises BadCase."""
     listed, where = document, ""

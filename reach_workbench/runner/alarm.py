@@ -17,7 +17,7 @@ class Alarm:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._deadlines: dict[int, float] = {}
+        self._deadlines: dict[tuple[int, int], float] = {}
 
     def due(self, state: State) -> list[int]:
         """The numbers of the timers that are due, and of the commands whose gates expire, in their order."""
@@ -26,7 +26,7 @@ class Alarm:
             return []
         self._look(state, dues)
         now, elapsed = self._clock.now(), self._clock.elapsed()
-        found = [(due, number) for number, due in dues.items() if due <= now or self._deadlines[number] <= elapsed]
+        found = [(due, number) for number, due in dues.items() if due <= now or self._deadlines[number, due] <= elapsed]
         return [number for _, number in sorted(found)]
 
     def delay(self, state: State) -> float | None:
@@ -36,17 +36,17 @@ class Alarm:
             return None
         self._look(state, dues)
         wall = min(dues.values()) - self._clock.now()
-        passed = min(self._deadlines[number] for number in dues) - self._clock.elapsed()
+        passed = min(self._deadlines[each] for each in dues.items()) - self._clock.elapsed()
         return min(max(min(wall / 1000, passed), 0.0), _LONGEST)
 
     def _look(self, state: State, dues: dict[int, int]) -> None:
         """Note how long the timers that are new still take, and forget those that are gone."""
-        if self._deadlines.keys() == dues.keys():
+        if self._deadlines.keys() == dues.items():
             return
         now = max(self._clock.now(), state.at)
         elapsed = self._clock.elapsed()
         self._deadlines = {
-            number: self._deadlines.get(number, elapsed + max(due - now, 0) / 1000) for number, due in dues.items()
+            each: self._deadlines.get(each, elapsed + max(each[1] - now, 0) / 1000) for each in dues.items()
         }
 
 

@@ -248,6 +248,8 @@ class Driver:
         A timeout that is still to come is no reason to keep people waiting for it.
         """
         state = self.state
+        if state.seq != self.recorded:  # nobody can see yet what it waits for
+            return False
         if self._told or self._offers or self._repeats or state.ready or state.listeners or self.permits.waiting:
             return False
         if self.performing.numbers - self.children.keys():
@@ -282,6 +284,7 @@ class Driver:
         finally:
             self.open = False
             await self.performing.give_up(self.performing.numbers)
+            self.permits.leave()
             self._dismiss()
             self._give_back()
 
@@ -408,6 +411,7 @@ class Driver:
         commands: list[Command] = []
         emissions: list[Emission] = []
         result: Advance | None = None
+        weighed = False
         while self._told or self._offers or result is None:
             if self._offers and not self._told:
                 await self._weigh(*self._offers.popleft())
@@ -423,14 +427,20 @@ class Driver:
                     fact = None
             before = self.state.seq
             try:
-                result = await self._advance(fact, pause)
+                if fact is not None and fact.type == "gate.closed":
+                    noted = self._close_gate(fact)
+                    weighed = True
+                    result = noted.then(await self._advance(None, pause))
+                else:
+                    result = await self._advance(fact, pause)
+                    if fact is not None:
+                        self._took(result.events[0], result.digests[0])
             except Fault as fault:
                 if self.state.seq != before:
                     raise
                 self._refuse(fact, answer, fault)
                 continue
             if fact is not None:
-                self._took(result.events[0], result.digests[0])
                 self._settle(answer, taken=True)
             events += result.events
             digests += result.digests
@@ -447,7 +457,6 @@ class Driver:
         perform = decide and not self.state.suspended and not self.stopping
         if perform and pause is not None:
             commands = await self._withhold(commands)
-        weighed = False
         if not perform:
             self._unbegun.update(self._repeats, (command.number for command in commands))
             self._repeats = []
@@ -457,9 +466,10 @@ class Driver:
                 self._unbegun.clear()
             screened = self.permits.screen([*commands, *self._asked_again()])
             commands = screened.commands
+            self._unbegun.update(number for number in self.permits.waiting if number not in self.performing)
             events += screened.events
             digests += screened.digests
-            weighed = bool(screened.events)
+            weighed |= bool(screened.events)
         paused = result.paused or bool(self.traps.withheld) or (self.debug.hold_first and bool(self._unbegun))
         held = paused if decide else self.status == "held"
         await self._commit(
@@ -512,8 +522,19 @@ class Driver:
             answer.future.set_exception(wrong)
         return True
 
-    def _took(self, event: Event, digest: bytes) -> None:
-        """A fact was recorded as this event."""
+    def _close_gate(self, fact: Fact) -> Advance:
+        """Record what closes a gate together with what follows from it for the command: not one without the other."""
+        events, digests = [], []
+        following = [fact]
+        while following:
+            event, digest = self.machine.note(following.pop(0))
+            events.append(event)
+            digests.append(digest)
+            following += self._took(event, digest)
+        return Advance(events, digests, [], [], [], more=False, paused=False, overrun=None)
+
+    def _took(self, event: Event, digest: bytes) -> list[Fact]:
+        """A fact was recorded as this event; returns what is to be recorded with it."""
         data = event.data or {}
         if event.type in _WAKING:
             self._recorded_before = self.machine.recorded
@@ -524,9 +545,11 @@ class Driver:
         if event.type.startswith(("command.", "gate.")):
             if "arguments" in data:
                 self._edited[event.seq] = event
-            self._told.extend((fact, None) for fact in self.permits.recorded(event, digest, self.command))
+            following = self.permits.recorded(event, digest, self.command)
             if (number := self.permits.again(event)) is not None:
                 self._repeats.append(number)
+            return following
+        return []
 
     def _asked_again(self) -> list[Command]:
         """Commands of earlier turns that are to be performed now, if they may.
@@ -700,7 +723,9 @@ class Driver:
             self._unbegun &= state.commands.keys()
         unbegun = self._unbegun | self.traps.withheld if self.traps.withheld else self._unbegun
         pausing = self.debug.mode == "into"
-        columns = columns_of(state, status, unbegun=unbegun, reason=self._reason, pausing=pausing)
+        columns = columns_of(
+            state, status, unbegun=unbegun, reason=self._reason, pausing=pausing, rates=self.permits.next_room()
+        )
         self._row_is_stale = bool(unbegun or state.listeners or state.in_doubt or state.gates or pausing)
         if columns != self._row:
             unit.update_run(self.key, **columns)
@@ -729,6 +754,11 @@ class Driver:
         if child is not None:
             self.children[command.number] = child
 
+    def _has_child(self, command: Command) -> bool:
+        """Whether the run that the command waits for was started, as it was before commands were decided about."""
+        child = awaited_child(command)
+        return child is not None and self._runner.store.read.has_run(child)
+
     async def _drop_cancelled(self) -> None:
         """Stop performing what the run no longer waits for."""
         commands = self.state.commands
@@ -751,7 +781,7 @@ class Driver:
                 continue
             command = self.command(number)
             verdict = state.verdicts.get(number)
-            if verdict != "hold":
+            if verdict == "allow" or (verdict is None and self._has_child(command)):
                 self._note_child(command)
             if verdict == "hold" or number in self._unbegun or self._runner.repeatable(command):
                 self._repeats.append(number)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from difflib import get_close_matches
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -12,10 +14,10 @@ from reach_workbench.engine.approving import COMMAND, asked
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
-from reach_workbench.errors import PolicyInvalid
+from reach_workbench.engine.values import Json
+from reach_workbench.errors import BadInput, PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.runner.noting import EffectNotes
-from reach_workbench.runner.rates import Rates
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
 from reach_workbench.storage.store import Store
@@ -24,8 +26,16 @@ from reach_workbench.storage.unit import Unit
 if TYPE_CHECKING:
     from reach_workbench.policy.decision import Decision
     from reach_workbench.policy.request import Request
-    from reach_workbench.policy.terms import ApprovalTerms, RateTerms
-    from reach_workbench.runner.shelf import PolicyShelf
+    from reach_workbench.policy.terms import ApprovalTerms
+    from reach_workbench.runner.rates import Rates
+    from reach_workbench.runner.shelf import Changed, PolicyShelf
+
+_AGAIN: Final = 1_000
+"""Milliseconds until policies that can't be read are looked for again."""
+
+LACKING: Final = "the run was not given the capability "
+UNREADABLE: Final = "no policy can be read: "
+"""How the reasons of denials begin for which no policy was asked."""
 
 _KNOWN: Final = 4_096
 """Rulings remembered: those that depend on nothing but who does what with which thing."""
@@ -70,8 +80,8 @@ class Guard:
         self._store = store
         self._clock = clock
         self._shelf: PolicyShelf | None = None
-        self._rates = Rates(store)
-        self._kept: set[str] = set()
+        self._rates: Rates | None = None
+        self._kept: dict[frozenset[str], str] = {}
         self.notes = EffectNotes(settings.audit)
         self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
@@ -85,16 +95,26 @@ class Guard:
             self._shelf = PolicyShelf(self._settings, self._store, self._clock)
         return self._shelf
 
+    @property
+    def rates(self) -> Rates:
+        """What rate gates have counted."""
+        if self._rates is None:
+            from reach_workbench.runner.rates import Rates
+
+            self._rates = Rates(self._store, self._clock)
+        return self._rates
+
     def rule(self, state: State, command: Command, base: Path, subject: Subject) -> Ruling:
         """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
-        if subject.may is not None and not _may(subject.may, command):
-            return Ruling("deny", reason=f"the run was not given the capability {capability_of(command)}")
+        missing = missing_capability(subject.may, command)
+        if missing is not None:
+            return Ruling("deny", reason=LACKING + missing)
         if command.kind == COMMAND:
             return _asked(command)
         try:
             policies = self.shelf.in_force(base)
         except PolicyInvalid as wrong:
-            return Ruling("deny", reason=f"no policy can be read: {wrong.message} ({wrong.where})")
+            return Ruling("deny", reason=f"{UNREADABLE}{wrong.message} ({wrong.where})")
         groups = self.groups.get(subject.requester, ())
         action = ACTIONS.get(command.kind)
         resource = action.resource(command.arguments) if action is not None else ""
@@ -104,12 +124,34 @@ class Guard:
             return known
         request = self.request(command, subject)
         decision = policies.decide(request)
-        ruling = self._ruling(decision, request, state, policies.digest)
+        ruling = self._ruling(decision, request, state, command.number, policies.digest)
         if ruling.verdict == "allow" and not decision.rates and not policies.reads_context(request):
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             self._known[key] = ruling
         return ruling
+
+    def room(self, command: Command, base: Path, subject: Subject) -> Ruling:
+        """Whether the rate gates have room for a command that may be performed: `allow`, with its counts, or `wait`.
+
+        One that was allowed and is begun later, or once more, is counted when it is begun.
+        """
+        try:
+            policies = self.shelf.in_force(base)
+        except PolicyInvalid:
+            return Ruling("wait", until=self._clock.now() + _AGAIN)
+        request = self.request(command, subject)
+        decision = policies.decide(request)
+        return self._room(decision, request, subject.run, command.number) if decision.rates else Ruling("allow")
+
+    def has_run(self, run: str) -> bool:
+        """Whether there is a run of that id."""
+        return self._store.read.has_run(run)
+
+    def leave(self, run: str, number: int) -> None:
+        """The command no longer waits for a rate gate."""
+        if self._rates is not None:
+            self._rates.leave((run, number))
 
     def request(self, command: Command, subject: Subject) -> Request:
         """The command as policies see it."""
@@ -130,14 +172,24 @@ class Guard:
         )
 
     def keep_policies(self, digest: str, writes: list[Callable[[Unit], None]]) -> None:
-        """Have the texts of the policies with that digest kept by the next unit, once in the life of a node."""
+        """Have the texts of the policies with that digest kept by the next unit: those last in force of their files."""
         policies = self.shelf.by_digest(digest)
-        if policies is not None and digest not in self._kept:
-            self._kept.add(digest)
+        if policies is not None and self._kept.get(names := frozenset(policies.files)) != digest:
+            self._kept[names] = digest
             now = self._clock.now()
             writes.append(lambda unit: put_policies(unit, digest, policies.files, at=now))
 
-    def _ruling(self, decision: Decision, request: Request, state: State, digest: str) -> Ruling:
+    def keep_changes(self, writes: list[Callable[[Unit], None]], *, by: str | None = None) -> None:
+        """Have the next unit audit that other policies are in force, and keep their texts.
+
+        `by` is who changed them through the node; without it the files were changed by hand.
+        """
+        if self._shelf is None or not self._shelf.changes:
+            return
+        changes, self._shelf.changes = self._shelf.changes, []
+        writes += [partial(_note_change, each, by, self._clock.now()) for each in changes]
+
+    def _ruling(self, decision: Decision, request: Request, state: State, number: int, digest: str) -> Ruling:
         verdict: Verdict = decision.verdict
         given = (decision.policies, digest)
         if verdict == "deny":
@@ -150,14 +202,30 @@ class Guard:
         if verdict == "hold":
             return Ruling("hold", *given, terms=decision.approval, warnings=decision.warnings)
         if decision.rates:
-            now = self._clock.now()
-            counted = [(_count(id, terms, request, state), terms) for id, terms in decision.rates]
-            until = max(self._rates.free_at(id, terms.limit, terms.window_ms, now) for id, terms in counted)
-            if until > now:
-                return Ruling("wait", *given, until=until, warnings=decision.warnings)
-            counts = tuple((id, self._rates.take(id, terms.window_ms, now)) for id, terms in counted)
-            return Ruling("allow", *given, counts=counts, warnings=decision.warnings)
+            return self._room(decision, request, state.run, number)._replace(
+                policies=decision.policies, policy=digest, warnings=decision.warnings
+            )
         return Ruling("allow", *given, warnings=decision.warnings)
+
+    def _room(self, decision: Decision, request: Request, run: str, number: int) -> Ruling:
+        from reach_workbench.policy.windows import count_of
+
+        counted = [(count_of(id, terms, request, run, "local"), terms) for id, terms in decision.rates]
+        until = self.rates.ask((run, number), counted)
+        if until is not None:
+            return Ruling("wait", until=until)
+        return Ruling("allow", counts=self.rates.take((run, number), counted))
+
+
+def _note_change(changed: Changed, by: str | None, at: int, unit: Unit) -> None:
+    policies = changed.policies
+    said: dict[str, Json] = {"before": changed.before, "after": policies.digest, "files": sorted(policies.files)}
+    if changed.workspace is not None:
+        said["workspace"] = str(changed.workspace)
+    if by is not None:
+        said["by"] = by
+    unit.audit("policy.changed", said, at=at)
+    put_policies(unit, policies.digest, policies.files, at=at)
 
 
 def requester_of(state: State) -> str:
@@ -197,20 +265,27 @@ def capability_of(command: Command) -> str:
     return f"{command.kind}:{resource}"
 
 
-def _may(capabilities: tuple[str, ...], command: Command) -> bool:
-    """Whether a capability covers the command: `KIND`, or `KIND:RESOURCE`."""
-    return command.kind in capabilities or capability_of(command) in capabilities
+def check_capabilities(capabilities: Iterable[str]) -> None:
+    """Raises BadInput for one that could never cover a command."""
+    for capability in capabilities:
+        kind, colon, resource = capability.partition(":")
+        if kind not in ACTIONS and kind != COMMAND:
+            close = get_close_matches(kind, ACTIONS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join((*ACTIONS, COMMAND))}"
+            raise BadInput(f"no command is of the kind {kind!r}", where=f"capability {capability!r}", hint=hint)
+        if colon and not resource:
+            raise BadInput(
+                f"the capability {capability!r} names no resource",
+                hint=f"write {kind}:RESOURCE, or {kind} alone for all of that kind",
+            )
 
 
-def _count(id: str, terms: RateTerms, request: Request, state: State) -> str:
-    parts = {
-        "principal": request.principal,
-        "resource": f"{request.resource_type}::{request.resource}",
-        "action": request.action,
-        "run": state.run,
-        "tenant": "local",
-    }
-    return "|".join([id, *(f"{name}={parts[name]}" for name in terms.per)])
+def missing_capability(capabilities: tuple[str, ...] | None, command: Command) -> str | None:
+    """The capability that the command lacks; None when `KIND` or `KIND:RESOURCE` covers it, or all were given."""
+    if capabilities is None or command.kind in capabilities:
+        return None
+    wanted = capability_of(command)
+    return None if wanted in capabilities else wanted
 
 
 def _asked(command: Command) -> Ruling:

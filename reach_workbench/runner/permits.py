@@ -18,6 +18,7 @@ from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
+from reach_workbench.runner.child import child_id
 from reach_workbench.runner.guard import Guard, Ruling, Subject, action_digest, requester_of, subject_of
 from reach_workbench.storage import gates
 from reach_workbench.storage.records import LOCAL_TENANT, GateRecord
@@ -43,6 +44,13 @@ class Screening(NamedTuple):
     commands: list[Command]
 
 
+class Wait(NamedTuple):
+    """A time by the wall clock (milliseconds since 1970), and the same by the time that passes (seconds)."""
+
+    until: int
+    deadline: float
+
+
 class Permits:
     """Belongs to one driver. What it adds to the store waits until `save` is asked for the next unit."""
 
@@ -55,10 +63,11 @@ class Permits:
         self._writes: list[Callable[[Unit], None]] = []
         self._outcomes: list[AuditEntry] = []
         self._about: Subject | None = None
-        self._open: dict[int, str] = {number: gate.id for number, gate in machine.state.gates.items()}
+        own = machine.state.run == run  # a fork begins with the gates of the run before it, which stay that one's
+        self._open: dict[int, str] = {number: gate.id for number, gate in machine.state.gates.items()} if own else {}
         self._kinds: dict[int, Command] = {}
-        self.waiting: dict[int, int] = {}
-        """When to ask again about commands that a rate gate holds (milliseconds since 1970), by their numbers."""
+        self.waiting: dict[int, Wait] = {}
+        """When to ask again about commands that a rate gate holds, by their numbers."""
 
     # ------------------------------------------------------------ deciding
 
@@ -67,9 +76,12 @@ class Permits:
         found = Screening([], [], [])
         for command in commands:
             number = command.number
+            if number not in self._machine.state.commands:
+                continue  # a later fact of the same turn has ended what it was for
             verdict = self._machine.state.verdicts.get(number)
             if verdict == "allow":
-                found.commands.append(command)
+                if self._has_room(command):
+                    found.commands.append(command)
             elif verdict != "deny" and number not in self._machine.state.gates:
                 self._decide(command, found)
             self._kinds[number] = command
@@ -78,13 +90,19 @@ class Permits:
     def _decide(self, command: Command, found: Screening) -> None:
         state = self._machine.state
         ruling = self._guard.rule(state, command, self._base, self._subject())
+        self._guard.keep_changes(self._writes)
         number = command.number
         self.waiting.pop(number, None)
+        if ruling.until is not None:
+            self._wait(number, ruling.until)
+            if state.verdicts.get(number) == "hold":  # a rate gate asked again too soon: recorded once
+                return
         decision = "hold" if ruling.verdict == "wait" else ruling.verdict
-        if decision == state.verdicts.get(number):  # a rate gate asked again too soon: recorded once
-            self.waiting[number] = ruling.until or 0
-            return
-        data: dict[str, Json] = {"command": number, "decision": decision, "policies": list(ruling.policies)}
+        data: dict[str, Json] = {"command": number}
+        if decision != "allow":
+            data["decision"] = decision
+        if (named := list(ruling.policies)) != state.decided_by:
+            data["policies"] = named
         if ruling.policy and ruling.policy != state.policy:
             data["policy"] = ruling.policy
             self._guard.keep_policies(ruling.policy, self._writes)
@@ -93,12 +111,17 @@ class Permits:
         if ruling.reason:
             data["reason"] = ruling.reason
         if ruling.until is not None:
-            data["until"] = self.waiting[number] = ruling.until
+            data["until"] = ruling.until
         event = self._record(Fact("policy.decided", self._clock.now(), data), found)
         for id, times in ruling.counts:
             self._writes.append(_rate(id, times))
         if ruling.warnings or decision != "allow":
-            self._note(f"policy.{_SAID[ruling.verdict]}", event, command, {"policy": ruling.policy, **data})
+            self._note(
+                f"policy.{_SAID[ruling.verdict]}",
+                event,
+                command,
+                {**data, "decision": decision, "policies": named, "policy": ruling.policy},
+            )
         if ruling.verdict == "allow":
             found.commands.append(command)
         elif ruling.verdict == "deny":
@@ -108,6 +131,23 @@ class Permits:
             assert ruling.terms is not None
             self._open_gate(command, ruling, ruling.terms, found)
 
+    def _has_room(self, command: Command) -> bool:
+        """Whether the rate gates let an allowed command begin now; those that wait are begun when there is room."""
+        self.waiting.pop(command.number, None)
+        if command.kind == "workflow.run" and self._guard.has_run(child_id(command.id)):
+            return True  # it was begun, and is waited for again
+        ruling = self._guard.room(command, self._base, self._subject())
+        if ruling.until is not None:
+            self._wait(command.number, ruling.until)
+            return False
+        for id, times in ruling.counts:
+            self._writes.append(_rate(id, times))
+        return True
+
+    def _wait(self, number: int, until: int) -> None:
+        clock = self._clock
+        self.waiting[number] = Wait(until, clock.elapsed() + (until - clock.now()) / 1000)
+
     def _subject(self) -> Subject:
         """Whose command it is, as policies see it: the same for all of the run's."""
         if self._about is None or self._about.run != self._machine.state.run:
@@ -115,7 +155,8 @@ class Permits:
         return self._about
 
     def _open_gate(self, command: Command, ruling: Ruling, terms: ApprovalTerms, found: Screening) -> None:
-        state, now = self._machine.state, self._clock.now()
+        state = self._machine.state
+        now = max(self._clock.now(), state.at)  # as the event that opens it, should the clock have been set back
         asked: dict[str, Json] = {
             "quorum": terms.quorum,
             "groups": list(terms.groups),
@@ -239,6 +280,7 @@ class Permits:
             return
         for number in [number for number in self.waiting if number not in state.commands]:
             del self.waiting[number]
+            self._guard.leave(state.run, number)
 
     def _cancel(self, unit: Unit, state: State, gate: str) -> None:
         reason = "the run has ended" if state.ended else "the run no longer waits for it"
@@ -258,13 +300,25 @@ class Permits:
 
     def due(self, now: int) -> list[int]:
         """Commands that a rate gate no longer holds."""
-        return [number for number, until in self.waiting.items() if until <= now]
+        elapsed = self._clock.elapsed()
+        return [number for number, wait in self.waiting.items() if wait.until <= now or wait.deadline <= elapsed]
 
     def delay(self) -> float | None:
         """Seconds until a rate gate lets the next one go; None when none is held."""
         if not self.waiting:
             return None
-        return max(min(self.waiting.values()) - self._clock.now(), 0) / 1000
+        now, elapsed = self._clock.now(), self._clock.elapsed()
+        return max(min(min((wait.until - now) / 1000, wait.deadline - elapsed) for wait in self.waiting.values()), 0.0)
+
+    def next_room(self) -> int | None:
+        """When a rate gate lets the next one go, in milliseconds since 1970; None when none is held."""
+        return min((wait.until for wait in self.waiting.values()), default=None)
+
+    def leave(self) -> None:
+        """The driver ends: others need not wait for what waited here."""
+        for number in self.waiting:
+            self._guard.leave(self._machine.state.run, number)
+        self.waiting.clear()
 
 
 _SAID: Final = {"allow": "warned", "hold": "held", "wait": "held", "deny": "denied"}

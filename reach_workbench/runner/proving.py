@@ -25,7 +25,7 @@ def refusal(
     """
     gate = state.gates[fact.data["command"]]
     opened = event(key, gate.opened).data or {}
-    if gate.expires is not None and fact.at > gate.expires:
+    if gate.expires is not None and max(fact.at, state.at) > gate.expires:
         return ApprovalRefused(f"gate {gate.id} expired before it was approved")
     if action_digest(command) != opened["digest"]:
         return ApprovalRefused(

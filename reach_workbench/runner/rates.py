@@ -2,38 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from typing import Final
+
+from reach_workbench.clock import Clock
+from reach_workbench.policy.terms import RateTerms
 from reach_workbench.storage.store import Store
 
-_KEPT: int = 31 * 24 * 3600 * 1000
+_KEPT: Final = 31 * 24 * 3600 * 1000
 """Milliseconds: no window is looked back on for longer."""
+
+_GRACE: Final = 5_000
+"""Milliseconds for which the place in the queue of one that does not ask in its turn is kept."""
+
+Counted = Sequence[tuple[str, RateTerms]]
+"""Counts by their ids, with what they allow."""
 
 
 class Rates:
-    """The node holds its home alone, so what is counted here is all there is. Times are milliseconds since 1970."""
+    """The node holds its home alone, so what is counted here is all there is.
 
-    def __init__(self, store: Store) -> None:
+    Times are milliseconds by the wall clock, but for that they never go back: while a clock that was set back is
+    behind, they go on as time passes. So nothing starts sooner for it, and nothing waits for longer than a window.
+    Those that wait go on in the order in which they came.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._times: dict[str, list[int]] | None = None
+        self._queues: dict[str, dict[Hashable, int]] = {}
+        self._since = (0, 0.0)
 
-    def free_at(self, id: str, limit: int, window: int, now: int) -> int:
-        """When one more may start: `now`, or later when `limit` were started within the last `window` milliseconds.
+    def ask(self, who: Hashable, counted: Counted) -> int | None:
+        """When to ask again, by the wall clock; None when every count has room for one more now.
 
-        A clock that was set back makes nothing start sooner, and nothing wait for longer than the window.
+        Who is told to wait has a place in the queue, and loses it by not asking again soon after that time.
         """
-        times = self._known(now).get(id, [])
-        if len(times) < limit:
-            return now
-        return max(now, min(times[-limit], now) + window)
+        now = self._now()
+        until = max(self._free_at(who, id, terms, now) for id, terms in counted)
+        if until <= now:
+            return None
+        for id, _ in counted:
+            self._queues.setdefault(id, {})[who] = until + _GRACE
+        return until - now + self._clock.now()
 
-    def take(self, id: str, window: int, now: int) -> list[int]:
-        """Count one that starts now; returns what is to be kept in the store, oldest first."""
-        known = self._known(now)
-        times = [at for at in known.get(id, []) if at > now - window]
-        times.append(max(now, times[-1]) if times else now)
-        known[id] = times
-        return times
+    def take(self, who: Hashable, counted: Counted) -> tuple[tuple[str, list[int]], ...]:
+        """Count one that starts now; returns what is to be kept in the store, by id, oldest first."""
+        now, known = self._now(), self._known()
+        kept = []
+        for id, terms in counted:
+            times = [at for at in known.get(id, []) if at > now - terms.window_ms]
+            times.append(now)
+            known[id] = times
+            kept.append((id, list(times)))
+        self.leave(who)
+        return tuple(kept)
 
-    def _known(self, now: int) -> dict[str, list[int]]:
+    def leave(self, who: Hashable) -> None:
+        """Wait no longer."""
+        for id, queue in list(self._queues.items()):
+            queue.pop(who, None)
+            if not queue:
+                del self._queues[id]
+
+    def _free_at(self, who: Hashable, id: str, terms: RateTerms, now: int) -> int:
+        """When one more may start, after all that came before it."""
+        ahead = 0
+        for other, kept in self._queues.get(id, {}).items():
+            if other == who:
+                break
+            ahead += kept >= now
+        times = self._known().get(id, [])
+        rounds, place = divmod(ahead, terms.limit)
+        before = len(times) - terms.limit + place
+        free = max(now, times[before] + terms.window_ms) if before >= 0 else now
+        return free + rounds * terms.window_ms
+
+    def _now(self) -> int:
+        self._known()
+        wall, elapsed = self._clock.now(), self._clock.elapsed()
+        at, then = self._since
+        passed = at + int((elapsed - then) * 1000)
+        if wall > passed:
+            self._since = (wall, elapsed)
+        return max(wall, passed)
+
+    def _known(self) -> dict[str, list[int]]:
         if self._times is None:
-            self._times = self._store.read.rates(since=now - _KEPT)
+            now = self._clock.now()
+            self._since = (now, self._clock.elapsed())
+            stored = self._store.read.rates(since=now - _KEPT)
+            # What was counted while the clock was ahead of what it says now was not started later than now.
+            self._times = {id: [at - max(times[-1] - now, 0) for at in times] for id, times in stored.items()}
         return self._times

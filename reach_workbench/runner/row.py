@@ -28,9 +28,9 @@ def status_of(state: State, *, held: bool, busy: bool) -> str:
 
 
 def columns_of(
-    state: State, status: str, *, unbegun: Iterable[int], reason: str | None, pausing: bool
+    state: State, status: str, *, unbegun: Iterable[int], reason: str | None, pausing: bool, rates: int | None = None
 ) -> dict[str, Json]:
-    """The columns of `Unit.update_run` for that state."""
+    """The columns of `Unit.update_run` for that state. `rates`: when a rate gate lets the next command go."""
     columns: dict[str, Json] = {"status": status, "position": None, "waiting": None, "next_due": None}
     if state.ended:
         return columns | {"ended_at": state.at, "output": state.output, "error": state.error}
@@ -39,6 +39,8 @@ def columns_of(
     if dues := due_times(state):
         columns["next_due"] = min(dues.values())
     columns["waiting"] = _waiting(state, status, sorted(unbegun), reason, pausing)
+    if rates is not None:
+        columns["waiting"] = {**(columns["waiting"] or {}), "rates": rates}
     return columns
 
 

@@ -188,9 +188,11 @@ class Runner:
         secrets: Mapping[str, Json],
         hold: bool,
         outcome: Fact | None = None,
+        requester: str | None = None,
     ) -> Driver:
         """A new run that shares the first `at` events of `source`; `state` is the one after them.
 
+        It is `requester` who asks for it, whoever asked for the other.
         `outcome` is what it is told of a command that is pending there.
         """
         now = self.clock.now()
@@ -218,6 +220,8 @@ class Runner:
             data["later"] = max(now - state.at, 0)
         if edits:
             data["edits"] = dict(edits)
+        if requester is not None and requester != state.created.get("requester"):
+            data["created"] = {"requester": requester}
         self._secrets[run] = given
         driver = Driver(
             self,

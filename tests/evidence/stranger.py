@@ -102,7 +102,7 @@ def verify(file: Path, public: bytes) -> dict[str, int]:
         elif event["type"] == "command.issued":
             commands[event["seq"]] = {"kind": data["kind"], "arguments": data["arguments"], "task": event["task"]}
         elif event["type"] == "policy.decided":
-            commands[data["command"]]["verdict"] = data["decision"]
+            commands[data["command"]]["verdict"] = data.get("decision", "allow")
         elif event["type"] == "gate.opened":
             about = dict(commands[data["command"]])
             gates[data["gate"]] = {"opened": data, "about": about, "run": run, "requester": requester, "closed": None}

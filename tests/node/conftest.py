@@ -15,6 +15,7 @@ from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import load
 from tests import unheld
+from tests.node.gated import Gated
 
 HEAD = "document: {dsl: 1.0.3, namespace: tests, name: example, version: 1.0.0}\n"
 
@@ -64,3 +65,8 @@ def go() -> Callable[[Callable[[], Coroutine[Any, Any, None]]], None]:
         asyncio.run(bounded())
 
     return run
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Gated:
+    return Gated(tmp_path)

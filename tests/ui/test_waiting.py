@@ -62,6 +62,23 @@ def test_a_gate_that_opens_is_told_on_every_screen_and_through_the_terminal(
     go(body)
 
 
+def test_no_notice_lies_upon_an_action_that_is_to_be_signed(court: Court, go: Go) -> None:
+    async def body() -> None:
+        async with court.node() as node:
+            await court.hold(node)
+            async with court.desk(node, (80, 24)) as desk:
+                await desk.until_shown("◆ gate")
+                desk.app._disable_notifications = False  # as it is outside of tests
+                await desk.press("a")
+                await desk.until_screen("VerdictDialog")
+                desk.app.notify("in the way", timeout=60)
+                await desk.until(lambda: desk.app.screen.query("Toast"))
+                await desk.pilot.pause(0.1)
+                assert "in the way" not in desk.shown()
+
+    go(body)
+
+
 def test_the_terminal_is_left_alone_where_the_setting_says_so(court: Court, go: Go, heard: list[str]) -> None:
     async def body() -> None:
         async with court.node() as node, court.desk(node, screen="runs", notify_terminal=False) as desk:

@@ -1,36 +1,22 @@
-"""`reach policy`: checking policies, trying them on cases, and beginning one's own."""
+"""`reach policy check`, `test` and `init`: checking policies, trying them on cases, and beginning one's own."""
 
 from __future__ import annotations
 
-from typing import Final
-
-from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, similar
+from reach_workbench.cli.command import JSON, Argument, Command, Example, Given
 from reach_workbench.cli.failure import report_diagnostics
 from reach_workbench.cli.session import Session
 from reach_workbench.cli.terminal import Painted, Terminal
-from reach_workbench.errors import BadInput, CompileError, UsageError
-
-_VERBS: Final = ("check", "test", "init")
-
-
-def _policy(terminal: Terminal, given: Given) -> int:
-    verbs = {"check": _check, "test": _test, "init": _init}
-    verb = verbs.get(given.do)
-    if verb is None:
-        meant = similar(given.do, _VERBS)
-        hint = f"did you mean `reach policy {meant}`?" if meant else f"known: {', '.join(_VERBS)}"
-        raise UsageError(f"`reach policy` can't {given.do!r}", hint=hint)
-    return verb(terminal, given)
+from reach_workbench.errors import BadInput, CompileError
 
 
 def _check(terminal: Terminal, given: Given) -> int:
-    from reach_workbench.cli.policyfiles import folder_of, named, texts
+    from reach_workbench.cli.policyfiles import named, own
     from reach_workbench.policy.default import FILE
     from reach_workbench.policy.policyset import load
 
     session = Session(terminal, given)
     limits = session.settings.limits
-    files = named(given.file, limits) if given.file else texts(folder_of(session.settings), limits)
+    files = named(given.file, limits) if given.file else own(session.settings)
     loaded = load(files)
     found = loaded.diagnostics
     errors = sum(each.severity == "error" for each in found)
@@ -55,11 +41,9 @@ def _check(terminal: Terminal, given: Given) -> int:
 
 def _test(terminal: Terminal, given: Given) -> int:
     from reach_workbench.cli.policyfiles import read_cases, sound
-    from reach_workbench.policy.cases import BadCase, cases_of, outcome, run_cases
+    from reach_workbench.policy.cases import BadCase, cases_of, in_words, outcome, run_cases
 
-    if len(given.file) != 1:
-        raise UsageError("`reach policy test` takes one file of cases", hint="for example reach policy test cases.yaml")
-    file: str = given.file[0]
+    file: str = given.file
     document, texts = read_cases(file, Session(terminal, given).settings.limits)
     try:
         cases = cases_of(document)
@@ -84,9 +68,9 @@ def _test(terminal: Terminal, given: Given) -> int:
         return 1 if failed else 0
     for case, decision in done:
         mark = Painted("✗", "red") if case.differs(decision) else Painted("✓", "green")
-        terminal.show("  ", mark, f" {case.name}: {_told(outcome(decision))}")
+        terminal.show("  ", mark, f" {case.name}: {in_words(outcome(decision))}")
         if case.differs(decision):
-            terminal.show(f"      expected {_told(dict(case.expect))}")
+            terminal.show(f"      expected {in_words(dict(case.expect))}")
         if decision.error is not None:
             terminal.show(f"      {decision.error}")
     verdict = Painted(f"{len(failed)} of {_count(len(done), 'case')} failed", "red")
@@ -97,8 +81,6 @@ def _test(terminal: Terminal, given: Given) -> int:
 def _init(terminal: Terminal, given: Given) -> int:
     from reach_workbench.cli.policyfiles import write_default
 
-    if given.file:
-        raise UsageError("`reach policy init` takes no file", hint="it writes policies/local.cedar in the home")
     file = write_default(Session(terminal, given).settings)
     if terminal.json:
         terminal.print_json({"file": str(file)})
@@ -108,44 +90,46 @@ def _init(terminal: Terminal, given: Given) -> int:
     return 0
 
 
-def _told(parts: dict[str, str | tuple[str, ...]]) -> str:
-    """A decision, or what was expected of one, in words: `hold by hold-shell, rates slow`."""
-    words = [str(parts["verdict"])] if "verdict" in parts else []
-    for name, word in (("policies", "by"), ("rates", "rates"), ("warnings", "warnings")):
-        if name in parts and (parts[name] or "verdict" not in parts):
-            words.append(f"{word} {', '.join(parts[name]) or 'none'}")
-    return " ".join(words)
-
-
 def _count(number: int, noun: str, nouns: str = "") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {nouns or noun + 's'}"
 
 
 COMMANDS = (
     Command(
-        "policy",
-        "Check the policies, test them with cases, or begin your own",
-        _policy,
-        arguments=(
-            Argument("DO", "check, test or init", choices=_VERBS),
-            Argument("FILE", "policies to check, or a file of cases", many=True, optional=True, fills="file"),
-        ),
+        "policy check",
+        "Check policies, and say what is wrong with them",
+        _check,
+        arguments=(Argument("FILE", "policies (default: those of this home)", many=True, optional=True, fills="file"),),
         options=(JSON,),
         about=(
-            "check: looks at the files, else at the home's `policies/*.cedar`, else at the built-in policy. Reports "
-            "all that it finds, each with file, line, column, a code, the message and a hint; exit code 2 if any is an "
-            "error. With --json: {diagnostics, policies, digest}.",
-            "test: decides every case of the file and compares; exit code 1 if any differs. The cases are about the "
-            "policies that the file names, else those beside it, else the built-in policy. With --json: {cases: "
-            "[{name, passed, expected, verdict, policies, rates, warnings, error}]}.",
-            "init: writes the built-in policy to `policies/local.cedar` in the home, to be changed; it never writes "
-            "over another one.",
+            "Without files it looks at the tenant's, else at the built-in policy. Reports all that it finds, each with "
+            "file, line, column, a code, the message and a hint; exit code 2 if any is an error. With --json: "
+            "{diagnostics, policies, digest}.",
         ),
         examples=(
             Example("reach policy check", "the policies of this home"),
             Example("reach policy check team.cedar --json | jq '.diagnostics[].code'", "for an editor or a check"),
-            Example("reach policy test cases.yaml", "do they decide as they should?"),
-            Example("reach policy init", "begin with what is in force"),
         ),
+    ),
+    Command(
+        "policy test",
+        "Decide the cases of a file, and compare",
+        _test,
+        arguments=(Argument("FILE", "cases with the decisions that are expected", fills="file"),),
+        options=(JSON,),
+        about=(
+            "Exit code 1 if any decision is another one. The cases are about the policies that the file names, else "
+            "those beside it, else the built-in policy. With --json: {cases: [{name, passed, expected, verdict, "
+            "policies, rates, warnings, error}]}.",
+        ),
+        examples=(Example("reach policy test cases.yaml", "do they decide as they should?"),),
+    ),
+    Command(
+        "policy init",
+        "Begin your own policy with the built-in one",
+        _init,
+        options=(JSON,),
+        about=("Writes it to `policies/local.cedar` in the home, to be changed; never over another one.",),
+        examples=(Example("reach policy init", "begin with what is in force"),),
     ),
 )

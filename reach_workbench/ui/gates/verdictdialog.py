@@ -37,7 +37,10 @@ _FRAME: Final = """
 {name} #says {{ height: auto; max-height: 4; }}
 {name} #says.-wrong {{ color: $text-error; text-style: bold; }}
 {name} .dialog-keys {{ color: $text-muted; }}
+{name} Toast {{ display: none; }}
 """
+"""Notices wait until the dialog is left: nothing may lie upon what is to be signed."""
+
 _SCROLLING: Final[list[BindingType]] = [
     Binding("down", "scroll_by(1)", show=False),
     Binding("up", "scroll_by(-1)", show=False),

@@ -1,0 +1,48 @@
+"""Plays interleavings by their seeds, in one process."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Final, NoReturn
+
+from tests.interleave.interleaving import Interleaving
+from tests.interleave.judge import Broken
+
+_MEMORY: Final = Path("/dev/shm")
+"""A file system without a disk, where there is one: nothing here is about the disk."""
+
+
+_LONGEST: Final = 60
+"""Seconds that one may take on a busy machine."""
+
+
+def _hangs(*_: object) -> NoReturn:
+    raise Broken("it hangs")
+
+
+def play(seeds: tuple[int, int]) -> tuple[Counter[str], list[str]]:
+    """The seeds from the first on and before the second: what was done, and what broke."""
+    signal.signal(signal.SIGALRM, _hangs)
+    done: Counter[str] = Counter()
+    broken: list[str] = []
+    with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+        for seed in range(*seeds):
+            one = Interleaving(Path(folder) / str(seed), seed)
+            signal.setitimer(signal.ITIMER_REAL, _LONGEST)
+            try:
+                one.go()
+            except Broken as wrong:
+                broken.append(str(wrong))
+            except Exception as wrong:
+                broken.append(f"seed {seed}: {wrong!r}\n" + "\n".join(one.told[-60:]))
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            done += one.done
+            done["interleavings"] += 1
+            done["crashes"] += one.judge.crashes
+            done["performed"] += len(one.outside.performed)
+            done.update(f"gate {outcome}" for outcome in one.judge.outcomes.values())
+    return done, broken
