@@ -329,7 +329,7 @@ class LocalNode(Looking):
 
     def _state(self, run: str, at: int | None) -> tuple[State, str | None]:
         if archive.is_archive(run):
-            return archive.load(Path(run)).state(at), None
+            return archive.load(Path(run), self.settings.limits).state(at), None
         record = self.store.read.run(run)
         if at is not None and not 0 <= at <= record.seq:
             raise NotFound(f"run {record.id} has no event {at}", hint=f"its events are 1 to {record.seq}")
@@ -601,7 +601,8 @@ class LocalNode(Looking):
     async def verify(self, run: str, *, progress: Progress | None = None) -> Verification:
         """In a thread: replaying a long history must not keep the runs of this node waiting."""
         if archive.is_archive(run):
-            return await asyncio.to_thread(archive.verify, Path(run), self.evaluator, self.clock, progress)
+            work = partial(archive.verify, limits=self.settings.limits)
+            return await asyncio.to_thread(work, Path(run), self.evaluator, self.clock, progress)
         record = self.store.read.run(run)
         return await asyncio.to_thread(verify, self.store, record, self.evaluator, self.clock, progress)
 
@@ -634,7 +635,7 @@ class LocalNode(Looking):
 
     async def import_(self, file: Path) -> RunView:
         self._owner("import a run")
-        record = await archive.store(self.store, file, self.evaluator, self.clock)
+        record = await archive.store(self.store, file, self.evaluator, self.clock, self.settings.limits)
         return self._view(record)
 
     # ------------------------------------------------------------ events and workflows
