@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reach_workbench.ui.keynames import shown
-from reach_workbench.ui.keys import ACTIONS, actions
+from reach_workbench.ui.keys import SCREEN_NAMES, actions
 
 PAGE = Path(__file__).with_name("keys.md")
 
@@ -31,8 +31,7 @@ def _lines() -> Iterator[str]:
     yield "[keys]"
     yield '"debug.over" = "n,f10"'
     yield "```"
-    titles = {action.method: action.label for action in ACTIONS if action.keys[0] in "1234567"}
-    for scope, title in {"app": "Everywhere", **titles}.items():
+    for scope, title in {"app": "Everywhere", **SCREEN_NAMES}.items():
         yield ""
         yield f"## {title}"
         yield ""

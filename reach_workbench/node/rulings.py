@@ -17,7 +17,7 @@ from reach_workbench.policy.request import Request
 from reach_workbench.protocol.policies import CommandRuling, DecisionView, GateNote, Judgement, RequestView, Ruled
 from reach_workbench.runner.guard import LACKING, UNREADABLE, Guard, Subject, missing_capability
 from reach_workbench.runner.loading import base_of
-from reach_workbench.storage.records import RunRecord
+from reach_workbench.storage.records import RunOrigin, RunRecord
 from reach_workbench.storage.searching import Needle, Told
 from reach_workbench.storage.store import Store
 
@@ -126,7 +126,7 @@ def _ruling(store: Store, guard: Guard, record: RunRecord, created: dict[str, Js
     )
 
 
-def subject_in(run: RunRecord, created: dict[str, Json]) -> Subject:
+def subject_in(run: RunRecord | RunOrigin, created: dict[str, Json]) -> Subject:
     """What policies were told about a run of which only the record and what it was created with is at hand."""
     may = created.get("may")
     return Subject(

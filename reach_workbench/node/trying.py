@@ -24,7 +24,7 @@ from reach_workbench.runner.guard import UNREADABLE, Guard, Subject, missing_cap
 from reach_workbench.runner.loading import base_of
 from reach_workbench.runner.shelf import PolicyShelf
 from reach_workbench.settings import Settings
-from reach_workbench.storage.records import RunRecord
+from reach_workbench.storage.records import RunOrigin
 from reach_workbench.storage.searching import Told
 from reach_workbench.storage.store import Store
 
@@ -55,7 +55,7 @@ class _Run:
     `held` are the kinds of commands that a gate holds, which may be edited; `ids` the policies that decided last.
     """
 
-    record: RunRecord
+    record: RunOrigin
     base: Path
     subject: Subject
     policies: PolicySet
@@ -110,13 +110,13 @@ class Trying:
             progress(total, total)
         return self._written(own.digest, self._clock.elapsed() - began)
 
-    def _records(self, last: int) -> Iterator[RunRecord]:
+    def _records(self, last: int) -> Iterator[RunOrigin]:
         key = 0
-        while records := self._store.read.runs_after(key, limit=_RUNS):
+        while records := self._store.read.origins_after(key, limit=_RUNS):
             yield from (record for record in records if record.key <= last)
             key = records[-1].key
 
-    def _begin(self, record: RunRecord) -> _Run:
+    def _begin(self, record: RunOrigin) -> _Run:
         # What a run was forked from is older, and was read before it.
         created = self._created.get(record.forked_from, {}) if record.forked_from is not None else {}
         self._created[record.key] = created

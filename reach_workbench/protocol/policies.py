@@ -37,9 +37,10 @@ class PolicyView:
 
     @property
     def kind(self) -> str:
-        """In a word: `permit`, `forbid`, `gate` or `rate`, with a question mark where it only warns."""
-        word = {"approval": "gate", "rate": "rate"}.get(self.gate or "", self.effect)
-        return f"{word}?" if self.mode == "warn" else word
+        """In a word: `permit`, `forbid`, `gate` or `rate`, or that it only warns."""
+        return (
+            "warns" if self.mode == "warn" else {"approval": "gate", "rate": "rate"}.get(self.gate or "", self.effect)
+        )
 
 
 @dataclass(frozen=True, slots=True)

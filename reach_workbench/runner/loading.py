@@ -14,7 +14,7 @@ from reach_workbench.engine.state import State, apply
 from reach_workbench.errors import CompileError, NotFound
 from reach_workbench.runner.passed import Passed
 from reach_workbench.settings import Limits
-from reach_workbench.storage.records import RunRecord
+from reach_workbench.storage.records import RunOrigin, RunRecord
 from reach_workbench.storage.store import Store
 
 if TYPE_CHECKING:
@@ -123,5 +123,5 @@ def rebase(state: State, program: Program) -> State:
     return moved
 
 
-def base_of(run: RunRecord) -> Path:
+def base_of(run: RunRecord | RunOrigin) -> Path:
     return run.base if run.base is not None else Path.cwd()

@@ -34,6 +34,7 @@ from reach_workbench.storage.records import (
     ProgramRecord,
     RequestRecord,
     ReviewerRecord,
+    RunOrigin,
     RunRecord,
     ScheduleRecord,
     TenantRecord,
@@ -114,9 +115,14 @@ class Reader(GateReader):
             given["part"] = f"%{_literally(text.lower())}%"
         return tuple(map(self._run, self._rows(sql.runs(tuple(given)), before=place, limit=limit, **given)))
 
-    def runs_after(self, key: int, *, limit: int = 500) -> tuple[RunRecord, ...]:
+    def origins_after(self, key: int, *, limit: int = 500) -> list[RunOrigin]:
         """The runs that were started next after the one with that key, the oldest first."""
-        return tuple(map(self._run, self._rows(sql.RUNS_AFTER, after=key, limit=limit)))
+        rows = self._rows(sql.RUN_ORIGINS, after=key, limit=limit)
+        bases = {row[6]: Path(row[6]) for row in rows if row[6] is not None}  # most runs share theirs
+        return [
+            RunOrigin(key, id, program, namespace, name, version, bases.get(base), parent)
+            for key, id, program, namespace, name, version, base, parent in rows
+        ]
 
     def event_count(self, until_key: int) -> int:
         """How many events the runs up to that key have recorded, those they share counted once."""

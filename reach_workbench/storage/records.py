@@ -57,6 +57,19 @@ class RunRecord:
     next_due: int | None
 
 
+class RunOrigin(NamedTuple):
+    """What never changes of a run; see `RunRecord`. Quick to read of very many."""
+
+    key: int
+    id: str
+    program: str
+    namespace: str
+    name: str
+    version: str
+    base: Path | None
+    forked_from: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class ProgramRecord:
     """A workflow document as it was run or added; `digest` is what names it."""

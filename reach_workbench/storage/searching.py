@@ -16,6 +16,9 @@ from reach_workbench.engine.values import Json
 from reach_workbench.storage.codec import Encoded, decode, open_payload
 from reach_workbench.storage.packing import stretch
 
+_SHORT: Final = 2_048
+"""Bytes of a chunk up to which it is quicker to read it than to see whether it need be read."""
+
 _ALL: Final = frozenset(range(len(TYPES)))
 
 
@@ -120,7 +123,7 @@ def sift(encoded: Encoded, needle: Needle, run: str) -> list[Told]:
     found = []
     try:
         plain = stretch(encoded.payload)
-        if not needle.may_be_in(plain):
+        if len(plain) > _SHORT and not needle.may_be_in(plain):
             return []
         tasks, rows = open_payload(plain)
         task: str | None = None

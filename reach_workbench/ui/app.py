@@ -46,6 +46,7 @@ SCREENS: Final = {
     "nodes": "reach_workbench.ui.nodes:NodesScreen",
     "audit": "reach_workbench.ui.audit:AuditScreen",
     "system": "reach_workbench.ui.system:SystemScreen",
+    "policies": "reach_workbench.ui.policies:PoliciesScreen",
 }
 """Where each screen's class stands. It is imported when the screen is first shown: start-up stays quick."""
 
@@ -379,6 +380,9 @@ class Workbench(App[None]):
 
     def action_system(self) -> None:
         self.show("system")
+
+    def action_policies(self) -> None:
+        self.show("policies")
 
     def action_palette(self) -> None:
         from reach_workbench.ui.palette import Palette

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from reach_workbench.ui.keynames import shown
-from reach_workbench.ui.keys import ACTIONS, Action, find
+from reach_workbench.ui.keys import ACTIONS, SCREEN_NAMES, Action, find
 
 Link = Literal["connecting", "connected", "lost"]
 
@@ -82,7 +82,10 @@ FOOTERS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("inbox", "EMPTY"): ("app.runs", "app.flows"),
     ("nodes", ""): ("nodes.refresh", "app.system", "app.runs"),
     ("audit", ""): ("audit.verify", "audit.filter", "audit.open", "audit.refresh", "app.runs"),
-    ("system", ""): ("system.requeue", "system.drop", "system.schedules", "app.runs"),
+    ("system", ""): ("system.requeue", "system.drop", "system.schedules", "app.policies", "app.runs"),
+    ("policies", ""): (
+        "policies.save", "policies.test", "policies.try", "policies.open", "policies.next-problem", "policies.refresh",
+    ),
     ("", ""): ("app.reconnect", "app.quit"),
 }  # fmt: skip
 """The footer's actions by scope and the first word of the mode: six at most, and the help."""
@@ -132,6 +135,10 @@ def _tabs(scope: str, *, names: bool = False) -> Content:
         label = f" {tab.keys[0]} {tab.label} " if here or names else f" {tab.keys[0]}"
         link = Style.from_meta({"@click": f"app.{tab.method}"})
         parts.append((label, link + Style(bold=True, reverse=True) if here else link))
+    if scope in SCREEN_NAMES and all(
+        tab.method != scope for tab in TABS
+    ):  # a screen without a digit, while one is there
+        parts.append((f" {SCREEN_NAMES[scope]} ", Style(bold=True, reverse=True)))
     return Content.assemble(*parts)
 
 

@@ -13,8 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from reach_workbench.ui.keynames import shown
-from reach_workbench.ui.keys import Action, actions
-from reach_workbench.ui.palette import SCREEN_NAMES
+from reach_workbench.ui.keys import SCREEN_NAMES, Action, actions
 
 
 class Help(ModalScreen[None]):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from textual.binding import Binding
 
-Scope = Literal["app", "flows", "debug", "runs", "inbox", "nodes", "audit", "system", "list"]
+Scope = Literal["app", "flows", "debug", "runs", "inbox", "nodes", "audit", "system", "policies", "list"]
 """Where an action is there: everywhere, on one screen, or wherever there is a list (`list`)."""
 
 
@@ -46,6 +46,7 @@ ACTIONS: Final = (
     Action("app.nodes", ("5",), "Nodes", "This node and its peers."),
     Action("app.audit", ("6",), "Audit", "What was decided and done, and by whom."),
     Action("app.system", ("7",), "System", "Queue, dead letters, latencies, errors."),
+    Action("app.policies", ("P",), "Policies", "What workflows may do: policies, their cases, and trials."),
     Action("app.palette", ("colon", "ctrl+p"), "Commands", "Find any action by its name."),
     Action("app.help", ("question_mark", "f1"), "Help", "The keys of this screen."),
     Action("app.jump", ("ctrl+o",), "Jump", "Go to any pane by a letter."),
@@ -126,7 +127,22 @@ ACTIONS: Final = (
     Action("system.requeue", ("r",), "requeue", "Try a dead letter again; asks first."),
     Action("system.drop", ("x",), "drop", "Delete a dead letter; asks first."),
     Action("system.schedules", ("s",), "schedules", "What starts by itself, and when."),
+    Action(
+        "policies.open", ("enter",), "open", "Go to the policy's text, to the problem, or to the run of an example."
+    ),
+    Action("policies.save", ("ctrl+s",), "save", "Put the text in force; asks first."),
+    Action("policies.test", ("f6",), "test", "Decide the cases in files beside the policy by this text."),
+    Action("policies.try", ("f5", "ctrl+r"), "try", "Judge every recorded action by this text: which verdicts change?"),
+    Action("policies.next-problem", ("f10",), "problem", "Go to the next problem in the text."),
+    Action("policies.refresh", ("r",), "refresh", "Look again."),
 )
+
+SCREEN_NAMES: Final = {
+    scope: next(action.label for action in ACTIONS if action.id == f"app.{scope}")
+    for scope in dict.fromkeys(action.scope for action in ACTIONS)
+    if scope != "app"
+}
+"""What each screen is called, by its scope."""
 
 FORBIDDEN: Final = frozenset({"ctrl+enter", "ctrl+h", "ctrl+b", "ctrl+space", "alt+f"})
 """Keys that terminals or multiplexers eat; Ctrl+Shift+letter too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -15,10 +15,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from reach_workbench.ui.keynames import shown
-from reach_workbench.ui.keys import ACTIONS, Action
-
-SCREEN_NAMES: Final = {action.method: action.label for action in ACTIONS if action.keys[0] in "1234567"}
-"""What each scope is called."""
+from reach_workbench.ui.keys import ACTIONS, SCREEN_NAMES, Action
 
 
 class Palette(ModalScreen[str | None]):

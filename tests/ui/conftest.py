@@ -65,6 +65,7 @@ class Place:
         self.folder = folder
         self.workspace = folder / "workspace"
         self.config = folder / "config"
+        self.variables = {"REACH_RUNNER_POLL_SECONDS": "0.02", **unheld.VARIABLES}
         self.workspace.mkdir()
         self.config.mkdir()
 
@@ -74,8 +75,7 @@ class Place:
 
     @asynccontextmanager
     async def node(self, clock: Clock | None = None) -> AsyncIterator[LocalNode]:
-        variables = {"REACH_RUNNER_POLL_SECONDS": "0.02", **unheld.VARIABLES}
-        node = await LocalNode.open(load(self.folder / "home", variables), clock=clock)
+        node = await LocalNode.open(load(self.folder / "home", self.variables), clock=clock)
         try:
             yield node
         finally:
