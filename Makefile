@@ -13,7 +13,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek screen frames busy audit crash interleave hostile determinism fuzz docs screenshots lock clean
+.PHONY: help run test setup check bench cold seek screen frames busy audit crash interleave hostile determinism fuzz policy policies docs screenshots lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,7 +69,13 @@ determinism: $(VENV)/.ready-to-test ## Run 1,000 generated workflows in two proc
 fuzz: $(VENV)/.ready-to-test ## Send 10,000 requests made up from the API's description
 	@$(BIN)/python -m tests.api
 
-docs: $(VENV)/.ready ## Write docs/cli.md and docs/keys.md from the tables, and what the pages consoles show
+policy: $(VENV)/.ready-to-test ## Hold 100,000 decisions against plain Cedar and an oracle, and break 10,000 policies
+	@$(BIN)/python -m tests.policy
+
+policies: $(VENV)/.ready-to-test ## Measure how fast commands are decided by a thousand policies
+	@$(BIN)/python -m tests.bench.policy
+
+docs: $(VENV)/.ready ## Write what pages and policies take from tables and samples, and what the pages' consoles show
 	@$(BIN)/python docs/write_cli.py
 	@$(BIN)/python docs/write_keys.py
 	@$(BIN)/python docs/write_policy.py

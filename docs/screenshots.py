@@ -33,6 +33,15 @@ SLIP: Final = ("| ascii_downcase)", "| ascii_lowercase)")
 """What is misspelt in the sample for the picture of the editor."""
 
 
+HELD: Final = {
+    "publish": """do: [{upload: {run: {shell: {command: "make site &&\\n  rsync -a --delete public/ $1",
+      arguments: ["web:/srv/site"], environment: {MODE: live}}}}}]""",
+    "clean-up": "do: [{remove: {run: {shell: {command: 'find /srv/site -name *.bak -delete'}}}}]",
+    "count": "do: [{words: {run: {script: {language: python, code: 'print(len(open(\"index.md\").read()))'}}}}]",
+}
+"""What is held for the picture of the Inbox."""
+
+
 class Photographer:
     """Presses the keys and takes the pictures."""
 
@@ -89,7 +98,7 @@ async def prepared(node: LocalNode) -> tuple[RunView, RunView]:
 
 
 async def pictures(folder: Path) -> None:
-    node = await LocalNode.open(load(folder / "home", {}))
+    node = await LocalNode.open(load(folder / "home", {"REACH_KEYS_USER": "you"}))
 
     async def connect() -> LocalNode:
         return node
@@ -105,6 +114,7 @@ async def pictures(folder: Path) -> None:
             await flows(at)
             await past(at, run)
             await runs(at, fork)
+            await inbox(at, node)
     finally:
         await node.close()
 
@@ -134,6 +144,17 @@ async def runs(at: Photographer, fork: RunView) -> None:
     await at.press("c", "down", "c")
     await at.until_true(lambda: type(at.app.screen).__name__ == "Compared")
     await at.take("compare")
+
+
+async def inbox(at: Photographer, node: LocalNode) -> None:
+    """Actions that the built-in policy holds, in workflows of somebody else."""
+    await at.press("escape", "4")
+    for name, command in HELD.items():
+        text = f"document: {{dsl: 1.0.3, namespace: site, name: {name}, version: 1.0.0}}\n{command}"
+        await node.wait((await node.start(StartRun(text, WORKSPACE / f"{name}.yaml", requester="grace"))).id)
+    await at.until("hold-shell")
+    await at.until("◆ 3")
+    await at.take("inbox")
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ _CONSOLE: Final = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | r
 _FILE: Final = re.compile(r"^```yaml\n(# (\S+\.yaml)\n.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARYING: Final = (
     (re.compile(r"\b0[0-9a-hjkmnp-tv-z]{11,19}\b"), "ID"),
+    (re.compile(r"\b(?=[a-z]*\d)[0-9a-hjkmnp-tv-z]{13}\b"), "GATE"),
     (re.compile(r"\b[0-9a-f]{16,64}\b"), "DIGEST"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\d\d:\d\d:\d\d\.\d+"), "MOMENT"),
     (re.compile(r"\b\d+(\.\d+)? (ms|s|min)\b"), "SPAN"),
@@ -44,7 +45,12 @@ def play(page: str, text: str) -> str:
             (Path(scratch) / name).write_text(content, "utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("REACH_")}
         path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-        environment = kept | {"REACH_HOME": f"{scratch}/home", "PATH": path, "PYTHONIOENCODING": "utf-8"}
+        environment = kept | {
+            "REACH_HOME": f"{scratch}/home",
+            "REACH_KEYS_USER": "you",
+            "PATH": path,
+            "PYTHONIOENCODING": "utf-8",
+        }
 
         def again(block: re.Match[str]) -> str:
             commands = [line[2:] for line in block[0].splitlines() if line.startswith("$ ")]

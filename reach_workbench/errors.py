@@ -22,6 +22,8 @@ ReachError
 │   ├── HistoryDiverged     history-diverged replaying the facts gives other events
 │   └── HistoryUnknown      history-unknown  an event of a version or type this program does not know
 ├── ArchiveError            archive          an exported run can't be read or was tampered with
+│   ├── ArchiveNewer        archive-newer    of a format that this program does not know
+│   └── ArchiveUnsafe       archive-unsafe   made to do harm: unpacks to too much, has names that lead out or are double
 ├── EvidenceDamaged         evidence-damaged a checkpoint, an envelope, a statement or an approval that is none
 ├── KeysError               keys             keys or kept secrets can't be used
 │   ├── KeysUnavailable     keys-unavailable the keyring fails or does not answer, or the file can't be written
@@ -177,6 +179,14 @@ class HistoryUnknown(HistoryError):
 
 class ArchiveError(ReachError):
     code = "archive"
+
+
+class ArchiveNewer(ArchiveError):
+    code = "archive-newer"
+
+
+class ArchiveUnsafe(ArchiveError):
+    code = "archive-unsafe"
 
 
 class EvidenceDamaged(ReachError):

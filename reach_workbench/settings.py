@@ -59,6 +59,8 @@ class Audit:
     checkpoint_records: int = 1_000  # records after which one is made
     checkpoint_seconds: float = 60.0  # how long a record waits for one
     checkpoint_file: str = ""  # the file; empty for checkpoints in the home
+    copy_values: bool = False  # whether the record of an effect has its input and output, not only where they stand
+    redact: str = ""  # names of members, by commas, whose values are left out of what is copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,17 @@ class Lifecycle:
 @dataclass(frozen=True, slots=True)
 class Policy:
     file: str = ""  # the policy file of this home; empty for policies/local.cedar in it, or the built-in policy
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """How reviewers are told of a gate that opens."""
+
+    terminal: bool = True  # whether the workbench notifies its terminal (OSC 9 and OSC 777)
+    command: str = ""  # a shell command that is run for it, see docs/approvals.md; empty for none
+    webhook: str = ""  # URL that it is posted to, signed with the kept secret `notify`; empty for none
+    desktop: bool = False  # whether notify-send shows it, where there is one
+    seconds: float = 10.0  # how long telling of one gate one way may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,7 @@ class Settings:
     api: Api = field(default_factory=Api)
     telemetry: Telemetry = field(default_factory=Telemetry)
     keys: Keys = field(default_factory=Keys)
+    notify: Notify = field(default_factory=Notify)
 
 
 def load(home: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -170,6 +184,12 @@ def _parse(current: Any, given: Any, name: str, where: str) -> Any:
         if isinstance(given, str):
             return given
         raise BadInput(f"setting {name!r} must be text, not {given!r}", where=where)
+    if kind is bool:
+        words = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+        found = given if isinstance(given, bool) else words.get(given.lower()) if isinstance(given, str) else None
+        if found is None:
+            raise BadInput(f"setting {name!r} must be true or false, not {given!r}", where=where)
+        return found
     try:
         if isinstance(given, bool) or (not isinstance(given, str) and not isinstance(given, (int, float))):
             raise ValueError

@@ -1,4 +1,4 @@
-"""What every test can rely on: no setting of the person's own, and a home that is thrown away."""
+"""What every test can rely on: no setting of the person's own, a home thrown away, a policy that holds nothing."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from tests import unheld
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hide the person's `REACH_*` variables and point `REACH_HOME` at a folder of this test session."""
+    """Hide the person's `REACH_*` variables, point `REACH_HOME` at a folder of this session, and hold nothing."""
     before = {name: value for name, value in os.environ.items() if name.startswith("REACH_")}
     for name in before:
         del os.environ[name]
     os.environ["REACH_HOME"] = str(tmp_path_factory.mktemp("home") / "reach")
+    os.environ.update(unheld.VARIABLES)
     yield
-    del os.environ["REACH_HOME"]
+    for name in ("REACH_HOME", *unheld.VARIABLES):
+        del os.environ[name]
     os.environ.update(before)
 
 

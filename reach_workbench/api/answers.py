@@ -36,12 +36,13 @@ SCHEMA: Final[Mapping[str, Any]] = {
 _MEANINGS: Final = {
     400: "The request makes no sense.",
     401: "The token is missing or wrong.",
-    403: "Who asks may not decide that.",
+    403: "What was signed does not count: it is about something else, or not by one who may decide.",
     404: "What the request names does not exist.",
     405: "The path has no such method.",
     409: "The run is not in a state that allows it.",
     413: "A limit of the settings was reached.",
     422: "The request's parts are not what they must be.",
+    503: "The node can't do it now, or not where its home is.",
     426: "Node and client speak no common version of the protocol.",
 }
 

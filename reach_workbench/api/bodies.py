@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from reach_workbench.api.parameters import MOST, Json
 from reach_workbench.protocol.debugging import BreakOn
 from reach_workbench.protocol.node_views import Decision, StepMode
+from reach_workbench.protocol.policies import GROUPS_MOST, Basis
 
 Source = Annotated[str, Field(max_length=16 * 1024 * 1024, description="a workflow's text, YAML or JSON")]
 File = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]*$", description="names the text")]
@@ -44,6 +45,34 @@ class EditGate(BaseModel):
 
     arguments: Json
     by: Text | None = None
+
+
+PolicyText = Annotated[str, Field(max_length=16 * 1024 * 1024, description="policies in Cedar")]
+
+
+class PolicyBody(BaseModel):
+    text: PolicyText
+
+
+class PolicyOrNone(BaseModel):
+    """Without a text, the tenant's file as it is."""
+
+    text: PolicyText | None = None
+
+
+class SavePolicy(BaseModel):
+    text: PolicyText
+    by: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+
+class Trial(BaseModel):
+    """See `TryPolicies`."""
+
+    files: Annotated[dict[str, PolicyText], Field(min_length=1, max_length=100)]
+    basis: Basis = "recorded"
+    since: Number | None = None
+    until: Number | None = None
+    limit: Annotated[int, Field(ge=0, le=GROUPS_MOST)] = 100
 
 
 class Reason(BaseModel):

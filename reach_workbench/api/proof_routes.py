@@ -46,12 +46,12 @@ def routes(node: Node, streams: Streams, archive_bytes: int) -> APIRouter:
         response_class=FileResponse,
         responses=problems(404) | {200: {"description": "The archive.", "content": {ARCHIVE: _BYTES}}},
     )
-    async def export(run: RunName) -> Response:
-        """The run as a file that can be verified anywhere."""
+    async def export(run: RunName, unsigned: bool = False) -> Response:
+        """The run as a capsule, a file that can be verified anywhere; signed by the node's key unless `unsigned`."""
         view = await node.run(run)
         file = _temporary()
         try:
-            await node.export(view.id, file)
+            await node.export(view.id, file, unsigned=unsigned)
         except BaseException:
             file.unlink(missing_ok=True)
             raise

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node
 
 
+def is_file(word: str) -> bool:
+    """Whether a word means a file rather than a run: it is the name of one, with a dot or a slash."""
+    return ("." in word or "/" in word) and Path(word).is_file()
+
+
 @asynccontextmanager
 async def run_or_archive(session: Session, word: str) -> AsyncIterator[tuple[Node, str, bool]]:
     """A node that can look at it, its name there, and whether it is an archive.
@@ -23,8 +28,7 @@ async def run_or_archive(session: Session, word: str) -> AsyncIterator[tuple[Nod
     A file's name with a dot or a slash is that of an archive; any other is a run's first. An
     archive is read without the home, so that one from elsewhere can be proved anywhere.
     """
-    is_file = Path(word).is_file()
-    if is_file and ("." in word or "/" in word):
+    if is_file(word):
         async with _archive(session, word) as found:
             yield found
         return
@@ -32,7 +36,7 @@ async def run_or_archive(session: Session, word: str) -> AsyncIterator[tuple[Nod
         try:
             await node.run(word)
         except NotFound as missing:
-            if not is_file:
+            if not Path(word).is_file():
                 if "/" in word or "." in word:
                     raise NotFound(f"there is no file {word}", hint="check the name") from None
                 raise missing

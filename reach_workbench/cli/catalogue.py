@@ -27,7 +27,27 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
             "resolve": "telling",
         },
     ),
+    (
+        "Decide",
+        {
+            "gates": "deciding",
+            "approve": "deciding",
+            "deny": "deciding",
+            "gate delegate": "deciding",
+            "gate edit": "deciding",
+        },
+    ),
     ("Prove and carry", {"verify": "proving", "audit": "auditing", "export": "carrying", "import": "carrying"}),
+    (
+        "Decide what may run",
+        {
+            "policy check": "policies",
+            "policy test": "policies",
+            "policy init": "policies",
+            "policy explain": "policing",
+            "policy try": "policing",
+        },
+    ),
     ("Serve", {"serve": "serving"}),
     (
         "Keys, secrets and reviewers",

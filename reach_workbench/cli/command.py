@@ -13,13 +13,13 @@ from reach_workbench.errors import UsageError
 if TYPE_CHECKING:
     from reach_workbench.cli.terminal import Terminal
 
-Filler = Literal["", "file", "folder", "run", "held-run", "open-run", "shell", "key", "secret"]
-"""What completion offers in a place: nothing, files, folders, runs (all, held, or not ended), or kept names."""
+Filler = Literal["", "file", "folder", "run", "held-run", "open-run", "shell", "gate", "key", "secret"]
+"""What completion offers: nothing, files, folders, runs (all, held, or not ended), open gates, or kept names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A word that stands by its place. `many` takes one or more, `optional` none or one."""
+    """A word that stands by its place. `many` takes one or more, `optional` none or one, both any number."""
 
     name: str
     help: str
@@ -138,8 +138,10 @@ class _Parser(argparse.ArgumentParser):
         )
         self.command = command
         for argument in command.arguments:
-            count = "+" if argument.many else "?" if argument.optional else None
-            self.add_argument(argument.key, metavar=argument.name, nargs=count)
+            some, none = ("*", "?") if argument.optional else ("+", None)
+            count = some if argument.many else none
+            absent: list[str] | None = [] if count == "*" else None  # without one, argparse would ask for the word
+            self.add_argument(argument.key, metavar=argument.name, nargs=count, default=absent)
         for option in command.all_options:
             if not option.value:
                 self.add_argument(*option.names, action="store_true", dest=option.key)

@@ -85,7 +85,8 @@ def candidates(words: Sequence[str]) -> list[str]:
     place = sum(1 for _ in _positional(command, rest))
     if not command.arguments or (place >= len(command.arguments) and not command.arguments[-1].many):
         return []
-    return _fitting(_fill(command.arguments[min(place, len(command.arguments) - 1)].fills, home), last)
+    argument = command.arguments[min(place, len(command.arguments) - 1)]
+    return _fitting(_fill(argument.fills, home), last)
 
 
 def _fitting(found: list[str], last: str) -> list[str]:
@@ -135,6 +136,11 @@ def _fill(filler: Filler, home: str | None) -> list[str]:
             return _names(filler, home)
         except ReachError:
             return []
+    if filler == "gate":
+        try:
+            return asyncio.run(_gates(home))
+        except ReachError:
+            return []
     return []
 
 
@@ -162,3 +168,17 @@ async def _runs(filler: Filler, home: str | None) -> list[str]:
         await node.close()
     wanted = {"held-run": ("held",), "open-run": _OPEN}.get(filler)
     return [view.id for view in views if wanted is None or view.status in wanted]
+
+
+async def _gates(home: str | None) -> list[str]:
+    from reach_workbench.node.local import LocalNode
+    from reach_workbench.settings import load
+
+    settings = load(Path(home).expanduser() if home else None)
+    if not settings.home.is_dir():
+        return []
+    node = await LocalNode.open(settings, write=False)
+    try:
+        return [gate.id for gate in await node.gates(limit=_RUNS)]
+    finally:
+        await node.close()

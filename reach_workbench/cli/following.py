@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from reach_workbench.cli.asking import can_ask
+from reach_workbench.cli.gatepage import held_in
 from reach_workbench.cli.history import EventFile
 from reach_workbench.cli.outcome import exit_code, show_result
 from reach_workbench.cli.pending import waits
 from reach_workbench.cli.session import Interruption, Session, give_up, unless_interrupted
 from reach_workbench.cli.source import Source
 from reach_workbench.cli.standing import stand
+from reach_workbench.cli.verdicts import ask_about
 from reach_workbench.cli.watching import Watcher
 from reach_workbench.errors import RunStateError
 from reach_workbench.protocol.node_views import EventView, RunView
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node
+
+
+ENDED: Final = ("completed", "faulted", "cancelled")
 
 
 class Follower:
@@ -42,14 +48,16 @@ class Follower:
         self._file = file
         self._seen = 0 if file is not None else after
         self._after = after
+        self._entered = False
         self._watcher = None if quiet else Watcher(session.terminal, self._waiting)
 
     async def follow(self) -> RunView:
-        """The run once it has ended or stopped. Ctrl-C suspends it."""
-        if self._watcher is not None and self._after:
+        """The run once it has ended or stopped; it may go on, and be followed again. Ctrl-C suspends it."""
+        if self._watcher is not None and self._after and not self._entered:
             state = await self._node.state(self._run, self._after)
             self._watcher.enter(state.stack, self._after)
             await self._watcher.tell_waits(each.task for each in state.pending if each.kind == "event")
+        self._entered = True
         telling = asyncio.ensure_future(self._tell(follow=True)) if self._tells else None
         try:
             self._interruption.last_words = self._last_words
@@ -113,8 +121,29 @@ async def finish(
 ) -> int:
     """Follow a run and show how it ended, or where it stopped and how to go on; returns the exit code."""
     quiet = quiet or session.terminal.json
-    view = await Follower(session, node, view, interruption, file=file, quiet=quiet, after=after).follow()
+    follower = Follower(session, node, view, interruption, file=file, quiet=quiet, after=after)
+    view = await follower.follow()
+    left: set[str] = set()
+    while await _decided_here(session, node, view, interruption, left):
+        view = await follower.follow()
     show_result(session.terminal, view, source)
-    if view.status not in ("completed", "faulted", "cancelled"):
+    if view.status not in ENDED:
         await stand(session, node, view, source)
     return exit_code(view)
+
+
+async def _decided_here(
+    session: Session, node: Node, view: RunView, interruption: Interruption, left: set[str]
+) -> bool:
+    """Ask whoever sits here about the gates that hold the run, but those `left`; whether it goes on."""
+    if view.status in ENDED or interruption.asked.is_set() or not can_ask(session.terminal):
+        return False
+    goes_on = False
+    for gate in await held_in(node, view.id):
+        if gate.id not in left and not await ask_about(session, node, gate, interruption):
+            left.add(gate.id)
+        else:
+            goes_on |= gate.id not in left
+        if interruption.asked.is_set():
+            break
+    return goes_on

@@ -17,7 +17,7 @@ EXIT_CODES: Final = (
     ("1", "the run faulted, or something failed"),
     ("2", "the command line or the document makes no sense"),
     ("3", "the run was cancelled"),
-    ("4", "the run has not ended: held, suspended, or an effect is in doubt"),
+    ("4", "the run has not ended: held, suspended, at a gate, or an effect is in doubt"),
 )
 
 

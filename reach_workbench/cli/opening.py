@@ -37,8 +37,12 @@ def on_terminal() -> bool:
 def open_workbench(home: str | None) -> int:
     """Draw the workbench until the person leaves; the node is found or started meanwhile. Returns the exit code."""
     os.environ.setdefault("TEXTUAL_FPS", _REPAINTS)
+    from reach_workbench.cli.keyreviewer import KeyReviewer
+    from reach_workbench.settings import load
     from reach_workbench.ui.app import Workbench
     from reach_workbench.ui.config import folder, state_folder
+
+    settings = load(Path(home) if home is not None else None)
 
     async def node() -> RemoteNode:
         return await _node(home)
@@ -50,7 +54,17 @@ def open_workbench(home: str | None) -> int:
         return _kept(home, ask)
 
     state = state_folder()
-    app = Workbench(node, workspace=Path.cwd(), config=folder(), state=state, stop=stop, greet=True, kept=kept)
+    app = Workbench(
+        node,
+        workspace=Path.cwd(),
+        config=folder(),
+        state=state,
+        stop=stop,
+        greet=True,
+        kept=kept,
+        reviewer=KeyReviewer(settings),
+        notify_terminal=settings.notify.terminal,
+    )
     app.run()
     return app.return_code or 0
 

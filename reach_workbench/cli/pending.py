@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from reach_workbench.cli.terminal import brief
 from reach_workbench.engine.values import Json
+from reach_workbench.protocol.gates import GateView
 from reach_workbench.protocol.node_views import EventView, PendingView, StateView
+from reach_workbench.ui.gates.spelled import headline
+from reach_workbench.ui.visible import visible
 
 _TIMERS: Final = {
     "wait": "waits until",
@@ -16,12 +19,17 @@ _TIMERS: Final = {
     "attempt": "gives this attempt up at",
 }
 
+_HEADLINE: Final = 100
+
 Line = Callable[..., str]
 """Makes a command line that reaches the home in use; see `session.Session.line`."""
 
 
-def waits(state: StateView, line: Line, issued: dict[int, EventView]) -> Iterator[str]:
-    """A line for everything the run waits for; `issued` are the events of the commands in doubt."""
+def waits(state: StateView, line: Line, issued: dict[int, EventView], gates: Sequence[GateView] = ()) -> Iterator[str]:
+    """A line for everything the run waits for; `issued` are the events of the commands in doubt.
+
+    `gates` are the open ones of the run and of its sub-workflows.
+    """
     for each in state.pending:
         if each.kind == "event":
             yield from _event(each, line, state)
@@ -29,8 +37,30 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView]) -> Iterato
             yield _timer(each)
         elif each.kind == "in-doubt":
             yield from _in_doubt(each, state.run, line, issued.get(each.number))
+        elif each.kind == "gate":
+            if each.number not in {gate.command for gate in gates if gate.run == state.run}:
+                yield f"{each.task} is held at a gate"
         else:
             yield f"{each.task} performs effect {each.number}"
+
+    for gate in gates:
+        yield from _gate(gate, line, state.run)
+
+
+def _gate(gate: GateView, line: Line, run: str) -> Iterator[str]:
+    of = f" of sub-workflow {gate.run}" if gate.run != run else ""
+    yield f"{gate.task}{of} did not happen yet: somebody has to approve it first, at gate {gate.id}"
+    yield f"    {gate.kind}: {_cut(visible(headline(gate.kind, gate.arguments)))}"
+    for policy in gate.holding:
+        reason = f": {visible(policy.reason)}" if policy.reason else ""
+        yield f"    the policy {policy.id} holds it{reason}"
+    yield f"    look at it whole: {line('gates', gate.id)}"
+    yield f"    let it happen:    {line('approve', gate.id)}"
+    yield f"    refuse it:        {line('deny', gate.id, '--reason', 'TEXT')}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _HEADLINE else f"{text[: _HEADLINE - 1]}… (not all of it)"
 
 
 def _timer(pending: PendingView) -> str:

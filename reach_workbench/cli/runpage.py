@@ -39,6 +39,7 @@ def run_object(view: RunView) -> dict[str, Json]:
         "position": view.position,
         "waiting": view.waiting,
         "in_doubt": list(view.in_doubt),
+        "gates": list(view.gates),
         "breakpoints": list(view.breakpoints),
         "parent": view.parent,
         "forked_from": view.forked_from,

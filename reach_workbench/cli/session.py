@@ -92,18 +92,25 @@ class Session:
             yield node
 
     @asynccontextmanager
-    async def exporting(self) -> AsyncIterator[Node]:
-        """The node for taking something out: it audits that, wherever the home can be written."""
+    async def exporting(self, unlock: Signer | None) -> AsyncIterator[Node]:
+        """The node for taking something out: it audits that, wherever the home can be written.
+
+        `unlock` gives its key, to sign with, unless the node that serves the home has it. It is asked here, in the main
+        thread, where a passphrase can be typed. Raises what it raises.
+        """
         from reach_workbench.storage.home import require_writable
 
-        try:
-            require_writable(self.settings.home)
-        except HomeReadOnly:
-            async with self.reading() as node:
-                yield node
-        else:
-            async with self.asking() as node:
-                yield node
+        node: Node | None = self._serving()
+        if node is None:
+            key = unlock() if unlock is not None else None
+            signer = (lambda: key) if key is not None else None
+            try:
+                require_writable(self.settings.home)
+                node = await self._own(signer)
+            except (HomeReadOnly, HomeInUse):
+                node = await self._open(write=False, signer=signer)
+        async with _closing(node):
+            yield node
 
     @asynccontextmanager
     async def vouching(self) -> AsyncIterator[Node]:
@@ -130,14 +137,14 @@ class Session:
 
         return RemoteNode(Connection(home=home)) if serves(home) else None
 
-    async def _own(self) -> LocalNode:
+    async def _own(self, signer: Signer | None = None) -> LocalNode:
         """The home for this process; another command that has it for a moment is waited for."""
         for _ in range(_TRIES):
             try:
-                return await self._open(write=True)
+                return await self._open(write=True, signer=signer)
             except HomeInUse:
                 await asyncio.sleep(_BETWEEN)
-        return await self._open(write=True)
+        return await self._open(write=True, signer=signer)
 
     async def _open(self, *, write: bool, signer: Signer | None = None) -> LocalNode:
         from reach_workbench.node.local import LocalNode  # half of the time that a command takes to start

@@ -9,6 +9,7 @@ from reach_workbench.cli.pending import Line, waits
 from reach_workbench.cli.terminal import Painted, Style, Terminal, brief
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
+from reach_workbench.protocol.gates import GateView
 from reach_workbench.protocol.node_views import Change, EventView, StateView
 
 _SIGNS: Final[dict[str, tuple[str, Style]]] = {
@@ -37,7 +38,12 @@ def change_object(change: Change) -> dict[str, Json]:
 
 
 def show_state(
-    terminal: Terminal, state: StateView, place: str | None, line: Line, issued: dict[int, EventView]
+    terminal: Terminal,
+    state: StateView,
+    place: str | None,
+    line: Line,
+    issued: dict[int, EventView],
+    gates: Sequence[GateView] = (),
 ) -> None:
     """The state for people; `place` is where the position stands in the document."""
     terminal.show(Painted(f"run {state.run} after event {state.seq:,}", "bold"), f": {state.status}")
@@ -49,7 +55,7 @@ def show_state(
             terminal.show(f"  {frame.task}  ", Painted(f"{frame.kind}, {frame.phase}", "dim"))
             for name, value in frame.variables.items():
                 terminal.show(f"    ${name.removeprefix('$')} = {brief(value)}")
-    for each in waits(state, line, issued):
+    for each in waits(state, line, issued, gates):
         terminal.show(Painted("waits     ", "dim"), each)
     for name in ("input", "context", "data"):
         terminal.show(Painted(name, "dim"))

@@ -79,6 +79,11 @@ class Terminal:
         self._clear()
         self._write(self._errors, self._line(self._errors, parts) + "\n")
 
+    def ask(self, *parts: Part) -> None:
+        """The beginning of a line on standard error that a person is to end."""
+        self._clear()
+        self._write(self._errors, self._line(self._errors, parts))
+
     def hint_at(self, text: str) -> None:
         """Replace the last line that is being written over; does nothing when standard error is no terminal."""
         now = self._clock.elapsed()

@@ -104,6 +104,14 @@ class Watcher:
             case "command.in-doubt":
                 number = (event.data or {}).get("command")
                 self._terminal.say(Painted("  ? ", "yellow"), f"{event.task}  effect {number} is in doubt")
+            case "gate.opened":
+                gate = (event.data or {}).get("gate")
+                self._terminal.say(Painted("  ? ", "yellow"), f"{event.task}  held at gate {gate}")
+            case "gate.closed":
+                data = event.data or {}
+                self._terminal.say(
+                    Painted("  ? ", "yellow"), f"{event.task}  gate {data.get('gate')} {data.get('outcome')}"
+                )
             case "task.completed" | "task.faulted" | "task.cancelled":
                 self._ended(event)
             case "task.skipped":

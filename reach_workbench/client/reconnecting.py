@@ -41,6 +41,7 @@ async def messages(
     parameters: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
     after: int | None = None,
+    body: Mapping[str, Json] | None = None,
 ) -> AsyncGenerator[Message, None]:
     """What a stream of the node says, `opened` first, up to its end.
 
@@ -48,7 +49,8 @@ async def messages(
     what the node raised, NodeUnreachable when the stream is cut, or has left out what comes next.
     """
     given = {"Accept": "text/event-stream", **(headers or {})}
-    async with connection.open(method, path, parameters=parameters, headers=given, stream=True) as response:
+    opened = connection.open(method, path, body=body, parameters=parameters, headers=given, stream=True)
+    async with opened as response:
         yield Message("opened", b"")
         with connection.reading():
             async for message in _parsed(response.aiter_bytes()):

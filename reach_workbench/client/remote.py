@@ -46,6 +46,14 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.policies import (
+    CaseView,
+    CommandRuling,
+    PolicyCheck,
+    PolicyStatus,
+    TryPolicies,
+    TryReport,
+)
 from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
@@ -317,34 +325,48 @@ class RemoteNode:
         return await self._verified(Verification, _run(run, "verify"), progress)
 
     async def _verified(self, kind: type[Kind], path: str, progress: Progress | None) -> Kind:
-        """What verifying found; progress on the way.
+        return await self._looked(kind, path, "verification", progress, None)
+
+    async def _looked(
+        self, kind: type[Kind], path: str, result: str, progress: Progress | None, body: Mapping[str, Json] | None
+    ) -> Kind:
+        """What a long look found, told in a message of the kind `result`; progress on the way.
 
         Begins again when the line was cut or has lost the result: nothing but reading is done.
         """
         retry = Retry(self._patience)
         while True:
             try:
-                return await self._verified_once(kind, path, progress, retry)
+                return await self._looked_once(kind, path, result, progress, body, retry)
             except NodeUnreachable as wrong:
                 await retry.after(wrong)
 
-    async def _verified_once(self, kind: type[Kind], path: str, progress: Progress | None, retry: Retry) -> Kind:
-        stream = messages(self._connection, "POST", path)
+    async def _looked_once(
+        self,
+        kind: type[Kind],
+        path: str,
+        result: str,
+        progress: Progress | None,
+        body: Mapping[str, Json] | None,
+        retry: Retry,
+    ) -> Kind:
+        stream = messages(self._connection, "POST", path, body=body)
         async with contextlib.aclosing(stream):
             async for message in stream:
-                if message.kind == "verification":
+                if message.kind == result:
                     return wire.loads(kind, message.data)
                 if message.kind == "opened":
                     retry.found()
                 elif message.kind == "progress" and progress is not None:
                     progress(*reconnecting.progress(message.data))
-        raise NodeUnreachable("the node ended a verification without a result", where=self._connection.name)
+        raise NodeUnreachable(f"the node ended a {result} without a result", where=self._connection.name)
 
-    async def export(self, run: str, file: Path) -> None:
+    async def export(self, run: str, file: Path, *, unsigned: bool = False) -> None:
         """Through a file beside `file`, so that one that was cut off leaves nothing half."""
         part = file.with_name(f".{file.name}.part")
+        asked = {"unsigned": "true"} if unsigned else None
         try:
-            async with self._connection.open("GET", _run(run, "archive")) as response:
+            async with self._connection.open("GET", _run(run, "archive"), parameters=asked) as response:
                 with self._connection.reading(), part.open("wb") as into:
                     async for chunk in response.aiter_bytes(_CHUNK):
                         await asyncio.to_thread(into.write, chunk)
@@ -394,6 +416,28 @@ class RemoteNode:
     async def edit_gate(self, gate: str, arguments: Json, *, by: str | None = None) -> GateView | None:
         body = {"arguments": arguments, "by": by}
         return _or_none(GateView, await self._connection.post(f"/v1/gates/{_quoted(gate)}/edit", body))
+
+    # ------------------------------------------------------------ policies
+
+    async def policies(self) -> PolicyStatus:
+        return await self._one(PolicyStatus, "/v1/policies")
+
+    async def check_policy(self, text: str) -> PolicyCheck:
+        return wire.loads(PolicyCheck, await self._connection.post("/v1/policies/check", {"text": text}))
+
+    async def test_policy(self, text: str | None = None) -> Sequence[CaseView]:
+        return wire.load_all(CaseView, await self._connection.post("/v1/policies/test", {"text": text}))
+
+    async def save_policy(self, text: str, *, by: str | None = None) -> PolicyStatus:
+        response = await self._connection.send("PUT", "/v1/policies", body={"text": text, "by": by})
+        return wire.loads(PolicyStatus, response.content)
+
+    async def explain_policy(self, run: str, command: int | None = None) -> Sequence[CommandRuling]:
+        return await self._all(CommandRuling, "/v1/policies/explain", run=run, command=command)
+
+    async def try_policies(self, asked: TryPolicies, *, progress: Progress | None = None) -> TryReport:
+        body = cast("dict[str, Json]", wire.tree(asked))
+        return await self._looked(TryReport, "/v1/policies/try", "trial", progress, body)
 
     # ------------------------------------------------------------ reviewers
 

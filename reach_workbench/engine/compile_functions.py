@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from reach_workbench.engine import bounds
+from reach_workbench.engine import bounds, compile_approve
 from reach_workbench.engine.compile_access import endpoint
 from reach_workbench.engine.compile_scope import Ground
 from reach_workbench.engine.compile_session import Names, Session, fold
@@ -38,6 +38,12 @@ def call_function(session: Session, place: Place, arguments: Place | None, groun
     described = session.declared("catalogs", catalog)
     if described is None and catalog == "python":
         return _python(f"{function}:{version}", given)
+    if (
+        described is None
+        and catalog == "default"
+        and (function, version) == (compile_approve.NAME, compile_approve.VERSION)
+    ):
+        return compile_approve.approve(session, arguments, given, place)
     if described is None and catalog == "default":
         uri = f"catalog:default/{function}/{version}"
         return CallFunction(f"{function}:{version}@default", given, None, Resource(None, Constant({"uri": uri})))

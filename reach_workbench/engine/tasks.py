@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from reach_workbench.engine import approving
 from reach_workbench.engine import program as p
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.fetched import compile_fetched
@@ -119,6 +120,8 @@ def _listen(recorder: Recorder, frame: Frame, task: p.Task, body: p.Listen) -> N
 
 def _call(recorder: Recorder, frame: Frame, task: p.Task, body: p.Call) -> None:
     arguments = recorder.evaluate(body.arguments, frame.input, task_scope(recorder.state, frame))
+    if body.command == approving.COMMAND:
+        approving.asked(arguments)  # what makes no sense is the task's own error
     recorder.issue(frame, task.reference, body.command, arguments, task.idempotent)
 
 

@@ -17,7 +17,8 @@ from reach_workbench.keys.ed25519 import SigningKey, key_id, verify
 
 Json = Any
 
-Verdict = Literal["approve", "deny"]
+Verdict = Literal["approve", "deny", "delegate"]
+"""`delegate` hands the decision over to the reviewer whom the `answer`, {"to": NAME}, names."""
 
 APPROVAL_TYPE: Final = "urn:reach:approval:1"
 MAX_DEPTH: Final = 500
@@ -102,7 +103,7 @@ def read(body: bytes) -> Approval:
         case {
             "_type": str(kind),
             "gate": str(),
-            "verdict": "approve" | "deny",
+            "verdict": "approve" | "deny" | "delegate",
             "action": str(),
             "arguments": _,
             "requester": str(),

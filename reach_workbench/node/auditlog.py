@@ -8,14 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import orjson
+
 from reach_workbench.errors import EvidenceDamaged, ReachError
 from reach_workbench.evidence.merkle import inclusion_proofs, tree_root
-from reach_workbench.evidence.record import record_bytes
+from reach_workbench.evidence.record import record_bytes, record_leaf
 from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.protocol.audit import AuditVerification, AuditView
 from reach_workbench.protocol.node_views import Progress
 from reach_workbench.settings import Settings
-from reach_workbench.storage.checkpoint_file import file_of, last_pins
+from reach_workbench.storage.checkpoint_file import Pin, file_of, is_signed_by, read_pins
 from reach_workbench.storage.store import Store
 
 Signer = Callable[[], SigningKey]
@@ -23,6 +25,9 @@ Signer = Callable[[], SigningKey]
 
 _WINDOW: Final = 20_000
 """Records that are looked through before others have a turn."""
+
+_NOT_HISTORY: Final = ("run.exported",)
+"""Records that are about a run but not of its history."""
 
 
 async def read(
@@ -126,16 +131,26 @@ class AuditEvidence:
     records: tuple[ProvedRecord, ...]
 
 
-def prove(store: Store, settings: Settings, run: str) -> AuditEvidence:
-    """The evidence about a run; reads every leaf once, so call it in a thread.
+def prove(
+    store: Store, settings: Settings, run: str, *, until: int | None = None, public: bytes | None = None
+) -> AuditEvidence:
+    """The evidence about a run up to event `until`; reads every leaf once, so call it in a thread.
 
+    The checkpoint is the first that covers it all, signed by the node's key if that is given: as the log grows the
+    evidence stays the same. Records of exports are left out for that reason, too.
     Raises EvidenceDamaged when the log does not give the root of its checkpoint.
     """
-    rows = store.read.audit_rows(run)
+    rows = [row for row in store.read.audit_rows(run) if _is_due(row[4], row[5], until)]
     last = max((row[0] for row in rows), default=0)
-    note, size, root = _covering(store, settings, last)
-    leaves = store.read.audit_leaves(size)
-    if len(leaves) != size or tree_root(leaves) != root:
+    found = covering(settings, store.read.audit_head().tree.size, last, public)
+    if found is not None:
+        note, size, root = found.note, *_size_and_root(found)
+        leaves = store.read.audit_leaves(size)
+    else:
+        note, size = None, last
+        leaves = store.read.audit_leaves(size)
+        root = tree_root(leaves)
+    if len(leaves) != size or tree_root(leaves) != root or any(leaves[row[0] - 1] != record_leaf(*row) for row in rows):
         raise EvidenceDamaged(
             f"the audit log does not give the root of its tree at {size:,} records",
             where=str(store.file),
@@ -146,13 +161,31 @@ def prove(store: Store, settings: Settings, run: str) -> AuditEvidence:
     return AuditEvidence(note, size, root, records)
 
 
-def _covering(store: Store, settings: Settings, last: int) -> tuple[str | None, int, bytes]:
-    """The newest checkpoint if it covers record `last`, else the tree as it is."""
-    head = store.read.audit_head()
-    for pin in reversed(last_pins(file_of(settings))):
-        if pin.signed is not None:
-            checkpoint = pin.signed.checkpoint
-            if last <= checkpoint.size <= head.tree.size:
-                return pin.note, checkpoint.size, checkpoint.root
-            break
-    return None, head.tree.size, head.tree.root()
+def last_about(store: Store, run: str) -> int:
+    """The number of the last record that evidence about a run has to cover."""
+    return max((row[0] for row in store.read.audit_rows(run) if row[4] not in _NOT_HISTORY), default=0)
+
+
+def covering(settings: Settings, size: int, last: int, public: bytes | None) -> Pin | None:
+    """The first checkpoint of this log that covers record `last`."""
+    for pin in read_pins(file_of(settings)) or ():
+        if pin.signed is None or (public is not None and not is_signed_by(pin.signed, public)):
+            continue
+        if last <= pin.signed.checkpoint.size <= size:
+            return pin
+    return None
+
+
+def _size_and_root(pin: Pin) -> tuple[int, bytes]:
+    assert pin.signed is not None
+    return pin.signed.checkpoint.size, pin.signed.checkpoint.root
+
+
+def _is_due(type: str, payload: bytes, until: int | None) -> bool:
+    """Whether a record is of the history up to that event."""
+    if type in _NOT_HISTORY:
+        return False
+    if until is None:
+        return True
+    seq = orjson.loads(payload).get("seq")
+    return not isinstance(seq, int) or seq <= until

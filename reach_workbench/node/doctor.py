@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from reach_workbench import __version__
-from reach_workbench.errors import ReachError
+from reach_workbench.clock import SystemClock
+from reach_workbench.errors import PolicyInvalid, ReachError
 from reach_workbench.protocol.node_views import Check
 from reach_workbench.settings import Settings
 from reach_workbench.storage import integrity
@@ -29,7 +30,14 @@ def examine(settings: Settings, store: Store, unpinned: ReachError | None = None
 
     `unpinned` is what keeps the node from vouching for its audit log.
     """
-    return (*_installation(), *_home(settings), *_store(settings), *_work(store), *_audit(store, unpinned))
+    return (
+        *_installation(),
+        *_home(settings),
+        *_store(settings),
+        *_work(store),
+        *_policies(settings, store),
+        *_audit(store, unpinned),
+    )
 
 
 def _installation() -> Iterator[Check]:
@@ -111,6 +119,25 @@ def _audit(store: Store, unpinned: ReachError | None) -> Iterator[Check]:
     else:
         vouched = f"; {head.pins:,} checkpoints vouch for the first {head.pinned:,}" if size else ""
         yield Check("audit", True, f"{records}{vouched}; `reach audit verify` checks them")
+
+
+def _policies(settings: Settings, store: Store) -> Iterator[Check]:
+    from reach_workbench.runner.shelf import PolicyShelf
+
+    shelf = PolicyShelf(settings, store, SystemClock())
+    file = str(shelf.own_file) if shelf.own_file.exists() else "the built-in policy"
+    try:
+        count = len(shelf.in_force(settings.home).policies)
+    except PolicyInvalid as wrong:
+        message = f"{wrong.where}: {wrong.message}; there are no policies before it, so every action is denied"
+        yield Check("policy", False, message, wrong.hint or "")
+        return
+    if shelf.problems:
+        problem = shelf.problems[0]
+        message = f"{problem.where}: {problem.message}; the policies before it stay in force"
+        yield Check("policy", False, message, problem.hint or "`reach policy check` lists all problems")
+    else:
+        yield Check("policy", True, f"{count} policies in force, of {file}")
 
 
 def _work(store: Store) -> Iterator[Check]:

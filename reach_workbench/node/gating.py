@@ -7,7 +7,9 @@ from functools import lru_cache
 from typing import Final
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import check_answer
 from reach_workbench.engine.events import Fact
+from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.secrets import reveal
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
@@ -21,7 +23,7 @@ from reach_workbench.errors import (
     NotFound,
     PolicyInvalid,
 )
-from reach_workbench.evidence.approval import SignedApproval, check
+from reach_workbench.evidence.approval import Approval, SignedApproval, check
 from reach_workbench.keys.ed25519 import key_id
 from reach_workbench.protocol.gates import (
     APPROVAL_STEP,
@@ -33,9 +35,8 @@ from reach_workbench.protocol.gates import (
     VerdictView,
     approval_of,
 )
-from reach_workbench.runner.guard import APPROVE
 from reach_workbench.runner.loading import base_of, load_state
-from reach_workbench.runner.proving import answer_of, lacking
+from reach_workbench.runner.proving import approvers_of, lacking, lent_groups, output_of
 from reach_workbench.runner.runner import Runner
 from reach_workbench.settings import Settings
 from reach_workbench.storage.checkpoint_file import file_of, last_pins
@@ -43,8 +44,7 @@ from reach_workbench.storage.gates import give_approval
 from reach_workbench.storage.records import ApprovalRecord, GateRecord, ReviewerRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
-
-assert APPROVAL_STEP == APPROVE
+from reach_workbench.telemetry.crashpoints import crash_point
 
 _OUTCOMES: Final = {"approve": "approved", "deny": "denied"}
 _PORTION: Final = 100
@@ -82,7 +82,8 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
     )
     missing = None
     if gate.outcome is None:
-        wrong = lacking(gate.terms, gate.requester, _approvers(_counting(store, gate)), gate.id)
+        counting = [_written(each) for each in _counting(store, gate)]
+        wrong = lacking(gate.terms, gate.requester, approvers_of(counting), gate.id)
         missing = wrong.message if wrong is not None else None
     return GateView(
         id=gate.id,
@@ -105,7 +106,9 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
         reason=gate.reason,
         missing=missing,
         verdicts=tuple(
-            VerdictView(each.reviewer, each.verdict, each.groups, each.reason, each.at, key_id(each.public_key))
+            VerdictView(
+                each.reviewer, each.verdict, each.groups, each.reason, each.at, key_id(each.public_key), _taker(each)
+            )
             for each in approvals
         ),
         holding=_holding(store, gate.policy, gate.policies) if whole else (),
@@ -124,17 +127,14 @@ def _holding(store: Store, digest: str, ids: tuple[str, ...]) -> tuple[HoldingPo
     return tuple(HoldingPolicy(id, known[id].text, known[id].annotations.get("reason")) for id in ids if id in known)
 
 
-def _approvers(approvals: tuple[ApprovalRecord, ...]) -> dict[str, frozenset[str]]:
-    return {each.reviewer: frozenset(each.groups) for each in approvals if each.verdict == "approve"}
-
-
 async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict: SignedVerdict) -> GateRecord:
     """Take a verdict, and close the gate once it has what it asks for. Raises GateClosed or ApprovalRefused."""
     gate = _open_gate(store, name)
     await _refuse_expired(runner, store, clock, gate)
     reviewer, approval = _signed(store, gate, verdict)
     await _refuse_other_policy(runner, store, clock, gate)
-    _refuse_unentitled(gate, reviewer)
+    _refuse_unentitled(gate, reviewer, store)
+    _refuse_wrong_answer(gate, approval, store)
     await settle(runner, store, clock, gate)
     now = clock.now()
     record = ApprovalRecord(
@@ -154,9 +154,10 @@ async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict:
     said = {"gate": gate.id, "reviewer": reviewer.name, "verdict": approval.verdict, "key": verdict.key}
     unit.audit("gate.verdict", {**said, "reason": approval.reason}, at=now, run=gate.run)
     await store.commit(unit)
+    crash_point("gating.before-close")
     await settle(runner, store, clock, gate)
     after = store.read.gate(gate.id)
-    if after.outcome is not None and after.outcome != _OUTCOMES[approval.verdict]:
+    if after.outcome is not None and after.outcome != _OUTCOMES.get(approval.verdict, after.outcome):
         raise GateClosed(
             f"gate {gate.id} was {after.outcome} at the same moment: this verdict came too late to count",
             hint="it stands in the gate's history",
@@ -167,17 +168,17 @@ async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict:
 async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """Close the gate when a reviewer has denied, or when it has all the approvals that it asks for."""
     approvals = _counting(store, gate)
+    written = [_written(each) for each in approvals]
     denied = [each for each in approvals if each.verdict == "deny"]
     data: dict[str, Json] = {"command": gate.command, "gate": gate.id}
     if denied:
         data |= {"outcome": "denied", "approvals": [_written(each) for each in denied]}
         if denied[0].reason:
             data["reason"] = denied[0].reason
-    elif lacking(gate.terms, gate.requester, _approvers(approvals), gate.id) is None:
-        written = [_written(each) for each in approvals]
+    elif lacking(gate.terms, gate.requester, approvers_of(written), gate.id) is None:
         data |= {"outcome": "approved", "approvals": written}
-        if gate.kind == APPROVE:
-            data["output"] = answer_of(written)
+        if gate.kind == APPROVAL_STEP:
+            data["output"] = output_of(written)
     else:
         return
     await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data))
@@ -242,8 +243,7 @@ async def _refuse_expired(runner: Runner, store: Store, clock: Clock, gate: Gate
 
 def _written(approval: ApprovalRecord) -> dict[str, Json]:
     """A verdict as the run records it: with the key and the signature, whoever reads the run can check it."""
-    key = approval.public_key
-    statement = check(SignedApproval(approval.body, key_id(key), approval.signature), key)
+    statement = _statement(approval)
     written: dict[str, Json] = {
         "reviewer": approval.reviewer,
         "verdict": approval.verdict,
@@ -259,13 +259,18 @@ def _written(approval: ApprovalRecord) -> dict[str, Json]:
     return written
 
 
+def _statement(approval: ApprovalRecord) -> Approval:
+    key = approval.public_key
+    return check(SignedApproval(approval.body, key_id(key), approval.signature), key)
+
+
 async def edit(
     runner: Runner, store: Store, clock: Clock, name: str, arguments: Json, by: str | None
 ) -> GateRecord | None:
     """See `protocol.Node.edit_gate`."""
     gate = _open_gate(store, name)
     await _refuse_expired(runner, store, clock, gate)
-    if gate.kind == APPROVE:
+    if gate.kind == APPROVAL_STEP:
         raise BadInput("an approval step has nothing to edit: approve it with an answer, or deny it")
     if not isinstance(arguments, dict):
         raise BadInput("the arguments of an action are a JSON object")
@@ -343,7 +348,7 @@ def _signed(store: Store, gate: GateRecord, verdict: SignedVerdict) -> tuple[Rev
 
 async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """What the policies say now counts: under others the action is decided about afresh."""
-    if gate.kind == APPROVE:
+    if gate.kind == APPROVAL_STEP:
         return
     run = store.read.run(gate.run)
     now = runner.guard.shelf.in_force(base_of(run)).digest
@@ -357,14 +362,52 @@ async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate:
     )
 
 
-def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord) -> None:
+def _taker(approval: ApprovalRecord) -> str | None:
+    """The reviewer to whom the decision was handed over."""
+    return _statement(approval).answer["to"] if approval.verdict == "delegate" else None
+
+
+def _refuse_wrong_answer(gate: GateRecord, approval: Approval, store: Store) -> None:
+    """The form of an approval step is filled in by whoever approves; a decision goes to a reviewer who may take it."""
+    if approval.verdict == "delegate":
+        _refuse_wrong_taker(gate, approval, store)
+        return
+    if gate.kind != APPROVAL_STEP or approval.verdict == "deny":
+        if approval.answer is not None:
+            raise BadInput("there is no form to fill in here")
+        return
+    try:
+        check_answer(gate.arguments, approval.answer)
+    except Fault as fault:
+        raise BadInput(fault.detail, hint="`reach gates GATE` shows the form's fields") from None
+
+
+def _refuse_wrong_taker(gate: GateRecord, approval: Approval, store: Store) -> None:
+    match approval.answer:
+        case {"to": str(to), **rest} if not rest:
+            pass
+        case _:
+            raise BadInput("a decision is handed over to one reviewer, by name")
+    known = {each.name for each in store.read.reviewers() if each.revoked_at is None}
+    if to not in known:
+        raise BadInput(f"{to} is no reviewer of this node", hint="`reach reviewer list` shows who is")
+    if to == approval.reviewer:
+        raise BadInput("the decision is yours already")
+    if to == gate.requester and not gate.terms["self"]:
+        raise ApprovalRefused(f"{to} asked for this action, and may not decide about it")
+    if any(each.reviewer == to for each in store.read.approvals(gate.id)):
+        raise BadInput(f"{to} has decided about this gate before")
+
+
+def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord, store: Store) -> None:
     terms = gate.terms
+    lent = lent_groups([_written(each) for each in store.read.approvals(gate.id)]).get(reviewer.name, frozenset())
     if reviewer.name == gate.requester and not terms["self"]:
         raise ApprovalRefused(
             f"{reviewer.name} asked for this action, and its gate lets nobody decide about an action of their own",
             hint='somebody else has to decide; a policy may say @self("allowed")',
         )
-    if terms["groups"] and not set(terms["groups"]) & set(reviewer.groups):
+    if terms["groups"] and not set(terms["groups"]) & {*reviewer.groups, *lent}:
         named = ", ".join(terms["groups"])
         raise ApprovalRefused(
             f"{reviewer.name} is in none of the groups that decide about this action: {named}",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reach_workbench.clock import Clock, SystemClock, new_run_id
 from reach_workbench.effects.adapters import Adapters
@@ -23,13 +24,18 @@ from reach_workbench.errors import (
     CompileError,
     ForkRefused,
     HomeReadOnly,
+    KeyMissing,
     LimitExceeded,
     NobodyWaits,
     NotFound,
+    PolicyInvalid,
     ReachError,
     RunStateError,
+    StoreError,
 )
-from reach_workbench.node import archive, auditlog, gating, reviewers, system
+from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.node import archive, auditlog, capsule, gating, reviewers, system
+from reach_workbench.node.aside import Stopped, aside
 from reach_workbench.node.authoring import inspect
 from reach_workbench.node.breakpoints import clear_breakpoint, listed, log_lines, set_breakpoint, written
 from reach_workbench.node.doctor import examine
@@ -61,8 +67,17 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.policies import (
+    CaseView,
+    CommandRuling,
+    PolicyCheck,
+    PolicyStatus,
+    TryPolicies,
+    TryReport,
+)
 from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.runner.guard import check_capabilities
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.passed import Passed
 from reach_workbench.runner.runner import GOING_ON, Runner
@@ -70,6 +85,10 @@ from reach_workbench.settings import Settings
 from reach_workbench.storage.home import holder
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
+from reach_workbench.storage.unit import Unit
+
+if TYPE_CHECKING:
+    from reach_workbench.node.notifying import Notifier
 
 _FOLLOW_SECONDS = 0.1
 """How often a follower looks for events that another process wrote."""
@@ -92,12 +111,23 @@ class LocalNode(Looking):
         self._passed = Passed()
         self.runner = Runner(store, settings, clock, evaluator, Adapters(clock, functions))
         self._schedules: Schedules | None = None
+        self._notifier = self._made_notifier() if store.writable else None
         self._signer: auditlog.Signer | None = None
         self._pinning: Pinning | None = None
         self._refusals: Refusals | None = None
         self._mailbox: Mailbox | None = (
             Mailbox(self, store, clock, settings.runner.poll_seconds, self.note_export) if store.writable else None
         )
+
+    def _made_notifier(self) -> Notifier | None:
+        wanted = self.settings.notify
+        if not (wanted.command or wanted.webhook or wanted.desktop):
+            return None
+        from reach_workbench.node.notifying import Notifier  # few need it, and keys come with it
+
+        notifier = Notifier(self.settings, self.store, self.clock, lambda: self.runner.adapters.web)
+        self.runner.observe(notifier.take, lambda _: None)
+        return notifier
 
     @classmethod
     async def open(
@@ -119,6 +149,8 @@ class LocalNode(Looking):
         node = cls(settings, store, time, evaluator or ChildEvaluator(settings.limits, clock=time), functions)
         node._signer = signer
         if node._mailbox is not None:
+            with suppress(StoreError):  # locked or full for now: the next start looks again
+                await gating.recover(node.runner, store, time)
             node._mailbox.start()
         if signer is not None and store.writable:
             node._pinning = Pinning(store, settings, time, signer)
@@ -133,6 +165,8 @@ class LocalNode(Looking):
             if self._schedules is not None:
                 await self._schedules.stop()
             await self.runner.stop()
+            if self._notifier is not None:
+                await self._notifier.close()
             await self.runner.adapters.close()
             if self._refusals is not None:
                 self._refusals.close()
@@ -186,6 +220,7 @@ class LocalNode(Looking):
                 f"the workflow has no task {unknown[0]}",
                 hint="tasks: " + ", ".join(list(program.tasks)[:20]),
             )
+        check_capabilities(request.may or ())
         _bound_depth(request.input, self.settings.limits.document_depth)
         run = new_run_id(self.clock)
         driver = await self.runner.start(
@@ -233,9 +268,7 @@ class LocalNode(Looking):
 
     async def recover(self) -> list[str]:
         """Go on with all runs that an earlier process left in the middle; returns their ids."""
-        found = await self.runner.recover()
-        await gating.recover(self.runner, self.store, self.clock)
-        return found
+        return await self.runner.recover()
 
     # ------------------------------------------------------------ looking
 
@@ -448,6 +481,70 @@ class LocalNode(Looking):
         opened = await gating.edit(self.runner, self.store, self.clock, record.id, arguments, by)
         return await self.gate(opened.id) if opened is not None else None
 
+    # ------------------------------------------------------------ policies
+
+    async def policies(self) -> PolicyStatus:
+        from reach_workbench.node import policyfile  # with Cedar, which runs load when they need it
+
+        found = policyfile.status(self.runner.guard.shelf)
+        await self._note_policies()
+        return found
+
+    async def check_policy(self, text: str) -> PolicyCheck:
+        from reach_workbench.node import policyfile
+
+        return await asyncio.to_thread(policyfile.check, self.runner.guard.shelf, text, self.settings.limits)
+
+    async def test_policy(self, text: str | None = None) -> Sequence[CaseView]:
+        from reach_workbench.node import policyfile
+
+        return await asyncio.to_thread(policyfile.test, self.runner.guard.shelf, text, self.settings.limits)
+
+    async def save_policy(self, text: str, *, by: str | None = None) -> PolicyStatus:
+        from reach_workbench.node import policyfile
+
+        shelf, limits = self.runner.guard.shelf, self.settings.limits
+        await asyncio.to_thread(policyfile.sound, {shelf.own_file.name: text}, limits)
+        if not self.store.writable:
+            await ask(self.store, self.settings, "save-policy", {"text": text, "by": by})
+            return await self.policies()
+        with suppress(PolicyInvalid):
+            shelf.own()
+        await self._note_policies()  # what was changed by hand before is nobody else's doing
+        await asyncio.to_thread(policyfile.write, shelf, text, limits)
+        shelf.own()
+        await self._note_policies(by=by or person(self.settings))
+        return await self.policies()
+
+    async def _note_policies(self, *, by: str | None = None) -> None:
+        """Audit what was noticed to have changed."""
+        if self.store.writable:
+            writes: list[Callable[[Unit], None]] = []
+            self.runner.guard.keep_changes(writes, by=by)
+            if writes:
+                unit = self.store.unit()
+                for write in writes:
+                    write(unit)
+                await self.store.commit(unit)
+
+    async def explain_policy(self, run: str, command: int | None = None) -> Sequence[CommandRuling]:
+        from reach_workbench.node import rulings
+
+        record = self.store.read.run(run)
+        return await asyncio.to_thread(rulings.explain, self.store, self.runner.guard, record, command)
+
+    async def try_policies(self, asked: TryPolicies, *, progress: Progress | None = None) -> TryReport:
+        from reach_workbench.node import policyfile
+        from reach_workbench.node.trying import Trying
+
+        trying = Trying(self.settings, self.store, self.clock, self.runner.guard, asked)
+
+        def work(stopped: Stopped) -> TryReport:
+            digest = policyfile.sound(dict(asked.files), self.settings.limits).digest
+            return trying.report(digest, stopped, progress)
+
+        return await aside(work)
+
     # ------------------------------------------------------------ forking
 
     async def fork(
@@ -507,13 +604,24 @@ class LocalNode(Looking):
         record = self.store.read.run(run)
         return await asyncio.to_thread(verify, self.store, record, self.evaluator, self.clock, progress)
 
-    async def export(self, run: str, file: Path) -> None:
+    async def export(self, run: str, file: Path, *, unsigned: bool = False) -> None:
         record = self.store.read.run(run)
+        key = None if unsigned else await asyncio.to_thread(self._signing_key)
+        evidence = await self.audit_evidence(record.id, until=record.seq, key=key)
         if not self.store.writable and holder(self.settings.home) is not None:
             await ask(self.store, self.settings, "exported", {"run": record.id, "events": record.seq})
-        await asyncio.to_thread(archive.write, self.store, record, file)
+        await asyncio.to_thread(capsule.write, self.store, record, file, evidence, key)
         if self.store.writable:
             await self.note_export(record.id, record.seq)
+
+    def _signing_key(self) -> SigningKey:
+        """The node's key, to sign a capsule with. Raises a KeysError."""
+        if self._signer is None:
+            raise KeyMissing(
+                "this node was opened without a key to sign the capsule with",
+                hint="open it with a signer, or export without a signature: `unsigned`",
+            )
+        return self._signer()
 
     async def note_export(self, run: str, events: int) -> None:
         """Audit that a run was exported with so many events."""
@@ -677,16 +785,21 @@ class LocalNode(Looking):
             self._refusals = Refusals(self.store, self.clock)
         self._refusals.refused(code, client, path)
 
-    async def audit_evidence(self, run: str) -> auditlog.AuditEvidence:
-        """All audit records about a run with proofs that a checkpoint covers them, one made now if need be.
+    async def audit_evidence(
+        self, run: str, *, until: int | None = None, key: SigningKey | None = None
+    ) -> auditlog.AuditEvidence:
+        """All audit records about a run up to event `until`, with proofs that a checkpoint covers them.
 
-        Raises EvidenceDamaged when the log does not hold.
+        One is made now if need be; with `key` one that it signed. Raises EvidenceDamaged when the log does not hold.
         """
         record = self.store.read.run(run)
-        if self._pinning is not None:
+        public = key.public if key is not None else None
+        size, last = self.store.read.audit_head().tree.size, auditlog.last_about(self.store, record.id)
+        if self._pinning is not None and auditlog.covering(self.settings, size, last, public) is None:
             with suppress(ReachError):  # then the evidence says that nobody vouches for it
                 await self._pinning.now()
-        return await asyncio.to_thread(auditlog.prove, self.store, self.settings, record.id)
+        work = partial(auditlog.prove, until=until, public=public)
+        return await asyncio.to_thread(work, self.store, self.settings, record.id)
 
     # ------------------------------------------------------------ other processes
 

@@ -175,6 +175,9 @@ class Mailbox:
         if kind == "edit-gate":
             opened = await node.edit_gate(payload["gate"], payload["arguments"], by=payload.get("by"))
             return {"gate": opened.id if opened is not None else None}
+        if kind == "save-policy":
+            await node.save_policy(payload["text"], by=payload.get("by"))
+            return _UNDER_WAY
         if kind == "add-reviewer":
             return {"reviewer": wire.tree(await node.add_reviewer(**payload))}
         if kind == "revoke-reviewer":

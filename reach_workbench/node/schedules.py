@@ -105,7 +105,7 @@ class Schedules:
                     unit.renew_schedule(id, program=record.program, version=record.version)
             for id in known.keys() - wanted.keys():
                 unit.drop_schedule(id)
-            if unit.statements:
+            if not unit.is_empty:
                 await self._store.commit(unit)
             self._triggers.clear()
             self._rouse()

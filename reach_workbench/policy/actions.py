@@ -68,10 +68,6 @@ def _document(arguments: Json) -> str:
     return _uri(member(member(arguments, "document"), "endpoint"))
 
 
-def _process(name: str) -> Callable[[Json], Json]:
-    return lambda arguments: member(member(arguments, "process"), name)
-
-
 def _text(name: str) -> Reader:
     return lambda arguments: text(member(arguments, name))
 
@@ -148,7 +144,7 @@ _STARTED: Final = (
         "environment",
         "Set<String>",
         "the names of the variables it is given",
-        lambda arguments: _names(member(member(arguments, "process"), "environment")),
+        _of_process(lambda process: _names(member(process, "environment"))),
     ),
     _argument("stdin", "String", "standard input", _of_process(_text("stdin"))),
 )
@@ -223,7 +219,7 @@ _TABLE: Final = (
         "container.run",
         "Image",
         "the image, as the workflow names it",
-        lambda arguments: text(_process("image")(arguments)),
+        lambda arguments: text(member(member(arguments, "process"), "image")),
         (
             _argument("image", "String", "the image, as the workflow names it", _of_process(_text("image"))),
             _argument("command", "String", "the shell command inside, if any", _of_process(_text("command"))),
@@ -231,13 +227,13 @@ _TABLE: Final = (
                 "volumes",
                 "Set<String>",
                 "the folders of this machine that it sees",
-                lambda arguments: _names(_process("volumes")(arguments)),
+                _of_process(lambda process: _names(member(process, "volumes"))),
             ),
             _argument(
                 "ports",
                 "Set<String>",
                 "the ports of this machine that it listens on",
-                lambda arguments: _names(_process("ports")(arguments)),
+                _of_process(lambda process: _names(member(process, "ports"))),
             ),
             *_STARTED,
         ),

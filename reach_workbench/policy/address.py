@@ -21,15 +21,20 @@ _SHORT: Final = 2048
 class Address(NamedTuple):
     """`host` is in lower case, internationalized labels as `xn--…`, without the last dot; `port` 0 is unknown.
 
-    `query` are the names of the parameters. A URI that can't be read, which no adapter would
-    call, has empty parts.
+    `search` is what stands behind the question mark. A URI that can't be read, which no adapter
+    would call, has empty parts.
     """
 
     scheme: str = ""
     host: str = ""
     port: int = 0
     path: str = ""
-    query: tuple[str, ...] = ()
+    search: str = ""
+
+    @property
+    def query(self) -> list[str]:
+        """The names of the query's parameters."""
+        return [unquote_plus(pair.partition("=")[0]) for pair in self.search.split("&") if pair]
 
 
 def address(uri: str) -> Address:
@@ -38,19 +43,10 @@ def address(uri: str) -> Address:
 
 
 def _parts(uri: str) -> Address:
-    hidden: list[str] = []
-
-    def hide(found: re.Match[str]) -> str:
-        hidden.append(found[0])
-        return f"\ue000{len(hidden) - 1}\ue001"
-
-    def shown(part: str) -> str:
-        for place, placeholder in enumerate(hidden):
-            part = part.replace(f"\ue000{place}\ue001", placeholder)
-        return part
-
+    if "⟦" in uri:
+        return _with_secrets(uri)
     try:
-        parts = urlsplit(PLACEHOLDER.sub(hide, uri) if "⟦" in uri else uri)
+        parts = urlsplit(uri)
         host = _host(parts.hostname or "")
     except ValueError:  # brackets that do not match, characters that only look like others
         return Address()
@@ -58,24 +54,36 @@ def _parts(uri: str) -> Address:
         port = parts.port
     except ValueError:
         port = 0
-    names = [unquote_plus(pair.partition("=")[0]) for pair in parts.query.split("&") if pair]
-    return Address(
-        scheme=parts.scheme,
-        host=shown(host),
-        port=_PORTS.get(parts.scheme, 0) if port is None else port,
-        path=shown(parts.path),
-        query=tuple(map(shown, names)),
-    )
+    return Address(parts.scheme, host, _PORTS.get(parts.scheme, 0) if port is None else port, parts.path, parts.query)
+
+
+def _with_secrets(uri: str) -> Address:
+    """The parts with placeholders, whose own signs mean nothing in a URI, in their places."""
+    hidden: list[str] = []
+
+    def hide(found: re.Match[str]) -> str:
+        hidden.append(found[0])
+        return f"\ue000{len(hidden) - 1}\ue001"
+
+    def shown(part: str) -> str:
+        part = part.replace("\ue002", "⟦")
+        for place, placeholder in enumerate(hidden):
+            part = part.replace(f"\ue000{place}\ue001", placeholder)
+        return part
+
+    # A bracket that belongs to no placeholder stays what it is.
+    scheme, host, port, path, search = _parts(PLACEHOLDER.sub(hide, uri).replace("⟦", "\ue002"))
+    return Address(scheme, shown(host), port, shown(path), shown(search))
 
 
 _remembered = lru_cache(maxsize=1024)(_parts)
 
 
 def _host(name: str) -> str:
-    name = _DOTS.sub(".", name).lower().rstrip(".")
-    if name.isascii():
-        return name
-    try:
-        return name.encode("idna").decode("ascii")
-    except UnicodeError:
-        return name
+    if not name.isascii():
+        name = _DOTS.sub(".", name).lower()
+        try:
+            name = name.encode("idna").decode("ascii")
+        except UnicodeError:
+            return name.rstrip(".")
+    return name.rstrip(".")

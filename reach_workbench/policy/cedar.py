@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from reach_workbench.engine.values import Json
 from reach_workbench.policy.actions import SCHEMA
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import cedarpy
 
 _NAMED: Final = re.compile(r"policy `([^`]*)`")
+
+Entities: TypeAlias = "cedarpy.Entities"
+"""Users and their groups, parsed."""
 
 UNFINISHED: Final = "unexpected end of input"
 """What the parser says of a text that is the beginning of a policy."""
@@ -25,7 +28,7 @@ class Flaw(ValueError):
 
 
 class Answer(NamedTuple):
-    """`reasons` are the policies that led to the answer, by the names they were given; `broken` those that failed."""
+    """`reasons` are the policies that led to the answer, by name and in any order; `broken` those that failed."""
 
     allowed: bool
     reasons: tuple[str, ...]
@@ -46,9 +49,18 @@ def parse(text: str) -> list[dict[str, Json]]:
     except (ValueError, RecursionError) as wrong:
         raise Flaw(str(wrong)) from None
     if parsed["templates"]:
-        raise Flaw("a template, with ?principal or ?resource, authorizes nothing by itself")
+        raise Flaw("`?principal` and `?resource` make a template, which decides nothing by itself")
     static: dict[str, dict[str, Json]] = parsed["staticPolicies"]
     return [static[f"policy{number}"] for number in range(len(static))]
+
+
+def usable(policy: str) -> bool:
+    """Whether a policy in Cedar's JSON form can be evaluated: one that parses may nest too deeply for that."""
+    try:
+        Evaluator({"0": policy})
+    except ValueError:
+        return False
+    return True
 
 
 def validate(text: str) -> list[tuple[int, str]]:
@@ -60,21 +72,22 @@ def validate(text: str) -> list[tuple[int, str]]:
 
 
 class Evaluator:
-    """Parsed policies, in Cedar's JSON form by name, that answer requests."""
+    """Policies that answer requests. They are given as texts in Cedar's JSON form, by names that are numbers."""
 
-    def __init__(self, policies: Mapping[str, Json]) -> None:
+    def __init__(self, policies: Mapping[str, str]) -> None:
         import cedarpy
 
-        whole = {"templates": {}, "staticPolicies": policies, "templateLinks": []}
-        self._policies = cedarpy.PolicySet.from_json_str(json.dumps(whole))
+        every = ",".join(f'"{name}":{policy}' for name, policy in policies.items())
+        whole = f'{{"templates":{{}},"staticPolicies":{{{every}}},"templateLinks":[]}}'
+        self._policies = cedarpy.PolicySet.from_json_str(whole)
         self._ask = cedarpy.is_authorized
         self._allow = cedarpy.Decision.Allow
 
-    def ask(self, question: Mapping[str, Json], entities: cedarpy.Entities) -> Answer:
+    def ask(self, question: dict[str, Json], entities: Entities) -> Answer:
         """`question` has principal, action and resource as {type, id} and the context as JSON text."""
-        result = self._ask(dict(question), self._policies, entities)
+        result = self._ask(question, self._policies, entities)
         diagnostics = result.diagnostics
-        errors = diagnostics.errors
+        errors = sorted(diagnostics.errors)  # they come in any order
         return Answer(
             allowed=result.decision is self._allow,
             reasons=tuple(diagnostics.reasons),
@@ -83,7 +96,7 @@ class Evaluator:
         )
 
 
-def entities_of(principal: str, groups: tuple[str, ...]) -> cedarpy.Entities:
+def entities_of(principal: str, groups: tuple[str, ...]) -> Entities:
     """A user and the groups it is in."""
     import cedarpy
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -19,7 +20,10 @@ from reach_workbench.policy.terms import WrongAnnotation, mode_of, terms_of
 _QUOTED: Final = re.compile(r"`([^`]+)`|: (\w+)$")
 _ATTRIBUTE: Final = re.compile(r"attribute `([^`]*)`.* not found")
 _PREFIX: Final = re.compile(r"^for policy `policy\d+`, ")
+_OPENING: Final = ("(", "[", "{")
+_CLOSING: Final = (")", "]", "}")
 _CONDITIONS: Final = ("when", "unless")
+_MISPLACED: Final = ("unexpected token", "invalid token")
 _NEVER: Final = "unable to find an applicable action given the policy scope constraints"
 
 _TYPES: Final = ("User", "Group", *dict.fromkeys(action.resource_type for action in ACTIONS.values()))
@@ -54,6 +58,7 @@ class _File:
         self.source = Source(name, text)
         self.findings: list[Diagnostic] = []
         self.policies: list[Policy] = []
+        self.numbers: dict[int, int] = {}
         parsed = [self._parse(statement) for statement in self.source.statements]
         if self.source.unfinished is not None:
             hint = 'close it with ", and write \\" for the sign itself'
@@ -62,7 +67,8 @@ class _File:
             self._annotations(parsed, before)
             return
         self._count()
-        self._validate(parsed)
+        if not self.findings:
+            self._validate(parsed)
         self._annotations(parsed, before)
 
     def _find(self, offset: int, code: str, message: str, hint: str = "", severity: Severity = "error") -> None:
@@ -76,6 +82,11 @@ class _File:
     # ------------------------------------------------------------ what Cedar's parser says
 
     def _parse(self, statement: Statement) -> dict[str, Json] | None:
+        if len(self.findings) >= _MOST_FINDINGS:
+            return None
+        if (beyond := _beyond(statement)) is not None:
+            self._find(beyond.start, "policy-too-large", "the policy is nested too deeply, or too long", _SMALLER)
+            return None
         try:
             parsed = cedar.parse(statement.text)
         except cedar.Flaw as flaw:
@@ -83,6 +94,10 @@ class _File:
             return None
         if len(parsed) != 1:  # only a lone semicolon, if our tokens are Cedar's
             self._find(statement.start, "policy-syntax", f"{len(parsed)} policies where one was expected")
+            return None
+        if not cedar.usable(json.dumps(parsed[0])):
+            message = "a condition is nested too deeply: `&&`, `||` and dots nest too"
+            self._find(statement.start, "policy-too-large", message, _SMALLER)
             return None
         return parsed[0]
 
@@ -92,18 +107,28 @@ class _File:
             hint = "a policy ends with `;`" if last.text != ";" else "look for a bracket that is not closed"
             self._find(last.start, "policy-syntax", "the policy is not finished", hint)
             return
-        place = statement.tokens[_first_wrong(statement) - 1]
-        if place is last:  # each token fits; what they say together does not
-            place = _named(statement, message) or (last if "unexpected token" in message else statement.tokens[0])
-        hint = "a new policy begins here: is the one before it ended with `;`?" if place.text in _HEADS else ""
-        self._find(place.start, "policy-syntax", message, hint)
+        if not message.startswith(_MISPLACED):  # each token fits; what they say together does not
+            self._find((_named(statement, message) or statement.tokens[0]).start, "policy-syntax", message)
+            return
+        number = _first_wrong(statement)
+        before, place = statement.tokens[max(number - 2, 0)], statement.tokens[number - 1]
+        begins = next((token for token in (before, place) if token.text in _EFFECTS), None)
+        if begins is not None and number > 2:  # a word after a policy's head may yet be `when`
+            hint = "a new policy begins here: end the one before it with `;`"
+            self._find(begins.start, "policy-syntax", f"unexpected `{begins.text}`", hint)
+            return
+        self._find(place.start, "policy-syntax", message)
 
     def _count(self) -> None:
         """Nothing may hide from us that Cedar sees: ours must be all the policies of the file."""
-        seen = len(cedar.parse(self.source.text))
+        try:
+            seen = len(cedar.parse(self.source.text))
+        except cedar.Flaw as flaw:  # such as a control character between two policies
+            self._find(0, "policy-syntax", f"the file as a whole is no policies: {flaw}", _INVISIBLE)
+            return
         if seen != len(self.source.statements):
             message = f"Cedar sees {seen} policies in this file, but {len(self.source.statements)} statements are there"
-            self._find(0, "policy-syntax", message, "look for control characters among the policies")
+            self._find(0, "policy-syntax", message, _INVISIBLE)
 
     # ------------------------------------------------------------ what the schema says
 
@@ -116,7 +141,7 @@ class _File:
             statement = self.source.statements[number]
             others = [message for message in messages if message != _NEVER]
             for message in others or [_NEVER]:
-                code, hint = _explained(message)
+                code, hint = _explained(message, statement)
                 place = _named(statement, message) or _condition(statement) or statement.tokens[0]
                 self._find(place.start, code, _said(message), hint)
         for statement, policy in zip(self.source.statements, parsed, strict=True):
@@ -145,6 +170,7 @@ class _File:
                 place = statement.place_of(wrong.name) or statement.tokens[0]
                 self._find(place.start - 1, wrong.code, wrong.message, wrong.hint)
                 continue
+            self.numbers[before + len(self.policies)] = number
             self.policies.append(
                 Policy(
                     number=before + len(self.policies),
@@ -157,11 +183,35 @@ class _File:
                     mode=mode,
                     terms=terms,
                     parsed=policy,
+                    json=json.dumps(policy),
                 )
             )
 
 
-_HEADS: Final = ("permit", "forbid", "@")
+_INVISIBLE: Final = "look for invisible characters between the policies"
+_SMALLER: Final = 'ask for one of many with ["a", "b"].contains(…), and make several policies of one'
+_MOST_FINDINGS: Final = 200
+"""Beyond so many a file is not looked at further: it is no policy file."""
+
+_EFFECTS: Final = ("permit", "forbid")
+_NESTING: Final = frozenset({"&&", "||", ".", "[", "+", "-", "*", "if"})
+_MOST_NESTING: Final = 500
+_DEEPEST: Final = 32
+"""Cedar's parser ends the process on texts that nest a few hundred deep, so they are kept from it."""
+
+
+def _beyond(statement: Statement) -> Token | None:
+    """The token with which a policy gets too deep or too long for Cedar's parser."""
+    depth = nesting = 0
+    for token in statement.tokens:
+        if token.text in _OPENING:
+            depth += 1
+        elif token.text in _CLOSING and depth:
+            depth -= 1
+        nesting += token.text in _NESTING
+        if depth > _DEEPEST or nesting > _MOST_NESTING:
+            return token
+    return None
 
 
 def _first_wrong(statement: Statement) -> int:
@@ -177,10 +227,11 @@ def _first_wrong(statement: Statement) -> int:
 
 
 def _begins(text: str) -> bool:
+    """Whether a policy can begin so: then the parser is against nothing but the semicolon put behind it."""
     try:
-        cedar.parse(text)
+        cedar.parse(f"{text} ;")
     except cedar.Flaw as flaw:
-        return str(flaw) == cedar.UNFINISHED
+        return not str(flaw).startswith(_MISPLACED) or str(flaw).endswith("`;`")
     return True
 
 
@@ -188,9 +239,11 @@ def _named(statement: Statement, message: str) -> Token | None:
     """The token that a message names."""
     for quoted, word in reversed(_QUOTED.findall(message)):
         name: str = quoted or word
+        if name.startswith("?"):
+            return statement.place_of("?")
         text = re.search(r'"(?:[^"\\]|\\.)*"', name)
         last = name.rpartition(".")[2]
-        for wanted in (name, text[0] if text else "", last, f'"{last}"', name.strip("?")):
+        for wanted in (name, text[0] if text else "", last, f'"{last}"'):
             place = statement.place_of(wanted) if wanted else None
             if place is not None:
                 return place
@@ -206,9 +259,17 @@ def _condition(statement: Statement) -> Token | None:
     for first, last in _parts(statement.tokens[head:]):
         part = statement.text[first.start - statement.start : last.end - statement.start]
         alone = f"{start} when {{ {part} }};"
-        if _begins(alone) and cedar.validate(alone):
+        if _parses(alone) and cedar.validate(alone):
             return first
     return statement.tokens[head]
+
+
+def _parses(text: str) -> bool:
+    try:
+        cedar.parse(text)
+    except cedar.Flaw:
+        return False
+    return True
 
 
 def _parts(tokens: tuple[Token, ...]) -> Iterator[tuple[Token, Token]]:
@@ -216,17 +277,17 @@ def _parts(tokens: tuple[Token, ...]) -> Iterator[tuple[Token, Token]]:
     depth = 0
     part: list[Token] = []
     for token in tokens:
-        closes = token.text in ("}", ")", "]")
+        closes = token.text in _CLOSING
         depth -= closes
         if part and ((depth == 1 and token.text in ("&&", "||")) or (depth == 0 and closes)):
             yield part[0], part[-1]
             part = []
         elif depth >= 1:
             part.append(token)
-        depth += token.text in ("{", "(", "[")
+        depth += token.text in _OPENING
 
 
-def _explained(message: str) -> tuple[str, str]:
+def _explained(message: str, statement: Statement) -> tuple[str, str]:
     """The code and the hint for what the schema's checker said."""
     quoted = _QUOTED.search(message)
     name = (quoted[1] or "") if quoted else ""
@@ -235,24 +296,31 @@ def _explained(message: str) -> tuple[str, str]:
         return "unknown-action", _similar(name.partition('"')[2].rstrip('"'), known)
     if message.startswith("unrecognized entity type"):
         return "unknown-type", _similar(name, _TYPES)
+    if "on entity type" in message:
+        return (
+            "unknown-attribute",
+            "users and resources have no attributes: they are compared whole, context has the rest",
+        )
     if found := _ATTRIBUTE.match(message):
         return "unknown-attribute", _attribute_hint(found[1])
     if message == _NEVER:
-        return "never-applies", "; ".join(
-            f"{action.name} is about {action.resource_type}" for action in ACTIONS.values()
-        )
-    return "wrong-type", ""
+        return "never-applies", _never_hint(statement)
+    return "wrong-type", "whether a set is empty is asked with .isEmpty()" if "empty set" in message else ""
 
 
 def _attribute_hint(name: str) -> str:
     *record, last = name.split(".")
-    if record == ["args"]:
-        having = [
-            action.name for action in ACTIONS.values() if last in {each.attribute.name for each in action.arguments}
-        ]
-        if having:
-            return f'only {" and ".join(having)} have it: say so in the head, action == Action::"{having[0]}"'
+    having = [action.name for action in ACTIONS.values() if last in {each.attribute.name for each in action.arguments}]
+    if record == ["args"] and having:
+        return f'it is there for {", ".join(having)}: say so in the head, action == Action::"{having[0]}"'
     return _similar(last, _RECORDS.get(tuple(record), ()))
+
+
+def _never_hint(statement: Statement) -> str:
+    if re.search(r"principal\s*==\s*Group\b|principal\s+is\s+Group\b", statement.text):
+        return 'a principal is a User: the members of a group are principal in Group::"…"'
+    named = [action for action in ACTIONS.values() if statement.place_of(f'"{action.name}"')]
+    return "; ".join(f"{action.name} is about {action.resource_type}" for action in named)
 
 
 def _similar(name: str, known: tuple[str, ...]) -> str:
@@ -265,7 +333,7 @@ def _said(message: str) -> str:
 
 
 def _twice(file: _File, policy: Policy, first: str) -> Diagnostic:
-    statement = next(each for each in file.source.statements if each.text == policy.text)
+    statement = file.source.statements[file.numbers[policy.number]]
     place = statement.place_of("id") or statement.tokens[0]
     line, column = file.source.position(place.start)
     message = f"the id {policy.id!r} is already that of the policy at {first}"

@@ -38,10 +38,11 @@ class Record(Mapping[str, Json]):
         self._known: dict[str, Json] = {}
 
     def __getitem__(self, name: str) -> Json:
-        known = self._known
-        if name not in known:
-            known[name] = self._readers[name](self._subject)
-        return known[name]
+        try:
+            return self._known[name]
+        except KeyError:
+            value = self._known[name] = self._readers[name](self._subject)
+            return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._readers)

@@ -8,20 +8,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from reach_workbench.engine.values import Json
-from reach_workbench.policy.cedar import Answer, Evaluator
+from reach_workbench.policy.cedar import Answer, Entities, Evaluator
 from reach_workbench.policy.decision import Decision
 from reach_workbench.policy.reads import Reads, reads_of
 from reach_workbench.policy.terms import ApprovalTerms, Mode, RateTerms, Terms, combine
 
 if TYPE_CHECKING:
-    import cedarpy
-
     from reach_workbench.policy.request import Request
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One policy of a set. `parsed` is Cedar's JSON form; `number` its place among all of the set."""
+    """One policy of a set. `number` is its place among all of the set, `parsed` Cedar's JSON form, also as `json`."""
 
     number: int
     id: str
@@ -33,6 +31,7 @@ class Policy:
     mode: Mode
     terms: Terms | None
     parsed: dict[str, Json] = field(repr=False, compare=False)
+    json: str = field(repr=False, compare=False)
 
 
 class Bench:
@@ -49,7 +48,7 @@ class Bench:
         self._by_name = {str(policy.number): policy for policy in self.policies}
         self._warned = any(policy.mode == "warn" for policy in self.policies)
 
-    def judge(self, request: Request, context: str, entities: cedarpy.Entities) -> Decision:
+    def judge(self, request: Request, context: str, entities: Entities) -> Decision:
         """The decision on a request, whose context is given as JSON text."""
         question = {
             "principal": {"type": "User", "id": request.principal},
@@ -63,22 +62,23 @@ class Bench:
             return Decision("deny", self._ids(answer.broken), warnings=warnings, error=self._told(answer))
         if answer.allowed:
             return Decision("allow", self._ids(answer.reasons), warnings=warnings)
-        spoken = [self._by_name[name] for name in answer.reasons]
+        spoken = [self._by_name[str(number)] for number in sorted(map(int, answer.reasons))]
         final = [policy for policy in spoken if policy.terms is None]
         if final or not spoken:
-            return Decision("deny", _in_order(final), warnings=warnings)
+            return Decision("deny", tuple(policy.id for policy in final), warnings=warnings)
         without = self._ungated.ask(question, entities)
         if not without.allowed:
             return Decision("deny", warnings=warnings)
-        rates = tuple(
-            (policy.id, policy.terms)
-            for policy in sorted(spoken, key=lambda policy: policy.number)
-            if isinstance(policy.terms, RateTerms)
-        )
+        rates = tuple((policy.id, policy.terms) for policy in spoken if isinstance(policy.terms, RateTerms))
         approvals = [policy.terms for policy in spoken if isinstance(policy.terms, ApprovalTerms)]
         if approvals:
-            return Decision("hold", _in_order(spoken), combine(approvals), rates, warnings)
+            ids = tuple(policy.id for policy in spoken)
+            return Decision("hold", ids, combine(approvals), rates, warnings)
         return Decision("allow", self._ids(without.reasons), rates=rates, warnings=warnings)
+
+    def prepare(self) -> None:
+        """Parse the policies now rather than at the first request."""
+        self._enforced  # noqa: B018 - worked out when it is asked for
 
     @cached_property
     def _enforced(self) -> Evaluator:
@@ -97,9 +97,9 @@ class Bench:
         )
 
     def _evaluator(self, policies: Iterable[Policy]) -> Evaluator:
-        return Evaluator({str(policy.number): policy.parsed for policy in policies})
+        return Evaluator({str(policy.number): policy.json for policy in policies})
 
-    def _warnings(self, question: dict[str, Json], entities: cedarpy.Entities) -> tuple[str, ...]:
+    def _warnings(self, question: dict[str, Json], entities: Entities) -> tuple[str, ...]:
         answers = [warner.ask(question, entities) for warner in self._warners]
         return self._ids(name for answer in answers for name in (*answer.reasons, *answer.broken))
 
@@ -111,8 +111,4 @@ class Bench:
         return told
 
     def _ids(self, names: Iterable[str]) -> tuple[str, ...]:
-        return _in_order(self._by_name[name] for name in set(names))
-
-
-def _in_order(policies: Iterable[Policy]) -> tuple[str, ...]:
-    return tuple(policy.id for policy in sorted(policies, key=lambda policy: policy.number))
+        return tuple(self._by_name[str(number)].id for number in sorted(set(map(int, names))))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import product
 from typing import Any, NamedTuple
 
 from reach_workbench.engine.values import Json
+from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.policy.request import Request
 
 Thing = tuple[str, str]
@@ -20,13 +22,18 @@ class Scope(NamedTuple):
     resource: dict[str, Json]
     thing: Thing | None
 
-    def fits(self, request: Request, groups: frozenset[str]) -> bool:
-        """Whether the head lets the policy speak about the request. Says true when in doubt."""
-        return (
-            (self.actions is None or request.action in self.actions)
-            and _fits(self.resource, (request.resource_type, request.resource), frozenset())
-            and _fits(self.principal, ("User", request.principal), groups)
-        )
+    def is_about(self, action: str, thing: Thing) -> bool:
+        """Whether the head lets the policy speak about the action and the resource."""
+        return (self.actions is None or action in self.actions) and _fits(self.resource, thing, frozenset())
+
+    @property
+    def everyone(self) -> bool:
+        """Whether it speaks about every principal, each of which is a user."""
+        return self.principal["op"] == "All" or self.principal == {"op": "is", "entity_type": "User"}
+
+    def concerns(self, principal: str, groups: frozenset[str]) -> bool:
+        """Whether the head lets the policy speak about the user."""
+        return _fits(self.principal, ("User", principal), groups)
 
 
 def scope_of(policy: dict[str, Json]) -> Scope:
@@ -39,6 +46,13 @@ def scope_of(policy: dict[str, Json]) -> Scope:
     return Scope(policy["principal"], actions, resource, thing)
 
 
+class _Near(NamedTuple):
+    """The policies about an action and a resource: those about everyone, and those about some users only."""
+
+    everyone: tuple[int, ...]
+    some: tuple[int, ...]
+
+
 class Index:
     """Finds the few policies that can speak about a request among the many of a file."""
 
@@ -46,6 +60,7 @@ class Index:
         self._scopes = tuple(scopes)
         self._anything: dict[str | None, list[int]] = {}
         self._things: dict[tuple[str | None, Thing], list[int]] = {}
+        self._near: dict[tuple[str, str, str | None], _Near] = {}
         for place, scope in enumerate(self._scopes):
             for action in [None] if scope.actions is None else scope.actions:
                 if scope.thing is None:
@@ -55,14 +70,43 @@ class Index:
 
     def find(self, request: Request) -> tuple[int, ...]:
         """The numbers of the policies whose head fits, in their order."""
+        action, thing = request.action, (request.resource_type, request.resource)
+        named = (action, thing) in self._things or (None, thing) in self._things
+        # What no policy names is one for all, so there are no more of these than the policies can name.
+        key = (action, request.resource_type, request.resource if named else None)
+        near = self._near.get(key)
+        if near is None:
+            near = self._about(action, thing)
+            if action in ACTIONS and request.resource_type == ACTIONS[action].resource_type:
+                self._near[key] = near
+        if not near.some:
+            return near.everyone
         groups = frozenset(request.groups)
-        return tuple(sorted(place for place in self._near(request) if self._scopes[place].fits(request, groups)))
+        concerned = [place for place in near.some if self._scopes[place].concerns(request.principal, groups)]
+        return tuple(sorted((*near.everyone, *concerned))) if concerned else near.everyone
 
-    def _near(self, request: Request) -> Iterator[int]:
-        thing = (request.resource_type, request.resource)
-        for action in (None, request.action):
-            yield from self._anything.get(action, ())
-            yield from self._things.get((action, thing), ())
+    def sets(self) -> Iterator[tuple[int, ...]]:
+        """The policies that requests about each thing a policy names will find, whoever asks.
+
+        Left out are those that only some users meet: who will ask is not known.
+        """
+        found: set[tuple[int, ...]] = set()
+        for (named, thing), action in product(self._things, ACTIONS.values()):
+            if named in (None, action.name) and thing[0] == action.resource_type:
+                near = self._about(action.name, thing)
+                found.add(near.everyone)
+        yield from sorted(found)
+
+    def _about(self, action: str, thing: Thing) -> _Near:
+        places: list[int] = []
+        for each in (None, action):
+            places += self._anything.get(each, ())
+            places += self._things.get((each, thing), ())
+        about = sorted(place for place in places if self._scopes[place].is_about(action, thing))
+        return _Near(
+            tuple(place for place in about if self._scopes[place].everyone),
+            tuple(place for place in about if not self._scopes[place].everyone),
+        )
 
 
 def _thing(entity: Any) -> Thing:
@@ -80,7 +124,9 @@ def _fits(constraint: dict[str, Json], thing: Thing, groups: frozenset[str]) -> 
             return constraint["entity_type"] == thing[0] and (
                 inside is None or _within(inside["entity"], thing, groups)
             )
-    return True
+        case "All":
+            return True
+    raise ValueError(f"a head can't have the operator {constraint['op']!r}")
 
 
 def _within(entity: Any, thing: Thing, groups: frozenset[str]) -> bool:

@@ -8,9 +8,6 @@ from __future__ import annotations
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.values import Json
 
-LARGEST = 2**63 - 1
-"""Cedar's whole numbers have 64 bits."""
-
 
 def text(value: Json) -> str:
     """A text as it is, nothing for null, anything else as canonical JSON (RFC 8785).

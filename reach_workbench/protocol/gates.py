@@ -14,7 +14,8 @@ GateOutcome = Literal["approved", "denied", "expired", "cancelled", "superseded"
 """How a gate ended. A timeout is neither a rejection nor a grant; each is kept apart for ever."""
 
 GateState = Literal["open", "closed", "all"]
-Verdict = Literal["approve", "deny"]
+Verdict = Literal["approve", "deny", "delegate"]
+"""`delegate` hands a decision over: whoever takes it decides for the groups of whoever gave it, at this gate alone."""
 
 APPROVAL_STEP: Final = "human.approve"
 """The kind of a gate that a workflow asks for itself: `call: approve:1.0.0@default`."""
@@ -42,7 +43,10 @@ class HoldingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class VerdictView:
-    """What one reviewer has said about a gate. `key` is the id of the key that signed it."""
+    """What one reviewer has said about a gate. `key` is the id of the key that signed it.
+
+    `to` is the reviewer to whom the decision was handed over.
+    """
 
     reviewer: str
     verdict: Verdict
@@ -50,6 +54,7 @@ class VerdictView:
     reason: str | None
     at: int
     key: str
+    to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class SignedVerdict:
 def approval_of(gate: GateView, verdict: Verdict, reviewer: str, reason: str | None, answer: Json = None) -> Approval:
     """What a reviewer signs about that gate: this very action, for this run, under these policies, once.
 
-    `answer` is what the form of an approval step was filled in with.
+    `answer` is what the form of an approval step was filled in with, or {"to": NAME} of a delegation.
     """
     return Approval(
         gate=gate.id,

@@ -41,6 +41,14 @@ from reach_workbench.protocol.node_views import (
     StepMode,
     Verification,
 )
+from reach_workbench.protocol.policies import (
+    CaseView,
+    CommandRuling,
+    PolicyCheck,
+    PolicyStatus,
+    TryPolicies,
+    TryReport,
+)
 from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
@@ -195,7 +203,9 @@ class Node(Protocol):
 
     async def verify(self, run: str, *, progress: Progress | None = None) -> Verification: ...
 
-    async def export(self, run: str, file: Path) -> None: ...
+    async def export(self, run: str, file: Path, *, unsigned: bool = False) -> None:
+        """Write a capsule of the run, signed by the node's key. Raises a KeysError while that can't be had."""
+        ...
 
     async def import_(self, file: Path) -> RunView: ...
 
@@ -229,6 +239,41 @@ class Node(Protocol):
         """Change a held action: its gate is superseded, and what it is now is decided about from the start.
 
         Returns its new gate; None when the policies allow or deny it as it is now.
+        """
+        ...
+
+    # ------------------------------------------------------------ policies
+
+    async def policies(self) -> PolicyStatus:
+        """The policies in force, where they are written, and what is wrong with files that are not."""
+        ...
+
+    async def check_policy(self, text: str) -> PolicyCheck:
+        """Everything there is to say about a text in the place of the tenant's policy file."""
+        ...
+
+    async def test_policy(self, text: str | None = None) -> Sequence[CaseView]:
+        """The cases in files beside the tenant's policy file, decided by that file, or by a text in its place.
+
+        Raises CompileError for a text with errors.
+        """
+        ...
+
+    async def save_policy(self, text: str, *, by: str | None = None) -> PolicyStatus:
+        """Put the text into the tenant's policy file, whole or not at all; what stood there is kept as `.before`.
+
+        Raises CompileError for a text with errors. `by` is who does, the person at the node's machine by default.
+        """
+        ...
+
+    async def explain_policy(self, run: str, command: int | None = None) -> Sequence[CommandRuling]:
+        """What was decided about the commands of a run, or about one, why, and what would change it."""
+        ...
+
+    async def try_policies(self, asked: TryPolicies, *, progress: Progress | None = None) -> TryReport:
+        """Judge every recorded action by other policies; which verdicts would change.
+
+        Raises CompileError for policies with errors, PolicyInvalid for those that are at odds with a workspace's.
         """
         ...
 

@@ -142,20 +142,38 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class ProofStep:
+    """One thing that was checked of a capsule.
+
+    `held` and `failed` are verdicts; `noted` is what the capsule can't prove, or proves only to those who know a key;
+    `unchecked` what could not be looked at because of what failed before.
+    """
+
+    name: str
+    status: Literal["held", "failed", "noted", "unchecked"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
-    """What replaying the recorded facts gave. When it failed, `seq` is the first event that differs."""
+    """What replaying the recorded facts gave. When it failed, `seq` is the first event that differs.
+
+    Of a capsule, `steps` are all that was checked, in order, and `signer` is the id of the key that signed it.
+    """
 
     run: str
     ok: bool
     events: int
     digest: str
     seconds: float
-    problem: Literal["damaged", "diverged"] | None = None
+    problem: Literal["damaged", "diverged", "unproved"] | None = None
     seq: int | None = None
     task: str | None = None
     recorded: Json = None
     replayed: Json = None
     message: str = ""
+    signer: str | None = None
+    steps: tuple[ProofStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

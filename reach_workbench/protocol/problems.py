@@ -36,6 +36,8 @@ STATUS: Final[Mapping[str, int]] = {
     "history-unknown": 500,
     "evidence-damaged": 422,
     "archive": 422,
+    "archive-newer": 422,
+    "archive-unsafe": 422,
     "keys": 500,
     "keys-unavailable": 503,
     "keys-locked": 503,

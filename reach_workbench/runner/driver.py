@@ -250,10 +250,17 @@ class Driver:
         state = self.state
         if state.seq != self.recorded:  # nobody can see yet what it waits for
             return False
-        if self._told or self._offers or state.ready or state.listeners or self.permits.waiting:
+        if self._told or self._offers or self._repeats or state.ready or state.listeners or self.permits.waiting:
             return False
         if self.performing.numbers - self.children.keys():
             return False
+        if self.recorded != state.seq:
+            return False  # what it now waits for is not in the store yet
+        known = state.in_doubt | state.gates.keys() | self.performing.numbers | self._unbegun | self.traps.withheld
+        if state.commands.keys() - known:
+            return False  # about to be performed
+        if self._alarm.due(state):
+            return False  # a timeout, or the end of a gate, that has come
         return all(timer.purpose in ("timeout", "attempt") for timer in state.timers.values())
 
     # ------------------------------------------------------------ the loop

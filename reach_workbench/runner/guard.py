@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from difflib import get_close_matches
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from reach_workbench.clock import Clock
+from reach_workbench.engine.approving import COMMAND, asked
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import PolicyInvalid
+from reach_workbench.errors import BadInput, PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
+from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
 from reach_workbench.storage.store import Store
@@ -22,15 +26,16 @@ from reach_workbench.storage.unit import Unit
 if TYPE_CHECKING:
     from reach_workbench.policy.decision import Decision
     from reach_workbench.policy.request import Request
-    from reach_workbench.policy.terms import ApprovalTerms, RateTerms
+    from reach_workbench.policy.terms import ApprovalTerms
     from reach_workbench.runner.rates import Rates
-    from reach_workbench.runner.shelf import PolicyShelf
-
-APPROVE: Final = "human.approve"
-"""The command of `call: approve:1.0.0@default`: nothing but a gate."""
+    from reach_workbench.runner.shelf import Changed, PolicyShelf
 
 _AGAIN: Final = 1_000
 """Milliseconds until policies that can't be read are looked for again."""
+
+LACKING: Final = "the run was not given the capability "
+UNREADABLE: Final = "no policy can be read: "
+"""How the reasons of denials begin for which no policy was asked."""
 
 _KNOWN: Final = 4_096
 """Rulings remembered: those that depend on nothing but who does what with which thing."""
@@ -77,6 +82,7 @@ class Guard:
         self._shelf: PolicyShelf | None = None
         self._rates: Rates | None = None
         self._kept: dict[frozenset[str], str] = {}
+        self.notes = EffectNotes(settings.audit)
         self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
 
@@ -100,14 +106,15 @@ class Guard:
 
     def rule(self, state: State, command: Command, base: Path, subject: Subject) -> Ruling:
         """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
-        if subject.may is not None and not _may(subject.may, command):
-            return Ruling("deny", reason=f"the run was not given the capability {capability_of(command)}")
-        if command.kind == APPROVE:
+        missing = missing_capability(subject.may, command)
+        if missing is not None:
+            return Ruling("deny", reason=LACKING + missing)
+        if command.kind == COMMAND:
             return _asked(command)
         try:
             policies = self.shelf.in_force(base)
         except PolicyInvalid as wrong:
-            return Ruling("deny", reason=f"no policy can be read: {wrong.message} ({wrong.where})")
+            return Ruling("deny", reason=f"{UNREADABLE}{wrong.message} ({wrong.where})")
         groups = self.groups.get(subject.requester, ())
         action = ACTIONS.get(command.kind)
         resource = action.resource(command.arguments) if action is not None else ""
@@ -172,12 +179,25 @@ class Guard:
             now = self._clock.now()
             writes.append(lambda unit: put_policies(unit, digest, policies.files, at=now))
 
+    def keep_changes(self, writes: list[Callable[[Unit], None]], *, by: str | None = None) -> None:
+        """Have the next unit audit that other policies are in force, and keep their texts.
+
+        `by` is who changed them through the node; without it the files were changed by hand.
+        """
+        if self._shelf is None or not self._shelf.changes:
+            return
+        changes, self._shelf.changes = self._shelf.changes, []
+        writes += [partial(_note_change, each, by, self._clock.now()) for each in changes]
+
     def _ruling(self, decision: Decision, request: Request, state: State, number: int, digest: str) -> Ruling:
         verdict: Verdict = decision.verdict
         given = (decision.policies, digest)
         if verdict == "deny":
             named = ", ".join(decision.policies)
             reason = decision.error or (f"denied by policy {named}" if named else "no policy permits it")
+            if self.shelf.problems:
+                wrong = self.shelf.problems[0]
+                reason += f"; the newest policy file has errors and is not in force ({wrong.where}: {wrong.message})"
             return Ruling("deny", *given, warnings=decision.warnings, reason=reason)
         if verdict == "hold":
             return Ruling("hold", *given, terms=decision.approval, warnings=decision.warnings)
@@ -188,11 +208,24 @@ class Guard:
         return Ruling("allow", *given, warnings=decision.warnings)
 
     def _room(self, decision: Decision, request: Request, run: str, number: int) -> Ruling:
-        counted = [(_count(id, terms, request, run), terms) for id, terms in decision.rates]
+        from reach_workbench.policy.windows import count_of
+
+        counted = [(count_of(id, terms, request, run, "local"), terms) for id, terms in decision.rates]
         until = self.rates.ask((run, number), counted)
         if until is not None:
             return Ruling("wait", until=until)
         return Ruling("allow", counts=self.rates.take((run, number), counted))
+
+
+def _note_change(changed: Changed, by: str | None, at: int, unit: Unit) -> None:
+    policies = changed.policies
+    said: dict[str, Json] = {"before": changed.before, "after": policies.digest, "files": sorted(policies.files)}
+    if changed.workspace is not None:
+        said["workspace"] = str(changed.workspace)
+    if by is not None:
+        said["by"] = by
+    unit.audit("policy.changed", said, at=at)
+    put_policies(unit, policies.digest, policies.files, at=at)
 
 
 def requester_of(state: State) -> str:
@@ -232,33 +265,39 @@ def capability_of(command: Command) -> str:
     return f"{command.kind}:{resource}"
 
 
-def _may(capabilities: tuple[str, ...], command: Command) -> bool:
-    """Whether a capability covers the command: `KIND`, or `KIND:RESOURCE`."""
-    return command.kind in capabilities or capability_of(command) in capabilities
+def check_capabilities(capabilities: Iterable[str]) -> None:
+    """Raises BadInput for one that could never cover a command."""
+    for capability in capabilities:
+        kind, colon, resource = capability.partition(":")
+        if kind not in ACTIONS and kind != COMMAND:
+            close = get_close_matches(kind, ACTIONS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join((*ACTIONS, COMMAND))}"
+            raise BadInput(f"no command is of the kind {kind!r}", where=f"capability {capability!r}", hint=hint)
+        if colon and not resource:
+            raise BadInput(
+                f"the capability {capability!r} names no resource",
+                hint=f"write {kind}:RESOURCE, or {kind} alone for all of that kind",
+            )
 
 
-def _count(id: str, terms: RateTerms, request: Request, run: str) -> str:
-    parts = {
-        "principal": request.principal,
-        "resource": f"{request.resource_type}::{request.resource}",
-        "action": request.action,
-        "run": run,
-        "tenant": "local",
-    }
-    return "|".join([id, *(f"{name}={parts[name]}" for name in terms.per)])
+def missing_capability(capabilities: tuple[str, ...] | None, command: Command) -> str | None:
+    """The capability that the command lacks; None when `KIND` or `KIND:RESOURCE` covers it, or all were given."""
+    if capabilities is None or command.kind in capabilities:
+        return None
+    wanted = capability_of(command)
+    return None if wanted in capabilities else wanted
 
 
 def _asked(command: Command) -> Ruling:
     """The gate that a workflow asks for itself."""
     from reach_workbench.policy.terms import ApprovalTerms
 
-    given: dict[str, Json] = command.arguments if isinstance(command.arguments, dict) else {}
+    wanted = asked(command.arguments)
     terms = ApprovalTerms(
-        quorum=int(given.get("quorum") or 1),
-        groups=tuple(given.get("groups") or ()),
-        self_approval=bool(given.get("self", True)),
-        expires_ms=given.get("expires"),
-        otherwise="fault",
-        risk="high" if given.get("risk") == "high" else "normal",
+        quorum=wanted.quorum,
+        groups=wanted.groups,
+        self_approval=wanted.self_approval,
+        expires_ms=wanted.expires_ms,
+        risk="high" if wanted.high_risk else "normal",
     )
     return Ruling("hold", ("workflow",), "", terms=terms)

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from reach_workbench.clock import Clock, new_gate_id
+from reach_workbench.engine.approving import COMMAND
 from reach_workbench.engine.commands import Command
-from reach_workbench.engine.events import Event, Fact, quoted
+from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.runner.child import child_id
-from reach_workbench.runner.guard import APPROVE, Guard, Ruling, Subject, action_digest, requester_of, subject_of
+from reach_workbench.runner.guard import Guard, Ruling, Subject, action_digest, requester_of, subject_of
 from reach_workbench.storage import gates
 from reach_workbench.storage.records import LOCAL_TENANT, GateRecord
 from reach_workbench.storage.unit import AuditEntry, Unit
@@ -89,6 +90,7 @@ class Permits:
     def _decide(self, command: Command, found: Screening) -> None:
         state = self._machine.state
         ruling = self._guard.rule(state, command, self._base, self._subject())
+        self._guard.keep_changes(self._writes)
         number = command.number
         self.waiting.pop(number, None)
         if ruling.until is not None:
@@ -211,7 +213,7 @@ class Permits:
             ended = event.type in ("command.completed", "command.faulted")
             about = self._kinds.pop(number, None) if ended else self._kinds.get(number)
             if about is not None and event.type != "command.resolved":
-                self._note_outcome(kind, event, about, digest)
+                self._outcomes.append(self._guard.notes.note(kind, event, about, digest, self._run))
                 return []
             said: dict[str, Json] = {"command": number, "digest": digest.hex()}
             if event.type == "command.resolved":
@@ -227,7 +229,7 @@ class Permits:
         about = command(number)
         self._note(f"gate.{outcome}", event, about, {name: data[name] for name in data if name != "arguments"})
         if outcome == "approved":
-            if about.kind == APPROVE:
+            if about.kind == COMMAND:
                 return [Fact("command.completed", now, {"command": number, "output": data.get("output")})]
             return []
         if outcome == "superseded":
@@ -284,17 +286,6 @@ class Permits:
         elif event.task is not None:
             payload["task"] = event.task
         self._writes.append(lambda unit: unit.audit(kind, payload, at=event.at, run=self._run))
-
-    def _note_outcome(self, kind: str, event: Event, command: Command, digest: bytes) -> None:
-        """The record that every effect has: as `_note` would write it, and several times as fast."""
-        payload = b'{"command":%d,"digest":"%b","kind":%b,"seq":%d,"task":%b}' % (
-            command.number,
-            digest.hex().encode(),
-            quoted(command.kind),
-            event.seq,
-            quoted(command.task),
-        )
-        self._outcomes.append(AuditEntry(event.at, LOCAL_TENANT, self._run, kind, payload))
 
     # ------------------------------------------------------------ time
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from reach_workbench.engine.approving import COMMAND
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.state import State
@@ -32,21 +33,42 @@ def refusal(
             hint="the history of the run was changed: `reach verify` names the event",
         )
     given = fact.data.get("approvals") or []
-    approvers: dict[str, frozenset[str]] = {}
     for each in given:
         try:
             _checked(each, state, command, opened, gate.expires)
         except (EvidenceDamaged, ValueError, KeyError, TypeError) as wrong:
             return ApprovalRefused(f"an approval of gate {gate.id} does not hold: {wrong}")
-        approvers[each["reviewer"]] = frozenset(each["groups"])
-    if fact.data.get("output") != answer_of(given):
-        return ApprovalRefused(f"the answer at gate {gate.id} is not the one that was signed")
-    return lacking(opened["terms"], requester_of(state), approvers, gate.id)
+    if command.kind == COMMAND and fact.data.get("output") != output_of(given):
+        return ApprovalRefused(f"what gate {gate.id} would give its task is not what its reviewers filled in")
+    return lacking(opened["terms"], requester_of(state), approvers_of(given), gate.id)
 
 
-def answer_of(verdicts: list[Json]) -> Json:
-    """What the form of an approval step was filled in with: by the last of those who did."""
-    return next((each["answer"] for each in reversed(verdicts) if each.get("answer") is not None), None)
+def approvers_of(verdicts: Sequence[dict[str, Json]]) -> dict[str, frozenset[str]]:
+    """Who has approved: each with the groups they are in, and those of whoever handed the decision over to them."""
+    lent = lent_groups(verdicts)
+    return {
+        each["reviewer"]: frozenset(each["groups"]) | lent.get(each["reviewer"], frozenset())
+        for each in verdicts
+        if each["verdict"] == "approve"
+    }
+
+
+def lent_groups(verdicts: Sequence[dict[str, Json]]) -> dict[str, frozenset[str]]:
+    """For which groups a reviewer may decide because others handed their decision over, in the order they did."""
+    lent: dict[str, frozenset[str]] = {}
+    for each in verdicts:
+        if each["verdict"] == "delegate":
+            own = frozenset(each["groups"]) | lent.get(each["reviewer"], frozenset())
+            to = each["answer"]["to"]
+            lent[to] = lent.get(to, frozenset()) | own
+    return lent
+
+
+def output_of(approvals: Sequence[dict[str, Json]]) -> Json:
+    """What an approval step gives its task: the form as it was filled in last, or else who approved."""
+    approving = [each for each in approvals if each["verdict"] == "approve"]
+    answers = [each["answer"] for each in approving if each.get("answer") is not None]
+    return answers[-1] if answers else {"approved": True, "by": [each["reviewer"] for each in approving]}
 
 
 def lacking(
@@ -55,8 +77,9 @@ def lacking(
     """What is still missing: reviewers by name, with their groups, against what the gate asks for."""
     if not terms["self"]:
         approvers = {name: groups for name, groups in approvers.items() if name != requester}
-    if len(approvers) < terms["quorum"]:
-        return ApprovalRefused(f"gate {gate} needs {terms['quorum']} approvals and has {len(approvers)}")
+    count = terms["quorum"]
+    if len(approvers) < count:
+        return ApprovalRefused(f"gate {gate} needs {count} approval{'s' * (count != 1)} and has {len(approvers)}")
     for group in terms["groups"]:
         if not any(group in groups for groups in approvers.values()):
             return ApprovalRefused(f"gate {gate} needs an approval from the group {group}")
@@ -89,8 +112,10 @@ def _checked(
     verdict: dict[str, Json], state: State, command: Command, opened: dict[str, Json], expires: int | None
 ) -> None:
     """Raises EvidenceDamaged unless the reviewer's key signed exactly this."""
-    if verdict["verdict"] != "approve":
+    if verdict["verdict"] not in ("approve", "delegate"):
         raise EvidenceDamaged(f"{verdict['reviewer']} did not approve")
+    if verdict["verdict"] == "delegate":
+        _ = verdict["answer"]["to"]  # whoever has no name can't be meant
     body = statement_of(verdict, state, command, opened, expires).statement()
     public = b64decode(verdict["key"])
     signed = SignedApproval(body, verdict["id"], b64decode(verdict["signature"]))

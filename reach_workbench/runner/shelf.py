@@ -7,16 +7,21 @@ trusted: its policies can only forbid, so that nobody is given more by opening a
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from reach_workbench.clock import Clock
 from reach_workbench.errors import PolicyInvalid
-from reach_workbench.policy.default import DEFAULT
+from reach_workbench.policy.default import DEFAULT, FILE
 from reach_workbench.policy.policyset import PolicySet, load
 from reach_workbench.settings import Settings
+from reach_workbench.storage.records import PoliciesRecord
 from reach_workbench.storage.store import Store
+
+_LOG: Final = logging.getLogger(__name__)
 
 FOLDER: Final = "policies"
 WORKSPACE: Final = "workspace/"
@@ -38,6 +43,17 @@ class _Kept:
     problem: PolicyInvalid | None = None
 
 
+class Changed(NamedTuple):
+    """Other policies than before are in force: the tenant's own, or those of a workspace.
+
+    `before` is the digest of those before.
+    """
+
+    workspace: Path | None
+    before: str
+    policies: PolicySet
+
+
 class PolicyShelf:
     """Reads the files again when they change. A broken file never takes the place of a good one."""
 
@@ -47,11 +63,24 @@ class PolicyShelf:
         self._clock = clock
         self._kept: dict[Path | None, _Kept] = {}
         self._seen: dict[Path, tuple[float, _Kept]] = {}
+        self._others: dict[tuple[tuple[str, str], ...], PolicySet] = {}
+        self.changes: list[Changed] = []
+        """What changed since the files were looked at first, or since the node ran before; who audits it takes it."""
 
     @property
     def problems(self) -> tuple[PolicyInvalid, ...]:
-        """What is wrong with files whose predecessors therefore stay in force."""
-        return tuple(kept.problem for kept in self._kept.values() if kept.problem is not None)
+        """What is wrong with files whose predecessors therefore stay in force, each told once."""
+        found = (kept.problem for kept in self._kept.values() if kept.problem is not None)
+        return tuple({(each.message, each.where): each for each in found}.values())
+
+    @property
+    def workspaces(self) -> tuple[tuple[Path, PolicySet], ...]:
+        """The workspaces that were looked at, with the policies for what lies in them."""
+        return tuple(
+            (folder, kept.policies)
+            for folder, kept in self._kept.items()
+            if folder is not None and kept.policies is not None
+        )
 
     @property
     def own_file(self) -> Path:
@@ -63,13 +92,29 @@ class PolicyShelf:
         now = self._clock.elapsed()
         seen = self._seen.get(base)
         if seen is None or not 0 <= now - seen[0] < _LOOK:
+            own = self._look(None)
             workspace = self._workspace(base)
-            seen = self._seen[base] = (now, self._look(workspace, self._kept.get(workspace)))
-        kept = seen[1]
-        if kept.policies is None:
-            assert kept.problem is not None
-            raise kept.problem
-        return kept.policies
+            seen = self._seen[base] = (now, own if workspace is None else self._look(workspace))
+        return _good(seen[1])
+
+    def own(self) -> PolicySet:
+        """The tenant's policies as they are at this moment. Raises as `in_force` does."""
+        self._seen.clear()
+        return _good(self._look(None))
+
+    def with_own(self, texts: Mapping[str, str], base: Path) -> PolicySet:
+        """What would be in force for a workflow in that folder, were these the tenant's own files.
+
+        Raises PolicyInvalid for files that are at odds with those of its workspace.
+        """
+        try:
+            kept = _of(Path(), self.in_force(base).files)
+        except PolicyInvalid:
+            kept = {}
+        key = (*texts.items(), *kept.items())
+        if key not in self._others:
+            self._others[key] = policies_of({**texts, **kept})
+        return self._others[key]
 
     def by_digest(self, digest: str) -> PolicySet | None:
         """The policies in force with that digest."""
@@ -82,7 +127,8 @@ class PolicyShelf:
             return None
         return found
 
-    def _look(self, workspace: Path | None, kept: _Kept | None) -> _Kept:
+    def _look(self, workspace: Path | None) -> _Kept:
+        kept = self._kept.get(workspace)
         files = self._files(workspace)
         try:
             stamps = tuple((name, (at := file.stat()).st_mtime_ns, at.st_size) for name, file in files.items())
@@ -96,35 +142,69 @@ class PolicyShelf:
             problem = None
         except PolicyInvalid as wrong:
             policies, problem = before or self._last_good(files), wrong
+        if problem is not None and (kept is None or str(kept.problem) != str(problem)):
+            what = "the policies before stay in force" if policies is not None else "every action is denied"
+            _LOG.warning("%s: %s; %s", problem.where, problem.message, what)
         self._kept[workspace] = _Kept(stamps, policies, problem)
+        if policies is not None:
+            self._compare(workspace, before, policies)
         return self._kept[workspace]
 
+    def _compare(self, workspace: Path | None, before: PolicySet | None, policies: PolicySet) -> None:
+        """Note a change. What is known of before the node began is only what the tenant's own were."""
+        if before is not None:
+            if _of(workspace, before.files) != _of(workspace, policies.files):
+                self.changes.append(Changed(workspace, before.digest, policies))
+        elif workspace is None:
+            last = next((record for record in self._recent() if record.files == _of(None, record.files)), None)
+            if last is not None and last.digest != policies.digest:
+                self.changes.append(Changed(None, last.digest, policies))
+
+    def _recent(self) -> tuple[PoliciesRecord, ...]:
+        return self._store.read.newest_policies(limit=20)
+
     def _files(self, workspace: Path | None) -> dict[str, Path]:
-        files = {}
-        if self._own.exists():
-            files[self._own.name] = self._own
-        if workspace is not None:
-            files |= {WORKSPACE + file.name: file for file in sorted((workspace / FOLDER).glob("*.cedar"))}
-        return files
+        files = {self._own.name: self._own} if self._own.exists() else {}
+        return files if workspace is None else files | self._files_of(workspace)
+
+    def _files_of(self, workspace: Path) -> dict[str, Path]:
+        return {WORKSPACE + file.name: file for file in sorted((workspace / FOLDER).glob("*.cedar"))}
 
     def _read(self, files: dict[str, Path]) -> PolicySet:
-        texts = {} if self._own.name in files else {"default.cedar": DEFAULT}
-        for name, file in files.items():
-            try:
-                texts[name] = file.read_text("utf-8")
-            except (OSError, UnicodeDecodeError) as wrong:
-                raise PolicyInvalid(
-                    f"can't read the policy file: {wrong}", where=str(file), hint="the policies before stay in force"
-                ) from None
-        return policies_of(texts, files)
+        texts = {} if self._own.name in files else {FILE: DEFAULT}
+        return policies_of(texts | _texts(files), files)
 
     def _last_good(self, files: dict[str, Path]) -> PolicySet | None:
         """What was in force when the node last ran, of the same files."""
-        names = set(files) | (set() if self._own.name in files else {"default.cedar"})
-        for record in self._store.read.newest_policies(limit=20):
+        names = set(files) | (set() if self._own.name in files else {FILE})
+        for record in self._recent():
             if set(record.files) == names:
                 return load(record.files).policies
         return None
+
+
+def _good(kept: _Kept) -> PolicySet:
+    if kept.policies is None:
+        assert kept.problem is not None
+        raise kept.problem
+    return kept.policies
+
+
+def _of(workspace: Path | None, files: Mapping[str, str]) -> dict[str, str]:
+    """The files that are the tenant's own, or, with a workspace, those that are that one's."""
+    return {name: text for name, text in files.items() if name.startswith(WORKSPACE) == (workspace is not None)}
+
+
+def _texts(files: Mapping[str, Path]) -> dict[str, str]:
+    texts = {}
+    for name, file in files.items():
+        try:
+            texts[name] = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise PolicyInvalid(
+                f"can't read the policy file: {wrong}", where=str(file), hint="the policies before stay in force"
+            ) from None
+    return texts
 
 
 def policies_of(texts: dict[str, str], files: dict[str, Path] | None = None) -> PolicySet:

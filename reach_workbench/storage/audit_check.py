@@ -70,7 +70,7 @@ def check_audit(
         pins = read_pins(checkpoints)
         connection.execute("BEGIN")
         tree = _tree(connection)
-        witnesses, of_pins = believe(pins, confirmed, tree.size, public, checkpoints)
+        witnesses, of_pins = believe(pins, confirmed, tree.confirmed, tree.size, public, checkpoints)
         verdict = _Verdict(witnesses, tree, confirmed)
         (total,) = connection.execute(sql.AUDIT_LAST).fetchone()
         read = _read(connection, database, total, verdict.sizes(total), progress)

@@ -26,12 +26,12 @@ class Confirmed(NamedTuple):
 
 
 def believe(
-    pins: Sequence[Pin] | None, confirmed: Confirmed, size: int, public: bytes | None, file: Path
+    pins: Sequence[Pin] | None, confirmed: Confirmed, later: Confirmed, size: int, public: bytes | None, file: Path
 ) -> tuple[list[Witness], AuditProblem | None]:
     """The checkpoints to believe, and the first thing that is wrong with the file or with what is known of it.
 
-    `confirmed` is what the database knew before the file was read, `size` how many records its tree has. Without
-    the public key a checkpoint is believed unsigned.
+    `confirmed` is what the database knew before the file was read, `later` what after it, `size` how many records its
+    tree has: the node may go on meanwhile. Without the public key a checkpoint is believed unsigned.
     """
     if pins is None:
         if confirmed == Confirmed():
@@ -61,12 +61,12 @@ def believe(
             problems.append(_missing(expected, pin.number - 1, f"missing before number {pin.number}"))
         number = pin.number
         witnesses.append(Witness(number, checkpoint.size, checkpoint.root))
-    problem = problems[0] if problems else _unlike(witnesses, number, confirmed, size, file)
+    problem = problems[0] if problems else _unlike(witnesses, number, confirmed, later, size, file)
     return witnesses, problem
 
 
 def _unlike(
-    witnesses: Sequence[Witness], last: int, confirmed: Confirmed, size: int, file: Path
+    witnesses: Sequence[Witness], last: int, confirmed: Confirmed, later: Confirmed, size: int, file: Path
 ) -> AuditProblem | None:
     """Where a file that is sound in itself is not the one that the database knows.
 
@@ -75,7 +75,7 @@ def _unlike(
     sizes = {each.number: each.size for each in witnesses}
     if confirmed.pins > last and sizes.get(last, 0) != confirmed.size:
         return _missing(last + 1, confirmed.pins, f"missing from the end of {file}")
-    behind = confirmed.pins + 1 < last and size >= witnesses[-1].size
+    behind = later.pins + 1 < last and size >= witnesses[-1].size
     if behind or confirmed.pins > last or sizes.get(confirmed.pins, 0) != confirmed.size:
         said = f"{confirmed.pins} checkpoints, the last at {confirmed.size:,} records"
         return AuditProblem("tree-changed", f"the row of the tree was changed: it knows of {said}, the file of {last}")

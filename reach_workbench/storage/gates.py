@@ -68,8 +68,13 @@ INSERT INTO policies (digest, tenant_id, files, created_at, used_at) VALUES (:di
 ON CONFLICT (digest) DO UPDATE SET used_at = excluded.used_at
 """
 POLICIES: Final = "SELECT digest, tenant_id, files, created_at, used_at FROM policies WHERE digest = :digest"
+_POLICIES_KEEP: Final = """
+INSERT INTO policies (digest, tenant_id, files, created_at, used_at) VALUES (:digest, :tenant, :files, 0, 0)
+ON CONFLICT (digest) DO NOTHING
+"""
 POLICIES_NEWEST: Final = """
-SELECT digest, tenant_id, files, created_at, used_at FROM policies ORDER BY used_at DESC, created_at DESC LIMIT :limit
+SELECT digest, tenant_id, files, created_at, used_at FROM policies WHERE used_at > 0
+ORDER BY used_at DESC, created_at DESC LIMIT :limit
 """
 
 
@@ -142,6 +147,11 @@ def forget_rates(unit: Unit, *, before: int) -> None:
 def put_policies(unit: Unit, digest: str, files: Mapping[str, str], *, at: int, tenant: int = LOCAL_TENANT) -> None:
     """Keep the policies that are in force from now on."""
     unit.add(_POLICIES_UPSERT, {"digest": digest, "tenant": tenant, "files": pack(dict(files)), "at": at})
+
+
+def keep_policies(unit: Unit, digest: str, files: Mapping[str, str], *, tenant: int = LOCAL_TENANT) -> None:
+    """Keep policies of elsewhere, to be read beside what they decided: here they never come into force."""
+    unit.add(_POLICIES_KEEP, {"digest": digest, "tenant": tenant, "files": pack(dict(files))})
 
 
 def gate_record(row: Any) -> GateRecord:

@@ -9,18 +9,19 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from reach_workbench.engine.events import GENESIS, Event, digest
-from reach_workbench.errors import HistoryDamaged, NotFound
+from reach_workbench.errors import HistoryDamaged, HistoryError, NotFound
 from reach_workbench.storage import statements as sql
 from reach_workbench.storage.codec import RESTORE, Chunk, Encoded, blame, decode, last_digest
 from reach_workbench.storage.failures import damaged, explained
 from reach_workbench.storage.packing import stretch
 from reach_workbench.storage.records import Snapshot
-from reach_workbench.storage.searching import Needle, Searched, hits
+from reach_workbench.storage.searching import Needle, Searched, Told, hits, sift
 
 SEQ_MAX: Final = (1 << 32) - 1
 """The highest number an event can have."""
@@ -98,6 +99,30 @@ class Histories:
                 end = min(encoded.last_seq, high - 1)
                 found = [seq for seq in hits(encoded, needles, id) if start <= seq <= end]
                 yield Searched(start, end, tuple(reversed(found) if backwards else found))
+
+    def sifted(self, run_key: int, needle: Needle) -> Iterator[list[Told]]:
+        """The events of one run that fit, shared ones included, chunk by chunk; those that hold none are left out."""
+        for key, id, first, last in self.lineage(run_key):
+            for encoded in self._encoded(key, first, last):
+                found = [told for told in sift(encoded, needle, id) if first < told.seq <= last]
+                if found:
+                    yield found
+
+    def sifted_all(self, needle: Needle, until_key: int) -> Iterator[tuple[int, int, list[Told] | None]]:
+        """The events of all runs up to a key that fit: run key, how many events were looked at, and those that fit.
+
+        The runs by their keys, and of each only what is its own: what runs share is told once. None stands for events
+        that can't be read.
+        """
+        place, end = 0, until_key << 32 | SEQ_MAX
+        while rows := self._rows(sql.EVENTS_RANGE, after=place, until=end, limit=4 * _PORTION):
+            for row in rows:
+                encoded = _encode(row)
+                found: list[Told] | None = None
+                with suppress(HistoryError):
+                    found = sift(encoded, needle, f"with the key {row[0] >> 32}")
+                yield row[0] >> 32, encoded.length, found
+            place = rows[-1][0]
 
     def last_chunk(self, run_key: int) -> Chunk | None:
         """The newest events of the run, None before the first."""

@@ -114,6 +114,14 @@ class Reader(GateReader):
             given["part"] = f"%{_literally(text.lower())}%"
         return tuple(map(self._run, self._rows(sql.runs(tuple(given)), before=place, limit=limit, **given)))
 
+    def runs_after(self, key: int, *, limit: int = 500) -> tuple[RunRecord, ...]:
+        """The runs that were started next after the one with that key, the oldest first."""
+        return tuple(map(self._run, self._rows(sql.RUNS_AFTER, after=key, limit=limit)))
+
+    def event_count(self, until_key: int) -> int:
+        """How many events the runs up to that key have recorded, those they share counted once."""
+        return int(self._rows(sql.EVENTS_TOTAL, until=until_key << 32 | SEQ_MAX)[0][0])
+
     def unfinished(self) -> tuple[RunRecord, ...]:
         """Runs that have not ended, the oldest first: what a node goes on with when it starts."""
         return tuple(map(self._run, self._rows(sql.RUNS_UNFINISHED)))

@@ -264,12 +264,12 @@ class GateRecord:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRecord:
-    """What a reviewer signed about a gate: `verdict` is approve or deny, `groups` those the reviewer was in then."""
+    """What a reviewer signed about a gate; `groups` are those the reviewer was in then."""
 
     gate: str
     reviewer: str
     tenant: int
-    verdict: Literal["approve", "deny"]
+    verdict: Literal["approve", "deny", "delegate"]
     groups: tuple[str, ...]
     public_key: bytes
     body: bytes

@@ -103,6 +103,44 @@ class Needle:
         return any(form in lower for form in self.forms)
 
 
+class Told(NamedTuple):
+    """As much of an event as it takes to know what it tells."""
+
+    seq: int
+    type: str
+    at: int
+    task: str | None
+    data: dict[str, Json]
+
+
+def sift(encoded: Encoded, needle: Needle, run: str) -> list[Told]:
+    """The events of a row that fit, without making the others. Raises as `decode` does for damaged rows."""
+    if crc32(encoded.payload) != int.from_bytes(encoded.digests[-4:], "big"):
+        decode(encoded, run)  # says what is wrong
+    found = []
+    try:
+        plain = stretch(encoded.payload)
+        if not needle.may_be_in(plain):
+            return []
+        tasks, rows = open_payload(plain)
+        task: str | None = None
+        at = encoded.at
+        numbers, every = needle.numbers, needle.types is not None and not (needle.text or needle.tasks or needle.within)
+        for seq, row in enumerate(rows, encoded.last_seq - encoded.length + 1):
+            if len(row) > 2:
+                at += row[2]
+                if len(row) > 3 and row[3]:
+                    task = tasks[row[3] - 1]
+            if row[0] in numbers:
+                data = row[1] if len(row) > 1 else 0
+                if every or needle.fits(row[0], task, data):
+                    found.append(Told(seq, TYPES[row[0]], at, task, data if isinstance(data, dict) else {}))
+    except (ValueError, TypeError, IndexError):  # damaged, or of an older version
+        events = [event for event in decode(encoded, run).events if needle.fits_event(event)]
+        return [Told(event.seq, event.type, event.at, event.task, event.data or {}) for event in events]
+    return found
+
+
 def hits(encoded: Encoded, needles: Sequence[Needle], run: str) -> list[int]:
     """The events of a row that fit one of the needles. Raises as `decode` does for damaged rows."""
     if crc32(encoded.payload) != int.from_bytes(encoded.digests[-4:], "big"):

@@ -52,6 +52,8 @@ WITH RECURSIVE family (id) AS (
 ) SELECT count(*) - 1 FROM family
 """
 RUN_LINEAGE: Final = "SELECT forked_from, forked_at, id FROM runs WHERE key = :key"
+RUNS_AFTER: Final = _RUN + "WHERE r.key > :after ORDER BY r.key LIMIT :limit"
+EVENTS_TOTAL: Final = "SELECT coalesce(sum(count), 0) FROM events WHERE id <= :until"
 RUN_LAST_KEY: Final = "SELECT coalesce(max(key), 0) FROM runs"
 RUN_COUNTS: Final = "SELECT status, count(*) FROM runs GROUP BY status"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,14 +21,19 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from reach_workbench.errors import NotFound, ReachError, RunStateError
+from reach_workbench.protocol.gates import GateView
 from reach_workbench.protocol.node import Node
 from reach_workbench.protocol.node_views import Progress, RunView, StartRun
 from reach_workbench.ui import config as configuration
 from reach_workbench.ui.frame import HeaderState
 from reach_workbench.ui.keeper import Keeper, OpenKept
+from reach_workbench.ui.keynames import shown
 from reach_workbench.ui.keys import Action, bindings, find
+from reach_workbench.ui.notice import announced, notice
+from reach_workbench.ui.reviewer import Reviewer
 from reach_workbench.ui.session import Session
 from reach_workbench.ui.start import StartScreen
+from reach_workbench.ui.waiting import Waiting, WaitingChanged
 from reach_workbench.ui.words import shortened
 
 Result = TypeVar("Result")
@@ -42,6 +48,9 @@ SCREENS: Final = {
     "system": "reach_workbench.ui.system:SystemScreen",
 }
 """Where each screen's class stands. It is imported when the screen is first shown: start-up stays quick."""
+
+_TOGETHER: Final = 0.1
+"""Seconds for which news of gates are gathered."""
 
 _AGAIN: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds before each new try to connect; the last one is repeated."""
@@ -59,7 +68,8 @@ class Workbench(App[None]):
     """`connect` finds or starts the node; `config` and `state` are folders (see `ui.config`, `ui.session`).
 
     `stop` ends the node's process; without it, leaving never offers to. With `greet` the first start of all
-    says how to begin. `kept` opens the secrets that this machine keeps for runs.
+    says how to begin. `kept` opens the secrets that this machine keeps for runs. `reviewer` signs verdicts about held
+    actions; with `notify_terminal` the terminal itself is told of those that come to wait.
     """
 
     TITLE = "reach"
@@ -88,6 +98,8 @@ class Workbench(App[None]):
         stop: Callable[[], Awaitable[None]] | None = None,
         greet: bool = False,
         kept: OpenKept | None = None,
+        reviewer: Reviewer | None = None,
+        notify_terminal: bool = True,
     ) -> None:
         self.config = configuration.read(config)
         super().__init__()
@@ -100,6 +112,10 @@ class Workbench(App[None]):
         self._greet = greet and not self.session.file.exists()
         self._node: Node | None = None
         self.keeper = Keeper(self, kept)
+        self.waiting = Waiting()
+        self.reviewer = reviewer
+        self._notify_terminal = notify_terminal
+        self._came = asyncio.Event()
         self._hurry = asyncio.Event()
         self.run_at: int | None = None
         self._stop_at: int | None = None  # of the tour
@@ -237,6 +253,7 @@ class Workbench(App[None]):
             try:
                 async for run in node.activity():
                     self._tell(RunChanged(run))
+                    self._heard(run)
                 lost = ReachError("the node ended the connection")
             except ReachError as wrong:
                 lost = wrong
@@ -257,6 +274,7 @@ class Workbench(App[None]):
 
     def _begin(self) -> None:
         """Where one was the last time, or, on a screen that stands already, look again."""
+        self._read_waiting()
         if len(self.screen_stack) == 1:
             self.run_id = self.session.get("run")
             here = str(self.workspace)
@@ -279,6 +297,61 @@ class Workbench(App[None]):
             if screen.is_running:
                 screen.post_message(RunChanged(message.run))
 
+    # ------------------------------------------------------------ what waits for a person
+
+    @work(group="waiting", exclusive=True)
+    async def _read_waiting(self) -> None:
+        """Read all that waits, then what comes to wait, as it is heard of; cancelled by the next connection."""
+        while True:
+            try:
+                async for _ in self.waiting.read(self.node):
+                    self._show_waiting()
+                while True:
+                    self._came.clear()
+                    if self.waiting.wants:
+                        fresh = await self.waiting.follow(self.node)
+                        self._show_waiting()
+                        self._notify_of(fresh)
+                    await self._came.wait()
+                    await asyncio.sleep(_TOGETHER)  # many that open at once are read and told of at once
+            except ReachError as wrong:
+                if not self.connected:
+                    return
+                self.report(wrong)
+                await asyncio.sleep(_AGAIN[-1])  # then all of it anew: something was not read
+
+    def _heard(self, run: RunView) -> None:
+        if self.waiting.heard(run):
+            self._show_waiting()
+        if self.waiting.wants:
+            self._came.set()
+
+    def gate_told(self, id: str, gate: GateView | None = None) -> None:
+        """What the node answered of a gate: as it is now, or that it is closed (None)."""
+        if gate is not None:
+            self.waiting.put(gate)
+        else:
+            self.waiting.gates.pop(id, None)
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        self.header = replace(self.header, gates=len(self.waiting.gates), doubts=len(self.waiting.doubts))
+        for screen in {*self._made(), *self.screen_stack}:
+            if screen.is_running:
+                screen.post_message(WaitingChanged())
+
+    def _notify_of(self, gates: Sequence[GateView]) -> None:
+        """Tell the person, on the screen and through the terminal, that actions have come to wait."""
+        if not gates:
+            return
+        title, text = announced(gates)
+        if self._scope != "inbox":
+            key = shown(self.keys_of(find("app.inbox"))[0])
+            self.notify(f"{text}\n{key}  the Inbox", title=f"◆ {title}", timeout=8, markup=False)
+        if self._notify_terminal and self._driver is not None:
+            self._driver.write(notice(title, text, multiplexed="TMUX" in os.environ))
+            self._driver.flush()
+
     # ------------------------------------------------------------ actions of the key table
 
     def action_flows(self) -> None:
@@ -291,7 +364,12 @@ class Workbench(App[None]):
         self.show("runs")
 
     def action_inbox(self) -> None:
+        """From the debugger to what the open run waits for."""
+        came_from, run = self._scope, self.run_id
         self.show("inbox")
+        lead_to = getattr(self.screen, "lead_to", None)
+        if came_from == "debug" and run is not None and lead_to is not None:
+            lead_to(run)
 
     def action_nodes(self) -> None:
         self.show("nodes")

@@ -19,7 +19,10 @@ Link = Literal["connecting", "connected", "lost"]
 
 @dataclass(frozen=True, slots=True)
 class HeaderState:
-    """What the header shows. `position` and `total` count events; `mode` is one word, with its number or run."""
+    """What the header shows. `position` and `total` count events; `mode` is one word, with its number or run.
+
+    `gates` and `doubts` count what waits for a person.
+    """
 
     node: str = ""
     tenant: str = ""
@@ -28,6 +31,14 @@ class HeaderState:
     position: int | None = None
     total: int | None = None
     mode: str = ""
+    gates: int = 0
+    doubts: int = 0
+
+    @property
+    def waits(self) -> str:
+        """`◆ 3 ? 1`: the gates that wait for a decision, and the effects in doubt; nothing when there are none."""
+        counts = (("◆", self.gates), ("?", self.doubts))
+        return " ".join(f"{sign} {count:,}" for sign, count in counts if count)
 
     @property
     def place(self) -> str:
@@ -66,7 +77,9 @@ FOOTERS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("debug", "FORK"): ("debug.over", "debug.into", "debug.back", "debug.continue", "debug.breakpoint", "debug.verify"),
     ("debug", ""): ("debug.back", "debug.forward", "debug.find", "debug.filter", "debug.fork", "debug.verify"),
     ("runs", ""): ("runs.open", "runs.filter", "runs.compare", "runs.lineage", "runs.verify", "runs.cancel"),
-    ("inbox", ""): ("inbox.open", "inbox.resolve", "app.runs"),
+    ("inbox", ""): ("inbox.open", "inbox.approve", "inbox.deny", "inbox.edit", "inbox.mark", "inbox.run"),
+    ("inbox", "DOUBT"): ("inbox.open", "inbox.resolve", "inbox.run", "app.runs"),
+    ("inbox", "EMPTY"): ("app.runs", "app.flows"),
     ("nodes", ""): ("nodes.refresh", "app.system", "app.runs"),
     ("audit", ""): ("audit.verify", "audit.filter", "audit.open", "audit.refresh", "app.runs"),
     ("system", ""): ("system.requeue", "system.drop", "system.schedules", "app.runs"),
@@ -96,16 +109,19 @@ class Header(Static):
         self.screen.set_class(state.link == "lost", "-lost")
         width = self.size.width or self.app.size.width
         mode = f" {state.word} " if state.word else ""
+        waits = f" {state.waits} " if state.waits else ""
         parts = [part for part in (state.node, state.tenant, state.run or "", state.place) if part]
         long = _tabs(scope, names=True)
-        tabs = long if long.cell_length + sum(map(len, parts)) + 3 * len(parts) + len(mode) < width else _tabs(scope)
-        room = width - tabs.cell_length - len(mode) - 2
+        needed = long.cell_length + sum(map(len, parts)) + 3 * len(parts) + len(waits) + len(mode)
+        tabs = long if needed < width else _tabs(scope)
+        room = width - tabs.cell_length - len(mode) - len(waits) - 2
         while len(parts) > 1 and len(" · ".join(parts)) > room:
             parts.pop(1 if len(parts) > 2 and state.tenant and parts[1] == state.tenant else 0)
         words = " · ".join(parts)[: max(0, room)]
         gap = " " * max(1, room - len(words))
         style = Style(bold=True, reverse=True) if mode else Style.null()
-        line = Content.assemble(tabs, gap, words, "  " if words and mode else " ", (mode, style))
+        inbox = Style.from_meta({"@click": "app.inbox"}) + Style(bold=True)
+        line = Content.assemble(tabs, gap, words, (waits, inbox), "  " if words and mode else " ", (mode, style))
         self.update(line, layout=False)  # it is one line, whatever it says
 
 
@@ -128,13 +144,14 @@ class Footer(Static):
     _line: Content = Content("")
 
     def on_mount(self) -> None:
-        self.watch(self.app, "header", self._show)
-        self.watch(self.screen, "focused", self._show)
+        self.watch(self.app, "header", self.renew)
+        self.watch(self.screen, "focused", self.renew)
 
     def on_resize(self) -> None:
-        self._show()
+        self.renew()
 
-    def _show(self) -> None:
+    def renew(self) -> None:
+        """Show the keys of the mode that the screen is in by now."""
         if _covered(self):
             return
         app = cast(Framed, self.app)

@@ -137,7 +137,7 @@ class Table(ScrollView, can_focus=True):
             self.place = line.y + self.scroll_offset.y - 1
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_content_region.width  # the scrollbar is not lain upon the last column
         if y == 0:
             title = self._line(tuple(column.title for column in self._columns), width)
             return Strip([Segment(title, self.get_component_rich_style("table--title"))], width)

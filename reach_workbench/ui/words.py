@@ -25,8 +25,13 @@ ENDED: Final = frozenset({"completed", "faulted", "cancelled"})
 
 
 def status(run: RunView) -> str:
-    """`✓ completed`; a run with an effect in doubt says so instead."""
-    return "? in doubt" if run.in_doubt else f"{SIGNS[run.status]} {run.status}"
+    """`✓ completed`; a run that waits for a person says so instead."""
+    return "? in doubt" if run.in_doubt else "◆ at a gate" if run.gates else f"{SIGNS[run.status]} {run.status}"
+
+
+def now() -> int:
+    """Milliseconds since 1970, as ages are told by."""
+    return SystemClock().now()
 
 
 def lasting(milliseconds: int) -> str:
@@ -42,8 +47,8 @@ def lasting(milliseconds: int) -> str:
 
 def ago(at: int, now: int | None = None) -> str:
     """How long ago a moment was; `in 5 s` for one that is to come."""
-    now = SystemClock().now() if now is None else now
-    return f"in {lasting(at - now)}" if at > now + 1000 else f"{lasting(now - at)} ago"
+    since = SystemClock().now() if now is None else now
+    return f"in {lasting(at - since)}" if at > since + 1000 else f"{lasting(since - at)} ago"
 
 
 def moment(at: int | None) -> str:

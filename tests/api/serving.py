@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import load
+from tests import unheld
 from tests.conformance_node.doors import HEAD, TOKEN, served
 
 Result = TypeVar("Result")
@@ -52,7 +53,7 @@ def serving(home: Path, **settings: str) -> Iterator[Serving]:
     ending: list[Callable[[], object]] = []
 
     async def work() -> None:
-        node = await LocalNode.open(load(home, settings))
+        node = await LocalNode.open(load(home, unheld.VARIABLES | settings))
         try:
             listener = listen_tcp("127.0.0.1", 0)
             async with served(node, listener, TOKEN):

@@ -92,7 +92,7 @@ def test_refusals_are_problems_with_where_and_hint(node: Serving) -> None:
 
 def test_a_name_of_a_run_never_leads_to_a_file(node: Serving, tmp_path: Path) -> None:
     file = tmp_path / "run.reach"
-    node.ask(node.node.export(node.run(TWO), file))
+    node.ask(node.node.export(node.run(TWO), file, unsigned=True))
     for path in (f"/v1/runs/{str(file).replace('/', '%2F')}/state", "/v1/runs/run.reach/state"):
         assert_problem(ask(node, "GET", path), 404, "not-found")
 

@@ -182,6 +182,18 @@ def test_two_processes_find_what_one_does(log: Log, monkeypatch: pytest.MonkeyPa
         assert (problem.code, problem.first, problem.last) == ("changed", record, record)
 
 
+def test_checkpoints_that_are_made_while_it_is_verified_are_no_alarm(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.grow(3)
+
+    def slowly(file: Path) -> object:
+        log.grow(6, 9, 12)
+        return read_pins(file)
+
+    monkeypatch.setattr(audit_check, "read_pins", slowly)
+    found = log.verify()
+    assert (found.problems, found.records, found.checkpoints) == ((), 12, 4)
+
+
 def test_a_frontier_goes_on_from_subtrees() -> None:
     leaves = [bytes([number]) * 32 for number in range(200)]
     for split in (0, 1, 7, 64, 199):

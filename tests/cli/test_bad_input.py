@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import HEAD, Answer, Reach
+from tests.tamper.forging import members_of, write
 
 Write = Callable[..., Path]
 
@@ -229,7 +229,7 @@ def test_settings_that_make_no_sense(reach: Reach, home: Path, monkeypatch: pyte
 def exported(reach: Reach, workflow: Write, tmp_path: Path) -> Path:
     reach("run", workflow(SET), "--json")
     file = tmp_path / "run.reach"
-    assert reach("export", "last", "-o", file).code == 0
+    assert reach("export", "last", file, "--unsigned").code == 0
     return file
 
 
@@ -246,13 +246,11 @@ def test_an_archive_proves_a_run_without_its_home(reach: Reach, exported: Path, 
 
 def test_an_archive_that_was_tampered_with(reach: Reach, exported: Path, tmp_path: Path) -> None:
     forged = tmp_path / "forged.reach"
-    with zipfile.ZipFile(exported) as source, zipfile.ZipFile(forged, "w") as target:
-        for name in source.namelist():
-            content = source.read(name)
-            if name == "events.ndjson":
-                assert content.count(b'{"output":{"a":1}}') == 1
-                content = content.replace(b'{"output":{"a":1}}', b'{"output":{"a":9}}')
-            target.writestr(name, content)
+    members = members_of(exported)
+    content = members["events.ndjson"]
+    assert content.count(b'{"output":{"a":1}}') == 1
+    members["events.ndjson"] = content.replace(b'{"output":{"a":1}}', b'{"output":{"a":9}}')
+    write(forged, members)
     found = reach("verify", forged, "--json")
     assert found.code == 1
     assert (found.json["ok"], found.json["problem"], found.json["seq"]) == (False, "damaged", 4)

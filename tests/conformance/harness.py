@@ -34,6 +34,7 @@ from reach_workbench.protocol.node_views import EventView, RunView, StartRun
 from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.loading import program_of
 from reach_workbench.settings import Lifecycle, Limits, Settings
+from tests import unheld
 
 Json = Any
 T = TypeVar("T")
@@ -197,7 +198,7 @@ class Bench:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._loop.set_default_executor(ThreadPoolExecutor(4))
         self._thread.start()
-        settings = Settings(home=home, limits=LIMITS, lifecycle=Lifecycle(sink=sink))
+        settings = Settings(home=home, limits=LIMITS, lifecycle=Lifecycle(sink=sink), policy=unheld.POLICY)
         self.node = self.do(LocalNode.open(settings, clock=self.clock))
         self.folder = home
 

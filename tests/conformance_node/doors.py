@@ -19,6 +19,7 @@ from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node import Node
 from reach_workbench.settings import load
+from tests import unheld
 
 DOORS = ("local", "socket", "tcp", "cut", "muddled")
 TOKEN = "a-token-of-the-tests"
@@ -187,7 +188,7 @@ class Place:
         self.files = folder / "files"
         self.files.mkdir(parents=True)
         self.functions = Functions()
-        self.variables = {"REACH_RUNNER_POLL_SECONDS": "0.02"}
+        self.variables = {"REACH_RUNNER_POLL_SECONDS": "0.02", **unheld.VARIABLES}
         self.evaluator: Evaluator | None = None
         self.schedules = False
 

@@ -20,6 +20,7 @@ from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import EventView, RunView
 from reach_workbench.settings import Settings
 from reach_workbench.telemetry import crashpoints
+from tests import unheld
 from tests.crash.server import CountingServer
 from tests.crash.workflows import BODIES
 
@@ -145,7 +146,7 @@ class Storm:
     async def _judge(self) -> None:
         """Hold the histories against the marks."""
         marks = self._marks()
-        node = await LocalNode.open(Settings(home=self.home), write=False)
+        node = await LocalNode.open(Settings(home=self.home, policy=unheld.POLICY), write=False)
         known: set[str] = set()
         for view in await node.runs(limit=1_000_000):
             await self._judge_run(node, view, marks, known)

@@ -16,6 +16,7 @@ from reach_workbench.errors import StoreDamaged, StoreFull
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import Settings
+from tests import unheld
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +46,7 @@ class Noise:
 
 
 def settings(home: Path, pages: int) -> Settings:
-    base = Settings(home=home)
+    base = Settings(home=home, policy=unheld.POLICY)
     return replace(base, store=replace(base.store, max_pages=pages))
 
 
@@ -93,7 +94,7 @@ async def test_a_full_disk_is_an_error_and_the_run_goes_on_once_there_is_room(tm
 @pytest.mark.parametrize("damage", ["header", "middle", "cut"])
 async def test_a_damaged_file_is_refused_clearly_and_left_untouched(tmp_path: Path, damage: str) -> None:
     home = tmp_path / "home"
-    node = await LocalNode.open(Settings(home=home), functions=Noise().functions())
+    node = await LocalNode.open(Settings(home=home, policy=unheld.POLICY), functions=Noise().functions())
     view = await node.start(StartRun(document(), tmp_path / "fill.yaml"))
     await node.wait(view.id)
     await node.close()
@@ -118,7 +119,7 @@ async def test_a_damaged_file_is_refused_clearly_and_left_untouched(tmp_path: Pa
 
 async def use(home: Path) -> None:
     """Open the home, look at its runs and prove the last one."""
-    node = await LocalNode.open(Settings(home=home))
+    node = await LocalNode.open(Settings(home=home, policy=unheld.POLICY))
     try:
         await node.runs()
         found = await node.verify("last")

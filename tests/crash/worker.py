@@ -22,6 +22,7 @@ from reach_workbench.errors import NotFound, RunStateError
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import Settings
+from tests import unheld
 from tests.crash.workflows import BODIES, source
 
 Json = Any
@@ -74,7 +75,7 @@ class Marks:
 
 
 async def work(home: Path, live: int, server: str) -> None:
-    settings = Settings(home=home)
+    settings = Settings(home=home, policy=unheld.POLICY)
     settings = replace(settings, runner=replace(settings.runner, snapshot_events=9))
     node = await LocalNode.open(settings, functions=Marks(home.parent / "marks").functions())
     print("ready", flush=True)

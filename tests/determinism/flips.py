@@ -109,7 +109,7 @@ class Flips:
         found = []
         for run in self._ids.values():
             file = self._folder / f"{run}.reach"
-            await node.export(run, file)
+            await node.export(run, file, unsigned=True)
             found.append((run, file))
         await node.close()
         return found

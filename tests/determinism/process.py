@@ -23,6 +23,7 @@ from reach_workbench.errors import NobodyWaits, RunStateError
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import Settings
+from tests import unheld
 from tests.determinism.documents import EVENT_TYPES, Generator, document, input_of
 from tests.determinism.virtual import VirtualClock, VirtualLoop
 
@@ -44,7 +45,7 @@ async def act(given: Json, *, command_id: str) -> Json:
 
 def settings(home: Path) -> Settings:
     """Small limits, so that hostile accidents of the generator end soon."""
-    base = Settings(home=home)
+    base = Settings(home=home, policy=unheld.POLICY)
     limits = replace(base.limits, value_bytes=64 * 1024, pure_tasks=400, events=6_000)
     return replace(base, limits=limits, runner=replace(base.runner, poll_seconds=1e7, snapshot_events=40))
 

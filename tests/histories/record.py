@@ -17,6 +17,7 @@ from reach_workbench.effects.functions import Functions
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import load
+from tests import unheld
 
 HERE: Final = Path(__file__).parent
 
@@ -94,7 +95,7 @@ async def record(name: str) -> None:
     functions.register("flaky", "1.0.0", flaky)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        node = await LocalNode.open(load(folder / "home", {}), functions=functions)
+        node = await LocalNode.open(load(folder / "home", unheld.VARIABLES), functions=functions)
         try:
             given = {"order": {"lines": [{"price": 7}, {"price": 5.5}, {"price": 1}, {"price": 100}]}}
             run = await node.start(StartRun(HEAD % name + DOCUMENTS[name], folder / "workflow.yaml", given))

@@ -22,6 +22,7 @@ from reach_workbench.errors import CompileError, NobodyWaits, ReachError
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import Settings
+from tests import unheld
 from tests.hostile.cases import CASES, Case
 from tests.hostile.server import HostileServer
 
@@ -117,7 +118,7 @@ def told(view: RunView) -> Json:
 
 def settings(home: Path) -> Settings:
     """The defaults; a shorter trial sets TRIAL_LIMITS_EXPRESSION_SECONDS."""
-    base = Settings(home=home)
+    base = Settings(home=home, policy=unheld.POLICY)
     seconds = os.environ.get("TRIAL_LIMITS_EXPRESSION_SECONDS")
     return base if seconds is None else replace(base, limits=replace(base.limits, expression_seconds=float(seconds)))
 

@@ -279,6 +279,16 @@ class Interleaving:
         after = await node.decide(gate.id, self._sign(gate, "deny", name, "no"))
         return f"{name} at {gate.id[:4]} of {gate.run[-4:]}: {after.outcome}"
 
+    async def _delegate(self, node: LocalNode) -> str | None:
+        gate = await self._gate(node)
+        if gate is None:
+            return None
+        name, to = self.random.sample(list(PEOPLE), 2)
+        signed = signed_verdict(gate, "delegate", name, KEYS[name], answer={"to": to})
+        self.stale.append((gate.id, signed))
+        await node.decide(gate.id, signed)
+        return f"{name} to {to} at {gate.id[:4]} of {gate.run[-4:]}"
+
     async def _edit(self, node: LocalNode) -> str | None:
         gate = await self._gate(node)
         if gate is None:
@@ -432,6 +442,9 @@ class Interleaving:
                     if (await node.gate(gate.id)).outcome is None:
                         verdict = self._sign(gate, "approve", name)
                         await self._do([("approve", node.decide(gate.id, verdict))])
+                if (after := await node.gate(gate.id)).outcome is None and len(after.verdicts) > 1:
+                    # They were in other groups when they said so, and nobody may say it twice.
+                    await self._do([("cancel", node.cancel(gate.run))])
             self.outside.release()
             self.clock.pass_(5_100)
             self._rouse()
@@ -460,6 +473,7 @@ _STEPS: Final = {
     "approve": 22,
     "deny": 5,
     "edit": 6,
+    "delegate": 4,
     "stale": 5,
     "forged": 3,
     "cancel": 3,

@@ -14,12 +14,14 @@ import pytest
 
 from reach_workbench.node.local import LocalNode
 from reach_workbench.settings import Settings
+from tests import unheld
 
 
 @pytest.fixture
 async def node(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> AsyncIterator[LocalNode]:
     """The real node, store and child process; only the home is new."""
-    opened = await LocalNode.open(Settings(home=Path(tmp_path_factory.mktemp("node"))))
+    settings = Settings(home=Path(tmp_path_factory.mktemp("node")), policy=unheld.POLICY)
+    opened = await LocalNode.open(settings)
     yield opened
     await opened.close()
 

@@ -14,10 +14,8 @@ from reach_workbench.effects.functions import Functions
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import load
+from tests import unheld
 from tests.node.gated import Gated
-
-OPEN = Path(__file__).parent.parent / "data" / "open.cedar"
-"""A policy that holds nothing: most tests are about something else."""
 
 HEAD = "document: {dsl: 1.0.3, namespace: tests, name: example, version: 1.0.0}\n"
 
@@ -29,7 +27,7 @@ class Home:
         self.folder = folder
         self.files = folder / "files"
         self.files.mkdir()
-        self.environment: dict[str, str] = {"REACH_RUNNER_POLL_SECONDS": "0.02", "REACH_POLICY_FILE": str(OPEN)}
+        self.environment: dict[str, str] = {"REACH_RUNNER_POLL_SECONDS": "0.02", **unheld.VARIABLES}
         self.functions = Functions()
 
     @asynccontextmanager

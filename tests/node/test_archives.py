@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from reach_workbench.errors import ArchiveError, RunStateError
+from reach_workbench.engine.canonical import canonical
+from reach_workbench.errors import ArchiveError, ArchiveNewer, RunStateError
+from tests.tamper.forging import members_of, stated, write
+
+DATA = Path(__file__).parent.parent / "data"
 
 BODY = "do: [{a: {set: {n: 1}}}, {loop: {for: {in: '${ [1, 2, 3] }'}, do: [{b: {set: {n: '${ .n + $item }'}}}]}}]"
 
 
-def _rewrite(file, name, change):
-    with zipfile.ZipFile(file) as bundle:
-        members = {each: bundle.read(each) for each in bundle.namelist()}
+def _rewrite(file, name, change, *, stated_anew=True):
+    """Change a member, as by somebody who knows the format; nothing is signed."""
+    members = members_of(file)
     members[name] = change(members[name])
-    with zipfile.ZipFile(file, "w") as bundle:
-        for each, content in members.items():
-            bundle.writestr(each, content)
+    write(file, stated(members) if stated_anew else members)
 
 
 def test_an_archive_verifies_and_shows_its_states_without_the_store(home, go):
@@ -27,7 +31,7 @@ def test_an_archive_verifies_and_shows_its_states_without_the_store(home, go):
         file = home.folder / "run.reach"
         async with home.node() as node:
             run = await home.run(node, BODY)
-            await node.export(run.id, file)
+            await node.export(run.id, file, unsigned=True)
             states = [(await node.state(run.id, at)).data for at in range(1, run.seq + 1)]
         (home.folder / "home").rename(home.folder / "gone")
         async with home.node() as node:
@@ -44,7 +48,7 @@ def test_an_imported_run_is_the_same_run(home, go):
         async with home.node() as node:
             run = await home.run(node, BODY)
             fork = await node.wait((await node.fork(run.id, 8, edits={"/data/n": 10})).id)
-            await node.export(fork.id, file)
+            await node.export(fork.id, file, unsigned=True)
             with pytest.raises(RunStateError, match="in this home already"):
                 await node.import_(file)
         (home.folder / "home").rename(home.folder / "gone")
@@ -62,7 +66,7 @@ def test_the_same_run_gives_the_same_bytes(home, go):
         async with home.node() as node:
             run = await home.run(node, BODY)
             for name in ("one", "two"):
-                await node.export(run.id, home.folder / name)
+                await node.export(run.id, home.folder / name, unsigned=True)
         assert (home.folder / "one").read_bytes() == (home.folder / "two").read_bytes()
 
     go(body)
@@ -71,17 +75,17 @@ def test_the_same_run_gives_the_same_bytes(home, go):
 @pytest.mark.parametrize("seq", [1, 4, 9])
 def test_a_changed_event_is_named(home, go, seq):
     def change(lines):
-        rows = lines.splitlines()
-        row = json.loads(rows[seq - 1])
-        row[2] += 1
-        rows[seq - 1] = json.dumps(row).encode()
-        return b"\n".join(rows)
+        rows = lines.splitlines(keepends=True)
+        row = json.loads(rows[seq - 1][65:])
+        row[3] += 1
+        rows[seq - 1] = rows[seq - 1][:65] + json.dumps(row, separators=(",", ":")).encode() + b"\n"
+        return b"".join(rows)
 
     async def body():
         file = home.folder / "run.reach"
         async with home.node() as node:
             run = await home.run(node, BODY)
-            await node.export(run.id, file)
+            await node.export(run.id, file, unsigned=True)
             _rewrite(file, "events.ndjson", change)
             found = await node.verify(str(file))
             assert (found.ok, found.problem, found.seq) == (False, "damaged", seq)
@@ -94,14 +98,15 @@ def test_an_archive_that_lost_its_tail_or_its_workflow_is_found_out(home, go):
         file = home.folder / "run.reach"
         async with home.node() as node:
             run = await home.run(node, BODY)
-            await node.export(run.id, file)
-            _rewrite(file, "events.ndjson", lambda lines: b"\n".join(lines.splitlines()[:-2]))
+            await node.export(run.id, file, unsigned=True)
+            _rewrite(file, "events.ndjson", lambda lines: b"".join(lines.splitlines(keepends=True)[:-2]))
             found = await node.verify(str(file))
             assert (found.ok, found.message) == (False, f"2 events are missing after event {run.seq - 2}")
-            await node.export(run.id, file)
+            await node.export(run.id, file, unsigned=True)
             _rewrite(file, "workflow-0.yaml", lambda text: text.replace(b"n: 1", b"n: 2"))
+            assert "not the one the run was recorded with" in (await node.verify(str(file))).message
             with pytest.raises(ArchiveError, match="not the one the run was recorded with"):
-                await node.verify(str(file))
+                await node.state(str(file))
 
     go(body)
 
@@ -131,7 +136,7 @@ def test_a_run_that_has_not_ended_goes_on_where_it_was_imported(home, go, what):
                 await node.suspend(run)
             while (await node.run(run)).status != what:
                 await asyncio.sleep(0.001)
-            await node.export(run, file)
+            await node.export(run, file, unsigned=True)
         (home.folder / "home").rename(home.folder / "gone")
         async with home.node() as node:
             assert (await node.import_(file)).status == "suspended"
@@ -153,7 +158,7 @@ def test_an_imported_run_wants_its_secrets(home, go):
         file = home.folder / "run.reach"
         async with home.node() as node:
             run = (await node.start(home.request(body_, secrets={"token": "x"}))).id
-            await node.export(run, file)
+            await node.export(run, file, unsigned=True)
         (home.folder / "home").rename(home.folder / "gone")
         async with home.node() as node:
             await node.import_(file)
@@ -162,20 +167,6 @@ def test_an_imported_run_wants_its_secrets(home, go):
             await node.resume(run, secrets={"token": "x"})
             await node.publish({"type": "a.b", "data": 2})
             assert (await node.wait(run)).output == [2]
-
-    go(body)
-
-
-def test_what_the_manifest_says_of_the_status_is_not_believed(home, go):
-    async def body():
-        file = home.folder / "run.reach"
-        async with home.node() as node:
-            run = (await node.start(home.request(LISTENS))).id
-            await node.export(run, file)
-            _rewrite(file, "manifest.json", lambda text: json.dumps({**json.loads(text), "status": "completed"}))
-        (home.folder / "home").rename(home.folder / "gone")
-        async with home.node() as node:
-            assert (await node.import_(file)).status == "suspended"
 
     go(body)
 
@@ -191,7 +182,7 @@ def test_what_the_manifest_says_of_the_status_is_not_believed(home, go):
 )
 def test_an_archive_whose_manifest_lies_is_refused(home, go, change):
     def rewrite(text):
-        return json.dumps(change(json.loads(text))).encode()
+        return canonical(change(json.loads(text)))
 
     async def body():
         file = home.folder / "run.reach"
@@ -199,12 +190,64 @@ def test_an_archive_whose_manifest_lies_is_refused(home, go, change):
             run = (await node.start(home.request(LISTENS))).id
             while (await node.run(run)).status != "waiting":
                 await asyncio.sleep(0.001)
-            await node.export(run, file)
-            _rewrite(file, "manifest.json", rewrite)
+            await node.export(run, file, unsigned=True)
+            _rewrite(file, "manifest.json", rewrite, stated_anew=False)
         (home.folder / "home").rename(home.folder / "gone")
         async with home.node() as node:
             with pytest.raises(ArchiveError):
                 await node.import_(file)
             assert await node.runs() == []
+
+    go(body)
+
+
+def test_an_archive_of_version_1_is_verified_looked_at_and_imported(home, go):
+    async def body():
+        file = DATA / "archive-1-forked.reach"
+        async with home.node() as node:
+            found = await node.verify(str(file))
+            assert (found.ok, found.events, found.signer) == (True, 27, None)
+            assert "UNSIGNED" in found.steps[0].message
+            assert (await node.state(str(file), found.events)).data == {"n": 16}
+            came = await node.import_(file)
+            assert (came.digest, came.status, came.output) == (found.digest, "completed", {"n": 16})
+            assert (await node.verify(came.id)).ok
+
+    go(body)
+
+
+def test_a_run_of_an_archive_of_version_1_goes_on(home, go):
+    async def body():
+        async with home.node() as node:
+            came = await node.import_(DATA / "archive-1-waiting.reach")
+            assert came.status == "suspended"
+            await node.resume(came.id, secrets={"token": "x"})
+            while (await node.run(came.id)).status != "waiting":
+                await asyncio.sleep(0.001)
+            await node.publish({"type": "a.b", "data": 2})
+            assert (await node.wait(came.id)).output == [2]
+
+    go(body)
+
+
+def test_a_format_that_is_not_known_says_to_update(home, go):
+    async def body():
+        file = home.folder / "run.reach"
+        async with home.node() as node:
+            run = await home.run(node, BODY)
+            await node.export(run.id, file, unsigned=True)
+            members = members_of(file)
+            members["manifest.json"] = members["manifest.json"].replace(b'"format":2', b'"format":3')
+            write(file, {**members, "something-new": b"x"})
+            with pytest.raises(ArchiveNewer, match="format 3"):
+                await node.verify(str(file))
+            shutil.copy(DATA / "archive-1-forked.reach", file)
+            old = members_of(file)
+            old["manifest.json"] = old["manifest.json"].replace(b'"format": 1', b'"format": 9')
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+                for name, content in old.items():
+                    bundle.writestr(name, content)
+            with pytest.raises(ArchiveNewer, match="format 9"):
+                await node.import_(file)
 
     go(body)

@@ -168,7 +168,7 @@ def test_the_life_of_a_run_is_audited(home, go):
             waiting = await node.start(home.request(LISTENING))
             await node.cancel(waiting.id, "not wanted")
             file = home.folder / "run.reach"
-            await node.export(run.id, file)
+            await node.export(run.id, file, unsigned=True)
             records = {record.type: record for record in await node.audit()}
             events = [event async for event in node.events(run.id)]
         assert set(records) == {"run.started", "run.forked", "run.cancelled", "run.exported"}
@@ -214,7 +214,7 @@ def test_an_export_that_another_process_makes_is_audited_by_the_owner(home, go):
         async with home.node() as node:
             run = await home.run(node, TWO)
             async with home.node(write=False) as other:
-                await other.export(run.id, home.folder / "run.reach")
+                await other.export(run.id, home.folder / "run.reach", unsigned=True)
             (record,) = await node.audit(type="run.exported")
             assert (record.run, record.data["events"]) == (run.id, run.seq)
 
@@ -280,12 +280,13 @@ def test_a_log_that_grows_while_it_is_verified_holds(home, go):
                     await asyncio.sleep(0)
 
             writing = asyncio.ensure_future(write())
-            found: list[AuditVerification] = [await node.audit_verify() for _ in range(30)]
+            found: list[AuditVerification] = []
+            while len(found) < 30 or found[-1].checkpoints < 3:  # however long a checkpoint takes to reach the disk
+                found.append(await node.audit_verify())
             ended = True
             await writing
-            assert [each.problems for each in found] == [()] * 30
+            assert {each.problems for each in found} == {()}
             assert found[-1].records > found[0].records
-            assert found[-1].checkpoints > 1
 
     go(body)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from reach_workbench.errors import ApprovalRefused, GateClosed
+from reach_workbench.errors import ApprovalRefused, BadInput, GateClosed
 from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.protocol.gates import GateView, SignedVerdict, signed_verdict
+
+HEAD = "document: {dsl: 1.0.3, namespace: tests, name: example, version: 1.0.0}\n"
 
 ADA, GRACE, LIN = (SigningKey.from_seed(bytes([number]) * 32) for number in (1, 2, 3))
 KEYS = {"ada": ADA, "grace": GRACE, "lin": LIN}
@@ -287,5 +289,134 @@ def test_a_capability_that_was_not_given_is_refused_before_policy_is_asked(home,
             run = await node.wait((await node.start(request)).id)
             assert (run.status, held.written, await node.gates()) == ("faulted", 0, [])
             assert "capability shell.run:echo" in run.error["detail"]
+
+    go(body)
+
+
+STEP = """
+do:
+- ask:
+    call: approve:1.0.0@default
+    with:
+      title: '${ "Pay " + (.amount | tostring) + "?" }'
+      details: {to: ACME}
+      groups: [finance]
+      expires: PT1H
+      form: {type: object, properties: {reference: {type: string}}, required: [reference]}
+- paid: {set: {reference: '${ .reference }'}}
+"""
+
+
+def test_an_approval_is_a_step_of_a_workflow_and_its_form_the_output(home, go, held) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            for name, groups in (("grace", ("finance",)), ("lin", ())):
+                await node.add_reviewer(name, b64encode(KEYS[name].public).decode(), groups)
+            run = await node.wait((await node.start(home.request(STEP, input={"amount": 12}))).id)
+            [gate] = await node.gates()
+            assert (gate.kind, gate.arguments["title"]) == ("human.approve", "Pay 12?")
+            assert gate.expires_at == gate.opened_at + 3_600_000
+            with pytest.raises(ApprovalRefused, match="none of the groups"):
+                await node.decide(gate.id, signed(gate, "approve", "lin", answer={"reference": "a"}))
+            with pytest.raises(BadInput, match="does not fit its schema"):
+                await node.decide(gate.id, signed(gate, "approve", "grace", answer={"other": 1}))
+            await node.decide(gate.id, signed(gate, "approve", "grace", answer={"reference": "4711"}))
+            run = await node.wait(run.id)
+            assert (run.status, run.output) == ("completed", {"reference": "4711"})
+            assert (await node.verify(run.id)).ok
+
+    go(body)
+
+
+def test_a_step_without_a_form_says_who_approved_and_one_that_is_denied_can_be_caught(home, go, held) -> None:
+    text = """
+do:
+- careful:
+    try: [{ask: {call: 'approve:1.0.0@default', with: {title: Go on?}}}]
+    catch:
+      errors: {with: {status: 403}}
+      do: [{stop: {set: {stopped: true}}}]
+"""
+
+    async def body() -> None:
+        async with home.node() as node:
+            for verdict, output in (("approve", {"approved": True, "by": ["grace"]}), ("deny", {"stopped": True})):
+                run, gates = await held.run(node, text)
+                await node.decide(gates[-1].id, signed(gates[-1], verdict, "grace"))
+                run = await node.wait(run.id)
+                assert (run.status, run.output) == ("completed", output)
+
+    go(body)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ("{}", "missing-property"),
+        ("{title: ''}", "wrong-value"),
+        ("{title: a, qourum: 2}", "unknown-property"),
+        ("{title: a, quorum: 0}", "wrong-value"),
+        ("{title: a, expires: soon}", "wrong-value"),
+        ("{title: a, groups: finance}", "wrong-value"),
+        ("{title: a, risk: some}", "wrong-value"),
+    ],
+)
+def test_what_an_approval_asks_for_is_checked_before_anything_runs(home, go, given: str, code: str) -> None:
+    async def body() -> None:
+        async with home.node() as node:
+            text = HEAD + f"do: [{{ask: {{call: 'approve:1.0.0@default', with: {given}}}}}]"
+            found = await node.compile(text, Path("a.yaml"))
+            assert [each.code for each in found.diagnostics] == [code]
+
+    go(body)
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_every_effect_is_audited_with_what_covers_its_input_and_output(home, go, held, copies: bool) -> None:
+    text = """
+do:
+- print: {run: {shell: {command: 'printf "%s" "$WORD"', environment: {WORD: visible, Token: hidden}}}}
+"""
+
+    async def body() -> None:
+        home.environment |= {"REACH_AUDIT_COPY_VALUES": str(copies), "REACH_AUDIT_REDACT": "token, other"}
+        async with home.node() as node:
+            run, [gate] = await held.run(node, text)
+            await node.decide(gate.id, signed(gate, "approve", "grace"))
+            run = await node.wait(run.id)
+            records = [record for record in await node.audit(run.id) if record.type.startswith("effect.")]
+            [record] = records
+            events = [event async for event in node.events(run.id) if event.type == "command.completed"]
+            (outcome,) = events
+            assert (record.type, record.data["seq"], record.data["digest"]) == (
+                "effect.completed",
+                outcome.seq,
+                outcome.digest,
+            )
+            assert (record.data["kind"], record.data["task"]) == ("shell.run", "/do/0/print")
+            written = str(record.data)
+            assert ("visible" in written, "hidden" in written) == (copies, False)
+            assert ("[redacted]" in written) == copies
+            assert (await node.audit_verify()).ok
+
+    go(body)
+
+
+def test_a_decision_can_be_handed_over_to_another_reviewer(home, go, held) -> None:
+    async def body() -> None:
+        held.policy('@from("legal")')
+        async with home.node() as node:
+            run, [gate] = await held.run(node)
+            with pytest.raises(ApprovalRefused, match="none of the groups"):
+                await node.decide(gate.id, signed(gate, "approve", "grace"))
+            for to, error in (("nobody", "no reviewer"), ("lin", "yours already"), ("ada", "may not decide")):
+                with pytest.raises((BadInput, ApprovalRefused), match=error):
+                    await node.decide(gate.id, signed(gate, "delegate", "lin", answer={"to": to}))
+            after = await node.decide(gate.id, signed(gate, "delegate", "lin", answer={"to": "grace"}))
+            assert (after.outcome, held.written) == (None, 0)
+            assert [(each.reviewer, each.verdict, each.to) for each in after.verdicts] == [("lin", "delegate", "grace")]
+            await node.decide(gate.id, signed(gate, "approve", "grace"))
+            assert ((await node.wait(run.id)).status, held.written) == ("completed", 1)
+            assert (await node.verify(run.id)).ok
 
     go(body)

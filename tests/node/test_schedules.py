@@ -13,6 +13,7 @@ from reach_workbench.clock import FixedClock
 from reach_workbench.errors import HomeReadOnly, NobodyWaits
 from reach_workbench.node.local import LocalNode
 from reach_workbench.settings import load
+from tests import unheld
 
 MINUTE, HOUR = 60_000, 3_600_000
 START = 1_700_000_000_000  # 2023-11-14T22:13:20Z
@@ -40,7 +41,7 @@ class World:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[LocalNode]:
-        settings = load(self.home.folder / "home", {"REACH_RUNNER_POLL_SECONDS": "0.005"})
+        settings = load(self.home.folder / "home", {"REACH_RUNNER_POLL_SECONDS": "0.005", **unheld.VARIABLES})
         node = await LocalNode.open(settings, clock=self.clock, functions=self.home.functions)
         try:
             await node.recover()
@@ -166,7 +167,7 @@ def test_only_a_node_that_follows_schedules_starts_anything(world, go):
         async with world.serving() as node:
             await world.add(node, "{every: PT1H}")
         world.clock.advance(HOUR)
-        settings = load(world.home.folder / "home", {})
+        settings = load(world.home.folder / "home", unheld.VARIABLES)
         node = await LocalNode.open(settings, clock=world.clock)
         try:
             await node.recover()
@@ -256,7 +257,7 @@ def test_an_event_that_came_while_no_node_served_is_taken_later_once(world, go):
     async def body():
         async with world.serving() as node:
             await world.add(node, "{on: {one: {with: {type: late}}}}")
-        settings = load(world.home.folder / "home", {})
+        settings = load(world.home.folder / "home", unheld.VARIABLES)
         node = await LocalNode.open(settings, clock=world.clock)
         try:
             with pytest.raises(NobodyWaits):

@@ -11,6 +11,7 @@ from reach_workbench.errors import NotFound
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.system import PROTOCOL
 from reach_workbench.settings import load
+from tests import unheld
 
 TWO_STEPS = "do: [{first: {set: {x: 1}}}, {second: {set: {y: 2}}}]"
 FAULT = "do: [{fail: {raise: {error: {type: 'https://example.com/e', status: 500}}}}]"
@@ -105,7 +106,7 @@ def test_a_reader_hears_of_runs_of_another_process(home, go):
 def test_a_dead_letter_that_is_tried_again_lets_its_run_go_on(home, go):
     async def body():
         evaluator = Broken()
-        settings = load(home.folder / "home", {"REACH_RUNNER_JOB_ATTEMPTS": "1"})
+        settings = load(home.folder / "home", {"REACH_RUNNER_JOB_ATTEMPTS": "1", **unheld.VARIABLES})
         node = await LocalNode.open(settings, evaluator=evaluator)
         try:
             run = await node.start(home.request(LOOPS))
@@ -130,7 +131,7 @@ def test_a_dead_letter_that_is_tried_again_lets_its_run_go_on(home, go):
 def test_jobs_come_newest_first_in_pages_and_dead_ones_can_be_dropped(home, go):
     async def body():
         evaluator = Broken()
-        settings = load(home.folder / "home", {"REACH_RUNNER_JOB_ATTEMPTS": "1"})
+        settings = load(home.folder / "home", {"REACH_RUNNER_JOB_ATTEMPTS": "1", **unheld.VARIABLES})
         node = await LocalNode.open(settings, evaluator=evaluator)
         try:
             runs = [(await node.start(home.request(LOOPS))).id for _ in range(3)]

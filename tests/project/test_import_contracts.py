@@ -16,6 +16,7 @@ SEEDS = {
     "pure": ("engine/program.py", "import random"),
     "one-clock": ("settings.py", "import uuid"),
     "one-store": ("settings.py", "import sqlite3"),
+    "one-cedar": ("settings.py", "import cedarpy"),
     "one-screen": ("settings.py", "import textual"),
     "front": ("ui/__init__.py", "import reach_workbench.storage"),
     "light-client": ("client/__init__.py", "import fastapi"),

@@ -82,6 +82,10 @@ def test_what_every_command_loads_stays_light(module: str) -> None:
     assert loaded_after(f"reach_workbench.{module}") & HEAVY == set()
 
 
+def test_policies_load_cedar_only_when_they_are_read() -> None:
+    assert "cedarpy" not in loaded_after("reach_workbench.policy.policyset", "reach_workbench.policy.default")
+
+
 def test_a_heavy_import_would_be_seen() -> None:
     assert "sqlalchemy" in loaded_after("sqlalchemy") & HEAVY
 

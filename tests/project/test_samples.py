@@ -1,4 +1,4 @@
-"""The samples do what their first lines promise, run as a user runs them."""
+"""The samples do what their first lines promise, run as a user runs them: under the built-in policy."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.unheld import as_users_have_it
 
 Reach = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -35,7 +37,7 @@ def reach(home: Path) -> Reach:
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         command = [REACH, *words]
-        environment = os.environ | {"REACH_HOME": str(home)}
+        environment = as_users_have_it() | {"REACH_HOME": str(home)}
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     return call
@@ -203,7 +205,7 @@ def test_an_order_is_shipped_when_its_own_payment_comes(reach: Reach, home: Path
     order = json.dumps({"order": "B-3", "total": 10, "packing": 0.2})
     with subprocess.Popen(
         [REACH, "run", str(WORKFLOWS / "wait-for-event.yaml"), "--json", "--quiet", "--input", order],
-        env=os.environ | {"REACH_HOME": str(home)},
+        env=as_users_have_it() | {"REACH_HOME": str(home)},
         stdout=subprocess.PIPE,
         text=True,
     ) as waiting:

@@ -19,6 +19,7 @@ from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import load
 from reach_workbench.telemetry.logs import LARGEST, Log, bound
 from reach_workbench.telemetry.redaction import HIDDEN, Redactor
+from tests import unheld
 
 CANARY = 'canary-7f3a"/+&é'
 HEAD = "document: { dsl: '1.0.3', namespace: tests, name: logged, version: '1.0.0' }\n"
@@ -141,7 +142,7 @@ def serve(tmp_path: Path, work, **environment: str) -> list[dict]:
     """What the log of a node says that did this work."""
 
     async def go() -> None:
-        node = await LocalNode.open(load(tmp_path / "home", environment))
+        node = await LocalNode.open(load(tmp_path / "home", environment | unheld.VARIABLES))
         try:
             with reported(node) as reporter:
                 await work(node, reporter)

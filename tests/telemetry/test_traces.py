@@ -14,6 +14,7 @@ from reach_workbench.node.reporting import Reporter
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import load
 from reach_workbench.telemetry.traces import Happened, Tracer, asked
+from tests import unheld
 
 BODY = """\
 document: { dsl: '1.0.3', namespace: tests, name: traced, version: '1.0.0' }
@@ -33,7 +34,7 @@ def traced(tmp_path: Path, body: str) -> tuple[dict, list]:
     events = []
 
     async def go() -> None:
-        node = await LocalNode.open(load(tmp_path / "home", {}))
+        node = await LocalNode.open(load(tmp_path / "home", unheld.VARIABLES))
         reporter = Reporter(node, Tracer(SimpleSpanProcessor(target)))
         try:
             run = await node.start(StartRun(body, Path("traced.yaml")))

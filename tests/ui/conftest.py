@@ -17,6 +17,7 @@ from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import load
 from reach_workbench.ui.app import Workbench
+from tests import unheld
 
 HEAD = "document: {{dsl: 1.0.3, namespace: tests, name: {name}, version: 1.0.0}}\n"
 TWO = "do: [{first: {set: {x: 1}}}, {second: {set: {y: 2}}}]"
@@ -73,7 +74,8 @@ class Place:
 
     @asynccontextmanager
     async def node(self, clock: Clock | None = None) -> AsyncIterator[LocalNode]:
-        node = await LocalNode.open(load(self.folder / "home", {"REACH_RUNNER_POLL_SECONDS": "0.02"}), clock=clock)
+        variables = {"REACH_RUNNER_POLL_SECONDS": "0.02", **unheld.VARIABLES}
+        node = await LocalNode.open(load(self.folder / "home", variables), clock=clock)
         try:
             yield node
         finally:

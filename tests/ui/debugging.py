@@ -18,6 +18,7 @@ from reach_workbench.settings import load
 from reach_workbench.ui.app import Workbench
 from reach_workbench.ui.debug.screen import DebugScreen
 from reach_workbench.ui.debug.timeline import Timeline
+from tests import unheld
 
 ORDERS = """\
 document:
@@ -142,7 +143,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """A workbench on a home of its own, with a node in this process whose workflows may call those functions."""
     clock = Ticking() if fixed else None
-    settings = load(folder / "home", {"REACH_RUNNER_POLL_SECONDS": "0.02"})
+    settings = load(folder / "home", {"REACH_RUNNER_POLL_SECONDS": "0.02", **unheld.VARIABLES})
     node = await LocalNode.open(settings, clock=clock, functions=functions or Functions())
 
     async def connect() -> LocalNode:

@@ -22,6 +22,7 @@ from reach_workbench.settings import load
 from reach_workbench.storage.home import holder
 from reach_workbench.ui.app import Workbench
 from reach_workbench.ui.debug.desk import Desk as Panes
+from tests import unheld
 from tests.ui.conftest import HEAD, LISTENING, Desk, Place
 from tests.ui.performing import performs
 
@@ -79,7 +80,8 @@ class Broken:
 def test_a_dead_letter_is_tried_again_and_another_deleted(place: Place, go: Go) -> None:
     async def body() -> None:
         evaluator = Broken()
-        settings = load(place.folder / "home", {"REACH_RUNNER_POLL_SECONDS": "0.02", "REACH_RUNNER_JOB_ATTEMPTS": "1"})
+        variables = {"REACH_RUNNER_POLL_SECONDS": "0.02", "REACH_RUNNER_JOB_ATTEMPTS": "1", **unheld.VARIABLES}
+        settings = load(place.folder / "home", variables)
         node = await LocalNode.open(settings, evaluator=evaluator)
         try:
             runs = []

@@ -10,6 +10,7 @@ import orjson
 
 from reach_workbench.cli.archives import run_or_archive
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
+from reach_workbench.cli.gatepage import held_in
 from reach_workbench.cli.history import event_line, event_object
 from reach_workbench.cli.pending import waits
 from reach_workbench.cli.runpage import run_object, show_page, show_table
@@ -69,7 +70,7 @@ def _show(terminal: Terminal, given: Given) -> int:
             lines: list[str] = []
             place = None
             if state is not None:
-                lines = list(waits(state, session.line, await doubtful(node, state)))
+                lines = list(waits(state, session.line, await doubtful(node, state), await held_in(node, view.id)))
                 source = await source_of(node, view, session.settings.limits) if view.position else None
                 place = source.line(view.position) if source is not None else None
             show_page(terminal, view, str(place) if place is not None else None, lines)
@@ -118,12 +119,13 @@ def _state(terminal: Terminal, given: Given) -> int:
             if terminal.json:
                 terminal.print_json(state_object(state))
                 return 0
-            place, issued = None, {}
+            place, issued, gates = None, {}, []
             if not is_archive:
                 issued = await doubtful(node, state)
+                gates = await held_in(node, state.run) if given.at is None else []
                 source = await source_of(node, await node.run(name), session.settings.limits)
                 place = source.line(state.position) if source is not None else None
-            show_state(terminal, state, str(place) if place is not None else None, session.line, issued)
+            show_state(terminal, state, str(place) if place is not None else None, session.line, issued, gates)
         return 0
 
     return go(work())
@@ -182,7 +184,7 @@ COMMANDS = (
         options=(JSON,),
         about=(
             "With --json: {id, workflow, status, output, error, digest, events, created_at, ended_at, file, position, "
-            "waiting, in_doubt, breakpoints, parent, forked_from, forked_at}.",
+            "waiting, in_doubt, gates, breakpoints, parent, forked_from, forked_at}.",
         ),
         examples=(Example("reach show last", "the run that was started last"),),
     ),

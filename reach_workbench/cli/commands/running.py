@@ -30,6 +30,7 @@ def _run(terminal: Terminal, given: Given) -> int:
         secrets=secrets_for(session, given.secret, lambda: declared_in(text, given.file, limits)),
         breakpoints=tuple(references(given.break_, text, given.file, limits)),
         hold=given.step,
+        may=tuple(given.may) or None,
     )
 
     async def work(file: EventFile | None) -> int:
@@ -120,6 +121,12 @@ COMMANDS = (
             JSON,
             EVENTS,
             SECRET,
+            Option(
+                "--may",
+                "a capability: the run may do only what these say, such as http.call or shell.run:git",
+                value="KIND[:RESOURCE]",
+                many=True,
+            ),
             Option("--step", "hold before the first task; `reach step` goes on"),
             Option("--break", "hold before this task, e.g. /do/1/greet", value="REF", many=True),
             QUIET,
@@ -131,6 +138,9 @@ COMMANDS = (
             "ISO 8601 in UTC.",
             "Ctrl-C suspends the run, and so do SIGTERM and SIGHUP; `reach resume` goes on with it. A second Ctrl-C "
             "leaves at once: nothing that was committed is lost.",
+            "With --may the run, and every run that it starts, has these capabilities and no others: KIND allows all "
+            "commands of a kind, KIND:RESOURCE those on one resource (docs/policy.md lists both). Any other command is "
+            "refused before a policy is asked, and its task faults with the capability that was missing.",
             "A workflow with `schedule` is run once, now. To let it start by itself, `reach add` it and `reach serve`.",
         ),
         examples=(
@@ -138,6 +148,7 @@ COMMANDS = (
             Example('reach run hello.yaml --input \'{"name": "Ada"}\'', "with an input"),
             Example("reach run hello.yaml --input @input.json --json | jq .output", "for scripts"),
             Example("reach run deploy.yaml --secret token=@token.txt", "with a secret from a file"),
+            Example("reach run fetch.yaml --may http.call:api.shop.example", "that host and nothing else"),
             Example("reach run hello.yaml --break /do/1/greet", "until that task"),
         ),
     ),

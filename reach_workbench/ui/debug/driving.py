@@ -205,7 +205,8 @@ class DrivingScreen(LookingScreen):
         self.spawn(self._resolve(position.run), "dialog", exclusive=True)
 
     async def _resolve(self, run: RunView) -> None:
-        from reach_workbench.ui.doubt import Doubt, decided
+        from reach_workbench.ui.deciding import decided
+        from reach_workbench.ui.doubt import Doubt
 
         command = run.in_doubt[0]
         page = await self.node.page(run.id, command, 1)

@@ -340,14 +340,16 @@ class LookingScreen(WorkbenchScreen):
         if position is None:
             return
         try:
-            found, log = await asyncio.gather(self.node.breakpoints(), self.node.log_lines(position.run.id))
+            run = position.run.id
+            found, log = await asyncio.gather(self.node.breakpoints(), self.node.log_lines(run))
+            gates = await self.node.gates(state="open", run=run) if position.run.gates else ()
         except ReachError as wrong:
             self._fault(wrong)
             return
         if self.position is position:
             self.query_one(BreakPane).show(found, log)
             stops = stops_of(position.run, found)
-            self.query_one(SourceView).show_stops(stops)
+            self.query_one(SourceView).show_stops(stops, frozenset(gate.task for gate in gates))
             timeline = self.query_one(Timeline)
             timeline.stops = frozenset(task for task, on in stops.items() if on)
             timeline.refresh()
@@ -408,6 +410,8 @@ def standing(run: RunView) -> str:
         words.append(f"waits for {run.waiting}")
     if run.in_doubt:
         words.append("r decides")
+    if run.gates or "at gate " in (run.waiting or ""):  # its own, or one of a sub-workflow
+        words.append("◆ 4 decides")
     if run.error is not None:
         words.append(str(run.error.get("detail") or run.error.get("title") or ""))
     if run.ended_at is not None:

@@ -24,10 +24,10 @@ _MARGIN: Final = 2
 
 
 class SourceView(LinesView):
-    """Gutter: ▶ the task the run stands at, ● a breakpoint (○ one that is off), ◆ a gate, and the line's number.
+    """Gutter: ▶ the task the run stands at, ● a breakpoint (○ one that is off), a gate, and the line's number.
 
-    Where the pane is too narrow for a task that is deep inside others, the text is scrolled to its
-    indentation, which ‹ in the gutter shows.
+    The gate is ◇, and ◆ while it holds the task. Where the pane is too narrow for a task that is deep inside
+    others, the text is scrolled to its indentation, which ‹ in the gutter shows.
     """
 
     BORDER_TITLE = "Source"
@@ -38,6 +38,7 @@ class SourceView(LinesView):
         super().__init__(id=id)
         self.program: ProgramView | None = None
         self.stops: Mapping[str, bool] = {}
+        self.held: frozenset[str] = frozenset()
         self.current: str | None = None
         self._places: dict[str, TaskPlace] = {}
         self._heads: dict[int, TaskPlace] = {}
@@ -72,9 +73,9 @@ class SourceView(LinesView):
         for number in numbers.union(task.line for task in (before, place) if task is not None):
             self.refresh_line(number - 1)
 
-    def show_stops(self, stops: Mapping[str, bool]) -> None:
-        """The tasks that have a breakpoint, and whether each is on."""
-        self.stops = stops
+    def show_stops(self, stops: Mapping[str, bool], held: frozenset[str] = frozenset()) -> None:
+        """The tasks that have a breakpoint, and whether each is on; those `held` at a gate."""
+        self.stops, self.held = stops, held
         self.refresh()
 
     def point(self, line: int) -> None:
@@ -144,19 +145,20 @@ class SourceView(LinesView):
         task = self._heads.get(number)
         here = task is not None and self._nearest(self.current) is task
         stop = self.stops.get(task.reference) if task is not None else None
+        held = task is not None and task.reference in self.held
         pointed = place == self.cursor_line
-        looks = (self.lines[place], number, here, stop, number in self._block, pointed, self.has_focus)
+        looks = (self.lines[place], number, here, stop, held, number in self._block, pointed, self.has_focus)
         room = (self.scroll_offset.x, self.scrollable_content_region.width, self._gutter)
-        return self.kept((looks, room, task), lambda: self._numbered(number, task, here, stop))
+        return self.kept((looks, room, task), lambda: self._numbered(number, task, here, stop, held))
 
-    def _numbered(self, number: int, task: TaskPlace | None, here: bool, stop: bool | None) -> Strip:
+    def _numbered(self, number: int, task: TaskPlace | None, here: bool, stop: bool | None, held: bool) -> Strip:
         width, base, x = self.scrollable_content_region.width, self.base, self.scroll_offset.x
         place = number - 1
-        gate = task is not None and is_gate(task)
+        gate = GATE if held else "◇" if task is not None and is_gate(task) else " "
         gutter = [
             Segment(CURRENT if here else " ", base + self._style("good")),
             Segment(" " if stop is None else BREAKPOINT if stop else "○", base + self._style("bad")),
-            Segment(GATE if gate else " ", base + self._style("number")),
+            Segment(gate, base + self._style("bad" if held else "number")),
             Segment(f"{number:>{self._gutter - 5}}{'‹' if x else ' '}", base + self._style("dim")),
         ]
         text = Strip([Segment(text, base + self._style(name)) for text, name in self.lines[place].parts])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -38,6 +39,8 @@ MARKS: Final = {
     "command.faulted": "✗",
     "command.in-doubt": "?",
     "command.resolved": "!",
+    "gate.opened": "◆",
+    "gate.closed": "◆",
     "event.emitted": "↑",
     "event.consumed": "↓",
     "expression.overran": "✗",
@@ -71,6 +74,8 @@ def row_of(event: EventView, before: int | None) -> Row:
 def mark_of(event: EventView) -> str:
     if event.type == "command.issued" and str((event.data or {}).get("kind", "")).startswith("approv"):
         return GATE
+    if event.type == "policy.decided":
+        return {"hold": GATE, "deny": "✗"}.get(str((event.data or {}).get("decision")), " ")
     return MARKS.get(event.type, " ")
 
 
@@ -82,6 +87,8 @@ def _telling(event: EventView) -> Json:
     error = data.get("error")
     if isinstance(error, dict):
         return Words(str(error.get("detail") or error.get("title") or error.get("type") or "error"))
+    if event.type in _GATES:
+        return Words(_GATES[event.type](data))
     if event.type == "workflow.created":
         return data.get("input")
     if event.type == "command.issued":
@@ -94,6 +101,39 @@ def _telling(event: EventView) -> Json:
 
 class Words(str):
     """Text that is shown as it is, not as JSON."""
+
+
+def _decided(data: dict[str, Json]) -> str:
+    """`hold by hold-shell`."""
+    words = str(data.get("decision") or "")
+    if data.get("policies"):
+        words += f" by {', '.join(map(str, data['policies']))}"
+    words += f": {data['reason']}" if data.get("reason") else ""
+    return words + (f" · warns {', '.join(map(str, data['warnings']))}" if data.get("warnings") else "")
+
+
+def _opened(data: dict[str, Json]) -> str:
+    """`waits for 2 approvals, from finance · its risk is high`."""
+    terms = data.get("terms") or {}
+    quorum = terms.get("quorum") or 1
+    words = f"waits for {quorum} approval{'s' if quorum > 1 else ''}"
+    words += f", from {' and '.join(map(str, terms['groups']))}" if terms.get("groups") else ""
+    return words + (" · its risk is high" if terms.get("risk") == "high" else "")
+
+
+def _closed(data: dict[str, Json]) -> str:
+    """`approved by ada`, `denied by grace: not today`, `expired`."""
+    words = str(data.get("outcome") or "")
+    if data.get("approvals"):
+        words += f" by {', '.join(str(each.get('reviewer')) for each in data['approvals'])}"
+    return words + (f": {data['reason']}" if data.get("reason") else "")
+
+
+_GATES: Final[dict[str, Callable[[dict[str, Json]], str]]] = {
+    "policy.decided": _decided,
+    "gate.opened": _opened,
+    "gate.closed": _closed,
+}
 
 
 def brief(value: Json, most: int) -> str:

@@ -38,8 +38,12 @@ class Answer:
 class RunForm(ModalScreen[Answer | None]):
     """`last` is the input of the run before; `hold` is what the box showed then; `raw` begins with JSON.
 
-    `kept` are the secrets that are taken from where they are kept when nothing is typed.
+    `kept` are the secrets that are taken from where they are kept when nothing is typed. A form that is about no run
+    names what it does in `verb`, and may not offer to hold.
     """
+
+    verb: ClassVar[str] = "run"
+    holdable: ClassVar[bool] = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(",".join(find(id).keys), does, id=id, priority=True) for id, does in _TAKEN),
@@ -83,7 +87,8 @@ class RunForm(ModalScreen[Answer | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = f"Run {self._title}"
+            dialog.border_title = f"{self.verb.capitalize()} {self._title}"
+            yield from self.above()
             with TabbedContent(initial="as-json" if self._raw_first else "as-form"):
                 if self._form:
                     with TabPane("Form", id="as-form"), VerticalScroll(id="fields", can_focus=False):
@@ -95,11 +100,16 @@ class RunForm(ModalScreen[Answer | None]):
                 yield Label(f"secret {name}", markup=False)
                 beginning = "kept on this machine: nothing need be typed" if name in self._kept else "kept by nobody"
                 yield Input(password=True, compact=True, id=f"secret-{place}", placeholder=beginning)
-            yield TickBox("hold at the first task, to step from there", self._hold, id="hold", compact=True)
+            if self.holdable:
+                yield TickBox("hold at the first task, to step from there", self._hold, id="hold", compact=True)
             yield Static("", id="wrong", markup=False)
             run, turn = (shown(next(iter(self._keys_of(id)), "")) for id, _ in _TAKEN)
-            words = f"{run}  run     {turn}  form or JSON     tab  next field     esc  leave"
+            words = f"{run}  {self.verb}     {turn}  form or JSON     tab  next field     esc  leave"
             yield Label(words, classes="dialog-keys", markup=False)
+
+    def above(self) -> ComposeResult:
+        """What stands above the fields."""
+        return ()
 
     def _keys_of(self, id: str) -> tuple[str, ...]:
         return cast("Workbench", self.app).keys_of(find(id))
@@ -209,7 +219,7 @@ class RunForm(ModalScreen[Answer | None]):
         for place, name in enumerate(self._secrets):
             if text := self.query_one(f"#secret-{place}", Input).value:
                 secrets[name] = _secret(name, text)
-        self.dismiss(Answer(value, secrets, self.query_one("#hold", TickBox).value))
+        self.dismiss(Answer(value, secrets, any(box.value for box in self.query(TickBox))))
 
 
 def _secret(name: str, text: str) -> Json:

@@ -1,0 +1,1 @@
+"""Held actions on the screen: shown whole, approved, denied and edited."""

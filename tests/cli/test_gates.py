@@ -1,0 +1,547 @@
+"""Held actions on the command line: in a home nobody serves, in one that a run owns, in one that is served."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reach_workbench.keys import sealed
+from reach_workbench.keys.ed25519 import SigningKey
+from tests.bench.pseudoterminal import Pseudoterminal
+from tests.cli.conftest import PATIENCE, REACH, Answer, Reach, Running
+from tests.unheld import VARIABLES
+
+LEAVE = r"\[l\]eave it for later"
+SHELL = "do: [{hello: {run: {shell: {command: %s}}}}, {done: {set: {finished: true}}}]"
+PERMIT = '@id("all") permit(principal, action, resource);\n'
+HOLD = PERMIT + '@id("shells") @gate("approval") %s forbid(principal, action == Action::"shell.run", resource);\n'
+
+Write = Callable[..., Path]
+Start = Callable[..., Running]
+Until = Callable[[str], Any]
+
+
+@pytest.fixture(autouse=True)
+def builtin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The policy that users have, keys in a sealed file that costs nothing to open, and a person called ada."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REACH_KEYS_BACKEND", "file")
+    monkeypatch.setenv("REACH_KEYS_USER", "ada")
+    monkeypatch.setenv("REACH_PASSPHRASE", "correct horse")
+    monkeypatch.setattr(sealed, "OPS", 1)
+    monkeypatch.setattr(sealed, "MEMORY", 8192)
+    sealed.forget()
+    yield
+    sealed.forget()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "target.txt"
+
+
+@pytest.fixture
+def held(reach: Reach, workflow: Write, target: Path) -> Callable[..., str]:
+    """Runs a workflow that the policy holds, and returns the id of its gate."""
+
+    def run(command: str = "") -> str:
+        done = reach("run", workflow(SHELL % json.dumps(command or f"echo done >> {target}")), "--json")
+        assert (done.code, done.json["status"]) == (4, "waiting")
+        (gate,) = reach("gates", "--run", "last", "--json").json["gates"]
+        return str(gate["id"])
+
+    return run
+
+
+@pytest.fixture
+def known(home: Path, reach: Reach) -> None:
+    """Ada's key is made, and the node knows it."""
+    let_decide(home, "ada")
+
+
+def let_decide(home: Path, name: str, *groups: str) -> None:
+    import asyncio
+
+    from reach_workbench.clock import SystemClock
+    from reach_workbench.keys.keystore import KeyStore
+    from reach_workbench.node.local import LocalNode
+    from reach_workbench.settings import load
+
+    settings = load(home)
+    store = KeyStore.open(home, SystemClock(), settings=settings.keys)
+    key = store.signing_key(name) if name in store.names() else store.create(name)
+
+    async def add() -> None:
+        node = await LocalNode.open(settings)
+        try:
+            await node.add_reviewer(name, b64encode(key.public).decode(), groups)
+        finally:
+            await node.close()
+
+    asyncio.run(add())
+
+
+def outcome(reach: Reach, gate: str) -> Any:
+    return reach("gates", gate, "--json").json["outcome"]
+
+
+# ------------------------------------------------------------ what is said
+
+
+def test_a_newcomer_is_told_what_happened_and_what_to_type(reach: Reach, workflow: Write, target: Path) -> None:
+    done = reach("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
+    assert (done.code, done.out, target.exists()) == (4, "", False)
+    (gate,) = reach("gates", "--json").json["gates"]
+    for words in (
+        "/do/0/hello did not happen yet: somebody has to approve it first",
+        f"shell.run: echo done >> {target}",
+        "the policy hold-shell holds it: A shell command can do on this machine whatever you can.",
+        f"look at it whole: reach gates {gate['id']}",
+        f"let it happen:    reach approve {gate['id']}",
+        f"refuse it:        reach deny {gate['id']} --reason TEXT",
+    ):
+        assert words in done.err
+    assert f"reach approve {gate['id']}" in reach("show", "last").out
+    assert f"reach approve {gate['id']}" in reach("state", "last").out
+    listed = reach("gates")
+    assert listed.code == 0
+    assert gate["id"] in listed.out and "shell.run" in listed.out and "/do/0/hello" in listed.out
+
+
+def test_a_gate_is_shown_whole_and_what_can_not_be_seen_is_written_out(reach: Reach, held: Callable[..., str]) -> None:
+    long = "x" * 5000
+    gate = held(f"echo p\u0430ypal; echo a\u202eb\u200bc\x1b[2J\u3164 {long}END\nsecond")
+    shown = reach("gates", gate)
+    assert shown.code == 0
+    assert "    echo p\u0430ypal; echo a‹U+202E›b‹U+200B›c‹ESC›[2J‹U+3164› " + long + "END\n    second\n" in shown.out
+    assert not set(shown.out) & set("\u202e\u200b\x1b\u3164")
+    assert "letters of several alphabets in 'p\u0430ypal'" in shown.out
+    block = shown.out.split("arguments, exactly\n")[1].split("  digest")[0]
+    gate_object = reach("gates", gate, "--json").json
+    assert json.loads(block) == gate_object["arguments"]
+    for words in ("hold-shell", 'forbid (principal, action == Action::"shell.run", resource)', "requester   ada",
+                  "one approval", "hello fails with the error authorization (403)", "Z, in 2",
+                  "the task fails with the error timeout (408)", gate_object["digest"]):  # fmt: skip
+        assert words in shown.out
+    assert reach("gates", gate[:6]).out[:30] == shown.out[:30]
+
+
+def test_lists_can_be_narrowed(reach: Reach, held: Callable[..., str], known: None) -> None:
+    assert "there is no open gate" in reach("gates").err
+    gate = held()
+    run = reach("show", "last", "--json").json["id"]
+    assert reach("deny", gate, "--reason", "no").code == 1
+    assert [reach("gates", *words, "--json").json["gates"] == [] for words in ((), ("--closed",), ("--all",))] == [
+        True,
+        False,
+        False,
+    ]
+    assert [each["id"] for each in reach("gates", "--run", run, "--all", "--json").json["gates"]] == [gate]
+    assert reach("gates", "--closed", "--all").code == 2
+
+
+# ------------------------------------------------------------ deciding, without a terminal
+
+
+def test_an_approved_action_happens_and_the_run_is_driven_to_its_end(
+    reach: Reach, held: Callable[..., str], known: None, target: Path
+) -> None:
+    gate = held()
+    assert_refused(reach("approve", gate), "usage", "--yes")
+    assert not target.exists()
+    done = reach("approve", gate, "--yes", "--reason", "as agreed")
+    assert (done.code, json.loads(done.out), target.read_text()) == (0, {"finished": True}, "done\n")
+    assert f"gate {gate} approved" in done.err
+    assert f"echo done >> {target}" in done.err  # it was shown before it was signed
+    again = reach("approve", gate, "--yes", "--json")
+    assert (again.code, again.error["code"], target.read_text()) == (2, "gate-closed", "done\n")
+    assert reach("verify", "last").code == 0
+
+
+def test_a_denial_needs_a_reason_and_faults_the_task_with_it(
+    reach: Reach, held: Callable[..., str], known: None, target: Path
+) -> None:
+    gate = held()
+    assert reach("deny", gate).code == 2
+    assert_refused(reach("deny", gate, "--reason", " "), "usage", "--reason TEXT")
+    done = reach("deny", gate, "--reason", "not on a Friday")
+    assert (done.code, target.exists()) == (1, False)
+    assert "denied by ada: not on a Friday" in done.err
+    assert reach("show", "last", "--json").json["error"]["code"] == "gate-denied"
+
+
+def test_without_a_key_the_way_to_one_is_said(reach: Reach, held: Callable[..., str], home: Path) -> None:
+    gate = held()
+    assert_refused(reach("approve", gate, "--yes"), "key-missing", "`reach reviewer add ada`")
+    from reach_workbench.clock import SystemClock
+    from reach_workbench.keys.keystore import KeyStore
+    from reach_workbench.settings import load
+
+    KeyStore.open(home, SystemClock(), settings=load(home).keys).create("ada")
+    assert_refused(reach("approve", gate, "--yes"), "approval-refused", "`reach reviewer add ada`")
+    assert outcome(reach, gate) is None
+
+
+def test_a_sealed_file_that_nobody_opens_is_said(
+    reach: Reach, held: Callable[..., str], known: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = held()
+    sealed.forget()
+    monkeypatch.delenv("REACH_PASSPHRASE")
+    assert_refused(reach("approve", gate, "--yes"), "keys-locked", "REACH_PASSPHRASE")
+
+
+def test_high_risk_wants_the_name_of_the_task(
+    reach: Reach, held: Callable[..., str], known: None, home: Path, target: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed") @risk("high")')
+    gate = held()
+    assert_refused(reach("approve", gate, "--yes"), "usage", "--risk-accepted hello")
+    assert_refused(reach("approve", gate, "--yes", "--risk-accepted", "done"), "usage", "it is hello")
+    assert not target.exists()
+    assert reach("approve", gate, "--yes", "--risk-accepted", "hello").code == 0
+    assert target.exists()
+
+
+def test_who_may_not_decide_is_told_why(reach: Reach, held: Callable[..., str], known: None, home: Path) -> None:
+    policy(home, HOLD % "")
+    gate = held()
+    assert_refused(reach("approve", gate, "--yes"), "approval-refused", "somebody else has to decide")
+    policy(home, HOLD % '@self("allowed") @from("finance")')
+    gate = held()
+    assert_refused(reach("approve", gate, "--yes"), "approval-refused", "reviewer list")
+
+
+def test_a_quorum_says_what_is_missing_still(
+    reach: Reach, held: Callable[..., str], known: None, home: Path, monkeypatch: pytest.MonkeyPatch, target: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed") @quorum("2")')
+    gate = held()
+    first = reach("approve", gate, "--yes")
+    assert (first.code, target.exists()) == (0, False)
+    assert "needs 2 approvals and has 1" in first.err
+    assert "ada approves" in reach("gates", gate).out
+    assert_refused(reach("approve", gate, "--yes"), "gate-closed", "")
+    let_decide(home, "grace")
+    monkeypatch.setenv("REACH_KEYS_USER", "grace")
+    assert reach("approve", gate, "--yes").code == 0
+    assert target.read_text() == "done\n"
+
+
+def test_an_edited_action_is_held_again_and_says_where(
+    reach: Reach, held: Callable[..., str], known: None, target: Path, tmp_path: Path
+) -> None:
+    gate = held()
+    arguments = reach("gates", gate, "--json").json["arguments"]
+    arguments["process"]["command"] = f"echo edited >> {target}"
+    (tmp_path / "action.json").write_text(json.dumps(arguments))
+    done = reach("gate", "edit", gate, "--arguments", "action.json")
+    assert done.code == 0
+    (newer,) = reach("gates", "--json").json["gates"]
+    assert f"gate {gate} is superseded" in done.err
+    assert f"it is held again, at gate {newer['id']}" in done.err
+    assert f"    echo edited >> {target}\n" in done.err
+    assert outcome(reach, gate) == "superseded"
+    assert_refused(reach("approve", gate, "--yes"), "gate-closed", "")
+    assert_refused(reach("gate", "edit", newer["id"], "--arguments", "action.json"), "bad-input", "")
+    assert reach("approve", newer["id"], "--yes").code == 0
+    assert target.read_text() == "edited\n"
+
+
+def test_an_edited_action_that_nothing_holds_happens(
+    reach: Reach, held: Callable[..., str], known: None, home: Path, target: Path, tmp_path: Path
+) -> None:
+    harmless = 'unless { context.args.command like "echo fine*" };'
+    policy(home, (HOLD % '@self("allowed")').removesuffix(";\n") + f" {harmless}\n")
+    gate = held()
+    arguments = reach("gates", gate, "--json").json["arguments"]
+    arguments["process"]["command"] = f"echo fine >> {target}"
+    (tmp_path / "action.json").write_text(json.dumps(arguments))
+    done = reach("gate", "edit", gate, "--arguments", "action.json")
+    assert (done.code, target.read_text()) == (0, "fine\n")
+    assert "no gate holds the action as it is now" in done.err
+
+
+def test_an_answer_is_for_an_approval_step_only(reach: Reach, held: Callable[..., str], known: None) -> None:
+    gate = held()
+    assert_refused(reach("approve", gate, "--yes", "--answer", "{}"), "usage", "leave --answer out")
+    assert outcome(reach, gate) is None
+
+
+FORM = (
+    "do: [{ask: {call: 'approve:1.0.0@default', with: {title: Buy it?, form: {type: object, required: [amount],"
+    " properties: {amount: {type: integer, maximum: 10}, why: {type: string}}}}}}, {end: {set: '${ {got: .} }'}}]"
+)
+
+
+def test_the_answer_to_the_form_of_an_approval_step_is_its_output(reach: Reach, workflow: Write, known: None) -> None:
+    done = reach("run", workflow(FORM))
+    assert done.code == 4
+    assert "Buy it?" in done.err
+    (gate,) = reach("gates", "--json").json["gates"]
+    assert_refused(reach("approve", gate["id"], "--yes"), "usage", "--answer JSON")
+    assert_refused(reach("approve", gate["id"], "--yes", "--answer", '{"amount": 30}'), "bad-input", "reach gates")
+    approved = reach("approve", gate["id"], "--yes", "--answer", '{"amount": 3}')
+    assert (approved.code, json.loads(approved.out)) == (0, {"got": {"amount": 3}})
+    assert reach("verify", "last").code == 0
+
+
+def test_unknown_and_ambiguous_gates_are_said(reach: Reach, held: Callable[..., str], known: None) -> None:
+    for words in (("gates", "zzz"), ("approve", "zzz", "--yes"), ("deny", "zzz", "--reason", "no")):
+        assert_refused(reach(*words), "not-found", "reach gates")
+    assert_refused(reach("gate", "edit", "zzz", "--arguments", "nowhere.json"), "not-found", "")
+    assert reach("gate").code == 2
+    assert "gate edit" in reach("gate", "--help").out
+
+
+def test_a_gate_of_a_sub_workflow_is_told_with_its_caller_and_the_caller_goes_on(
+    reach: Reach, workflow: Write, known: None, target: Path
+) -> None:
+    inner = workflow(SHELL % json.dumps(f"echo done >> {target}"), "inner.yaml")
+    inner.write_text(inner.read_text("utf-8").replace("name: sample", "name: inner"), "utf-8")
+    assert reach("add", inner).code == 0
+    calls = "do: [{call: {run: {workflow: {namespace: test, name: inner, version: 1.0.0}}}}, {end: {set: {outer: 1}}}]"
+    done = reach("run", workflow(calls, "outer.yaml"))
+    (gate,) = reach("gates", "--json").json["gates"]
+    assert done.code == 4, done
+    assert f"/do/0/hello of sub-workflow {gate['run']} did not happen yet" in done.err
+    assert f"reach approve {gate['id']}" in done.err
+    approved = reach("approve", gate["id"], "--yes")
+    assert (approved.code, json.loads(approved.out), target.read_text()) == (0, {"outer": 1}, "done\n"), approved
+
+
+# ------------------------------------------------------------ on a terminal
+
+
+@pytest.fixture
+def terminal(home: Path) -> Iterator[Callable[..., Pseudoterminal]]:
+    opened: list[Pseudoterminal] = []
+
+    def start(*words: str | Path, **variables: str) -> Pseudoterminal:
+        environment = {**os.environ, "TERM": "xterm", "REACH_HOME": str(home), **variables}
+        opened.append(Pseudoterminal([REACH, *words], environment, columns=200))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.__exit__()
+
+
+def test_a_run_on_a_terminal_asks_and_goes_on(
+    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach
+) -> None:
+    screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
+    screen.until(r"\[a\]pprove, \[d\]eny, or \[l\]eave", PATIENCE)
+    assert f"echo done >> {target}" in screen.text
+    assert not target.exists()
+    screen.send(b"a\n")
+    screen.until("make one for ada, and let it decide about gates here", PATIENCE)
+    screen.send(b"y\n")
+    screen.until(r"completed\s+in", PATIENCE)
+    assert target.read_text() == "done\n"
+    assert '"finished": true' in screen.text
+
+
+def test_a_run_on_a_terminal_can_be_denied_or_left(
+    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach, known: None
+) -> None:
+    two = (
+        "do: [{one: {try: [{first: {run: {shell: {command: 'echo 1 >> %s'}}}}], catch: {}}},"
+        " {two: {run: {shell: {command: 'echo 2 >> %s'}}}}]"
+    )
+    screen = terminal("run", workflow(two % (target, target)))
+    screen.until(LEAVE, PATIENCE)
+    screen.send(b"d\n")
+    screen.until(r"why\?", PATIENCE)
+    screen.send(b"too soon\n")
+    screen.until("denied", PATIENCE)
+    screen.until(rf"echo 2(?s:.)*{LEAVE}", PATIENCE)
+    screen.send(b"l\n")
+    screen.until("reach approve", PATIENCE)
+    (gate,) = reach("gates", "--json").json["gates"]
+    assert gate["task"] == "/do/1/two"
+    assert not target.exists()
+
+
+def test_approving_on_a_terminal_asks_for_the_passphrase_without_showing_it(
+    terminal: Callable[..., Pseudoterminal], held: Callable[..., str], known: None, target: Path
+) -> None:
+    gate = held()
+    screen = terminal("approve", gate, REACH_PASSPHRASE="")
+    screen.until(r"approve exactly this\? \[y/N\]", PATIENCE)
+    screen.send(b"y\n")
+    screen.until("passphrase of this home's keys", PATIENCE)
+    screen.send(b"correct horse\n")
+    screen.until(r"completed\s+in", PATIENCE)
+    assert "correct horse" not in screen.text
+    assert target.exists()
+
+
+def test_a_form_is_filled_in_on_the_terminal(
+    terminal: Callable[..., Pseudoterminal], workflow: Write, reach: Reach, known: None
+) -> None:
+    screen = terminal("run", workflow(FORM))
+    screen.until(LEAVE, PATIENCE)
+    screen.send(b"a\n")
+    screen.until(r"amount \(integer; required\)", PATIENCE)
+    screen.send(b"much\n")
+    screen.until("that is no integer", PATIENCE)
+    screen.send(b"30\n")
+    screen.until(r"why \(string; or empty\)", PATIENCE)
+    screen.send(b"\n")
+    screen.until("bad-input", PATIENCE)
+    screen.until(rf"bad-input(?s:.)*{LEAVE}", PATIENCE)
+    screen.send(b"a\n")
+    screen.until(r"bad-input(?s:.)*amount \(integer", PATIENCE)
+    screen.send(b"3\n")
+    screen.until(r"bad-input(?s:.)*why \(string", PATIENCE)
+    screen.send(b"as agreed\n")
+    screen.until(r"completed\s+in", PATIENCE)
+    assert reach("show", "last", "--json").json["output"] == {"got": {"amount": 3, "why": "as agreed"}}
+
+
+def test_no_is_the_answer_of_whoever_says_nothing(
+    terminal: Callable[..., Pseudoterminal], held: Callable[..., str], known: None, target: Path, reach: Reach
+) -> None:
+    gate = held()
+    screen = terminal("approve", gate)
+    screen.until(r"approve exactly this\? \[y/N\]", PATIENCE)
+    screen.send(b"\n")
+    screen.until("nothing was approved", PATIENCE)
+    assert (outcome(reach, gate), target.exists()) == (None, False)
+
+
+def test_what_another_decides_meanwhile_ends_the_question(
+    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach, known: None
+) -> None:
+    screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
+    screen.until(LEAVE, PATIENCE)
+    (gate,) = reach("gates", "--json").json["gates"]
+    assert reach("approve", gate["id"], "--yes").code == 0  # through the mailbox of the process that asks
+    screen.until(r"completed\s+in", PATIENCE)
+    assert target.read_text() == "done\n"
+
+
+def test_a_gate_that_expires_while_it_is_asked_about_ends_the_question(
+    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach, known: None, home: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed") @expires("2s")')
+    screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
+    screen.until(LEAVE, PATIENCE)
+    screen.until("gate-expired", PATIENCE)
+    screen.until(r"faulted\s+in", PATIENCE)
+    assert [each["outcome"] for each in reach("gates", "--closed", "--json").json["gates"]] == ["expired"]
+    assert not target.exists()
+
+
+def test_a_yes_that_comes_too_late_is_refused(
+    terminal: Callable[..., Pseudoterminal], held: Callable[..., str], known: None, home: Path, target: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed") @expires("3s")')
+    gate = held()
+    screen = terminal("approve", gate)
+    screen.until(r"approve exactly this\? \[y/N\]", PATIENCE)
+    time.sleep(3.1)  # the gate's own time
+    screen.send(b"y\n")
+    screen.until("gate-closed", PATIENCE)
+    assert "has expired" in screen.text
+    assert not target.exists()
+
+
+# ------------------------------------------------------------ homes that others have
+
+
+BOTH = (
+    "do: [{both: {fork: {branches: [{held: {run: {shell: {command: %s}}}},"
+    " {open: {listen: {to: {one: {with: {type: go}}}}}}]}}}]"
+)
+
+
+def test_the_process_that_has_the_home_is_asked(
+    start: Start, reach: Reach, workflow: Write, known: None, target: Path, until: Until
+) -> None:
+    process = start("run", workflow(BOTH % json.dumps(f"echo done >> {target}")))
+    process.read_error_until("held at gate")
+    (gate,) = reach("gates", "--json").json["gates"]
+    done = reach("approve", gate["id"], "--yes")
+    assert done.code == 0, done
+    assert "goes on in the process that has this home" in done.err
+    process.read_error_until("✓")
+    assert target.read_text() == "done\n"
+    assert_refused(reach("deny", gate["id"], "--reason", "late"), "gate-closed", "")
+    process.signal(signal.SIGINT)
+    assert process.end().code == 4
+
+
+def test_a_node_that_serves_is_asked(
+    start: Start, reach: Reach, workflow: Write, known: None, target: Path, until: Until, tmp_path: Path
+) -> None:
+    node = start("serve")
+    node.read_error_until("serving")
+    file = workflow(SHELL % json.dumps(f"echo done >> {target}"))
+    done = reach("run", file)
+    assert (done.code, target.exists()) == (4, False)
+    (gate,) = reach("gates", "--json").json["gates"]
+    arguments = {**gate["arguments"], "process": {"command": f"echo edited >> {target}"}}
+    (tmp_path / "action.json").write_text(json.dumps(arguments))
+    assert reach("gate", "edit", gate["id"], "--arguments", "action.json").code == 0
+    (newer,) = reach("gates", "--json").json["gates"]
+    assert_refused(reach("approve", gate["id"], "--yes"), "gate-closed", "")
+    approved = reach("approve", newer["id"], "--yes", "--json")
+    assert (approved.code, approved.json["outcome"]) == (0, "approved")
+    assert until("completed")["output"] == {"finished": True}
+    assert target.read_text() == "edited\n"
+    assert reach("run", file).code == 4
+    (last,) = reach("gates", "--json").json["gates"]
+    denied = reach("deny", last["id"], "--reason", "enough")
+    assert denied.code == 0
+    assert until("faulted")["error"]["detail"] == "denied by ada: enough"
+
+
+def policy(home: Path, text: str) -> None:
+    folder = home / "policies"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "local.cedar").write_text(text)
+
+
+def assert_refused(answer: Answer, code: str, hint: str) -> None:
+    """An error with that code, and with these words in its hint."""
+    assert answer.code in (1, 2), answer
+    assert f"  code: {code}\n" in answer.err, answer
+    assert hint in answer.err.rpartition("hint:")[2], answer
+
+
+def test_a_signature_is_never_made_with_a_key_of_somebody_else(
+    reach: Reach, held: Callable[..., str], known: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = held()
+    monkeypatch.setenv("REACH_KEYS_USER", "grace")
+    assert_refused(reach("approve", gate, "--yes"), "key-missing", "reach reviewer add grace")
+    assert SigningKey.from_seed(bytes(32)).id not in reach("gates", gate).out
+
+
+def test_a_decision_is_handed_over_and_the_other_reviewer_takes_it(
+    reach: Reach, held: Callable[..., str], known: None, home: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = held()
+    refused = reach("gate", "delegate", gate, "--to", "lin")
+    assert (refused.code, target.exists()) == (2, False)
+    assert "lin is no reviewer of this node" in refused.err
+    let_decide(home, "lin")
+    handed = reach("gate", "delegate", gate, "--to", "lin")
+    assert (handed.code, target.exists()) == (0, False)
+    assert f"gate {gate} waits for lin now" in handed.err
+    again = reach("approve", gate, "--yes")
+    assert "decided about this gate before" in again.err
+    monkeypatch.setenv("REACH_KEYS_USER", "lin")
+    assert reach("approve", gate, "--yes").code == 0
+    assert target.read_text() == "done\n"
