@@ -132,10 +132,21 @@ class Interleaving:
             if process.dead:
                 await self._bury(node)
             else:
-                async with asyncio.timeout(_PATIENCE):
-                    self.outside.release()
-                    await node.close()
+                await self._close(node, process)
         return ends
+
+    async def _close(self, node: LocalNode, process: Process) -> None:
+        """Close the node as people do; it may be killed meanwhile."""
+        self.outside.release()
+        closing = asyncio.ensure_future(node.close())
+        killed = asyncio.ensure_future(process.killed.wait())
+        await asyncio.wait([closing, killed], timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        killed.cancel()
+        if process.dead:
+            await self._bury(node)
+            return
+        must(closing.done(), "the node does not come to its end")
+        closing.result()
 
     def _keep_what_was_committed(self) -> None:
         """The files as a killed process leaves them."""
