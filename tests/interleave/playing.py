@@ -24,7 +24,7 @@ def _hangs(*_: object) -> NoReturn:
     raise Broken("it hangs")
 
 
-def play(seeds: tuple[int, int]) -> tuple[Counter[str], list[str]]:
+def play(seeds: tuple[int, int], steps: int = 24) -> tuple[Counter[str], list[str]]:
     """The seeds from the first on and before the second: what was done, and what broke."""
     done: Counter[str] = Counter()
     broken: list[str] = []
@@ -33,7 +33,7 @@ def play(seeds: tuple[int, int]) -> tuple[Counter[str], list[str]]:
     try:
         with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
             for seed in range(*seeds):
-                _play_one(Interleaving(Path(folder) / str(seed), seed), done, broken)
+                _play_one(Interleaving(Path(folder) / str(seed), seed, steps), done, broken)
     finally:
         logging.disable(logged)
         signal.signal(signal.SIGALRM, alarm)
