@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from reach_workbench.cli.session import Interruption, give_up
 from reach_workbench.cli.terminal import Painted, Terminal
-from reach_workbench.cli.unlocking import on_terminal
 
 _LOOK: Final = 0.5
 """Seconds between two looks at whether the question is still one."""
@@ -18,7 +17,11 @@ _LOOK: Final = 0.5
 
 def can_ask(terminal: Terminal) -> bool:
     """Whether a person sits here: a script's standard input must never answer for one."""
-    return not terminal.json and sys.stdin is not None and sys.stdin.isatty() and on_terminal()
+    if terminal.json or sys.stdin is None or not sys.stdin.isatty():
+        return False
+    from reach_workbench.cli.unlocking import on_terminal  # keys come with it, which few runs need
+
+    return on_terminal()
 
 
 async def ask_line(

@@ -8,14 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reach_workbench.cli.asking import can_ask
-from reach_workbench.cli.gatepage import held_in
 from reach_workbench.cli.history import EventFile
 from reach_workbench.cli.outcome import exit_code, show_result
 from reach_workbench.cli.pending import waits
 from reach_workbench.cli.session import Interruption, Session, give_up, unless_interrupted
 from reach_workbench.cli.source import Source
 from reach_workbench.cli.standing import stand
-from reach_workbench.cli.verdicts import ask_about
 from reach_workbench.cli.watching import Watcher
 from reach_workbench.errors import RunStateError
 from reach_workbench.protocol.node_views import EventView, RunView
@@ -138,6 +136,9 @@ async def _decided_here(
     """Ask whoever sits here about the gates that hold the run, but those `left`; whether it goes on."""
     if view.status in ENDED or interruption.asked.is_set() or not can_ask(session.terminal):
         return False
+    from reach_workbench.cli.gatepage import held_in
+    from reach_workbench.cli.verdicts import ask_about
+
     goes_on = False
     for gate in await held_in(node, view.id):
         if gate.id not in left and not await ask_about(session, node, gate, interruption):

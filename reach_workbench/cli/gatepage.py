@@ -133,8 +133,8 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
         yield from _row("missing", gate.missing or "nothing")
     step = "the task ends, with the form's answer, or who approved, as its output"
     act = "the action is performed, exactly as above, and once"
-    yield from _row("approved", step if gate.kind == APPROVAL_STEP else act)
-    yield from _row("denied", f"task {task_name(gate)} fails with the error authorization (403), code gate-denied")
+    yield from _row("if approved", step if gate.kind == APPROVAL_STEP else act)
+    yield from _row("if denied", f"task {task_name(gate)} fails with the error authorization (403), code gate-denied")
     yield from _row("expires", _expiry(gate, now))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reach_workbench.cli.terminal import brief
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.gates import GateView
 from reach_workbench.protocol.node_views import EventView, PendingView, StateView
-from reach_workbench.ui.gates.spelled import headline
-from reach_workbench.ui.visible import visible
+
+if TYPE_CHECKING:
+    from reach_workbench.protocol.gates import GateView
 
 _TIMERS: Final = {
     "wait": "waits until",
@@ -48,6 +48,9 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView], gates: Seq
 
 
 def _gate(gate: GateView, line: Line, run: str) -> Iterator[str]:
+    from reach_workbench.ui.gates.spelled import headline
+    from reach_workbench.ui.visible import visible
+
     of = f" of sub-workflow {gate.run}" if gate.run != run else ""
     yield f"{gate.task}{of} did not happen yet: somebody has to approve it first, at gate {gate.id}"
     yield f"    {gate.kind}: {_cut(visible(headline(gate.kind, gate.arguments)))}"

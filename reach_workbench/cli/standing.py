@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reach_workbench.cli.gatepage import held_in
 from reach_workbench.cli.history import one_event
 from reach_workbench.cli.pending import waits
 from reach_workbench.cli.session import Session
@@ -31,6 +30,8 @@ async def stand(session: Session, node: Node, view: RunView, source: Source | No
     elif view.status == "suspended":
         terminal.say(f"  go on with: {session.line('resume', view.id)}")
     else:
+        from reach_workbench.cli.gatepage import held_in
+
         state = await node.state(view.id)
         for each in waits(state, session.line, await doubtful(node, state), await held_in(node, view.id)):
             terminal.say("  ", each)

@@ -540,8 +540,7 @@ class LocalNode(Looking):
         trying = Trying(self.settings, self.store, self.clock, self.runner.guard, asked)
 
         def work(stopped: Stopped) -> TryReport:
-            digest = policyfile.sound(dict(asked.files), self.settings.limits).digest
-            return trying.report(digest, stopped, progress)
+            return trying.report(policyfile.sound(dict(asked.files), self.settings.limits), stopped, progress)
 
         return await aside(work)
 

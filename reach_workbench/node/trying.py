@@ -50,7 +50,10 @@ class _Issued(NamedTuple):
 
 @dataclass(slots=True)
 class _Run:
-    """The run whose events are being read. `held` are the kinds of commands that a gate holds, which may be edited."""
+    """The run whose events are being read.
+
+    `held` are the kinds of commands that a gate holds, which may be edited; `ids` the policies that decided last.
+    """
 
     record: RunRecord
     base: Path
@@ -58,6 +61,7 @@ class _Run:
     policies: PolicySet
     issued: dict[int, _Issued] = field(default_factory=dict)
     held: dict[int, str] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
 
 
 class Trying:
@@ -70,17 +74,18 @@ class Trying:
         self._asked = asked
         self._shelf = PolicyShelf(settings, store, clock)
         self._trial = Trial()
+        self._own: PolicySet
         self._created: dict[int, dict[str, Json]] = {}
         self._undecided = 0
         self._runs = 0
         self._unreadable: dict[str, None] = {}
 
-    def report(self, digest: str, stopped: Stopped, progress: Progress | None) -> TryReport:
-        """Look through everything.
+    def report(self, own: PolicySet, stopped: Stopped, progress: Progress | None) -> TryReport:
+        """Look through everything with these policies in the place of the tenant's own.
 
         Raises GivenUp when it is stopped, PolicyInvalid for policies that are at odds with a workspace's.
         """
-        began = self._clock.elapsed()
+        began, self._own = self._clock.elapsed(), own
         last = self._store.read.last_run_key()
         total, done, told = self._store.read.event_count(last), 0, 0
         runs = self._records(last)
@@ -103,7 +108,7 @@ class Trying:
         self._trial.finish()
         if progress is not None and total:
             progress(total, total)
-        return self._written(digest, self._clock.elapsed() - began)
+        return self._written(own.digest, self._clock.elapsed() - began)
 
     def _records(self, last: int) -> Iterator[RunRecord]:
         key = 0
@@ -117,7 +122,7 @@ class Trying:
         self._created[record.key] = created
         base = base_of(record)
         self._runs += 1
-        return _Run(record, base, subject_in(record, created), self._shelf.with_own(self._asked.files, base))
+        return _Run(record, base, subject_in(record, created), self._shelf.with_own(self._own, base))
 
     def _take(self, run: _Run, told: Told) -> None:
         data = told.data
@@ -125,9 +130,10 @@ class Trying:
             self._issue(run, told.seq, data["kind"], data["arguments"], told)
         elif told.type == "policy.decided":
             number = data["command"]
+            run.ids = tuple(data.get("policies", run.ids))
             issued = run.issued.pop(number, None)
             if issued is not None:
-                if data["decision"] == "hold" and "until" not in data:
+                if data.get("decision") == "hold" and "until" not in data:
                     run.held[number] = issued.kind
                 self._judge(run, number, issued, data)
         elif told.type == "gate.closed":
@@ -158,14 +164,15 @@ class Trying:
         if decided is None:
             self._undecided += 1
         command = Command(number, "", kind, task or "", 0, arguments, None)
-        if missing_capability(run.subject.may, command) is not None:  # denied before any policy is asked
+        may = run.subject.may
+        if may is not None and missing_capability(may, command):  # denied before any policy is asked
             self._trial.actions += 1
             return
         request = self._guard.request(command, run.subject)
         decision = run.policies.decide(request)
         if decided is not None and self._asked.basis == "recorded":
-            verdict: Verdict = "wait" if "until" in decided else decided["decision"]
-            before = Said(verdict, tuple(decided.get("policies") or ()))
+            verdict: Verdict = "wait" if "until" in decided else decided.get("decision", "allow")
+            before = Said(verdict, run.ids)
         else:
             before = self._said_now(run, request)
         action = Action(id, number, at, request.action, request.resource_type, request.resource)

@@ -63,7 +63,8 @@ class PolicyShelf:
         self._clock = clock
         self._kept: dict[Path | None, _Kept] = {}
         self._seen: dict[Path, tuple[float, _Kept]] = {}
-        self._others: dict[tuple[tuple[str, str], ...], PolicySet] = {}
+        self._seen_workspaces: dict[Path, tuple[float, Path | None]] = {}
+        self._others: dict[tuple[object, ...], PolicySet] = {}
         self.changes: list[Changed] = []
         """What changed since the files were looked at first, or since the node ran before; who audits it takes it."""
 
@@ -102,18 +103,24 @@ class PolicyShelf:
         self._seen.clear()
         return _good(self._look(None))
 
-    def with_own(self, texts: Mapping[str, str], base: Path) -> PolicySet:
-        """What would be in force for a workflow in that folder, were these the tenant's own files.
+    def with_own(self, own: PolicySet, base: Path) -> PolicySet:
+        """What would be in force for a workflow in that folder, were these the tenant's own policies.
 
-        Raises PolicyInvalid for files that are at odds with those of its workspace.
+        Raises PolicyInvalid for policies that are at odds with those of the workspace.
         """
+        now = self._clock.elapsed()
+        seen = self._seen_workspaces.get(base)
+        if seen is None or not 0 <= now - seen[0] < _LOOK:
+            seen = self._seen_workspaces[base] = (now, self._workspace(base))
+        if seen[1] is None:
+            return own
         try:
-            kept = _of(Path(), self.in_force(base).files)
+            kept = _of(seen[1], self.in_force(base).files)
         except PolicyInvalid:
-            kept = {}
-        key = (*texts.items(), *kept.items())
+            return own
+        key = (own.digest, *kept.items())
         if key not in self._others:
-            self._others[key] = policies_of({**texts, **kept})
+            self._others[key] = policies_of(own.files | kept)
         return self._others[key]
 
     def by_digest(self, digest: str) -> PolicySet | None:

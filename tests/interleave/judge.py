@@ -96,7 +96,7 @@ class Story:
             command.repeats += 1
         elif event.type == "policy.decided" and command:
             self.policy = data.get("policy", self.policy)
-            command.permits.append((event.seq, data["decision"], self.policy))
+            command.permits.append((event.seq, data.get("decision", "allow"), self.policy))
         elif event.type == "gate.opened":
             must(data["gate"] not in self.opened, f"gate {data['gate']} was opened twice")
             self.opened[data["gate"]] = (event.seq, data)

@@ -24,7 +24,8 @@ def main() -> int:
     found = sum(tally.found.values())
     seconds = time.monotonic() - began
     print(
-        f"{count:,} tamperings (seed {seed}) in {seconds:.0f} s: {found:,} found and named, {tally.harmless:,} changed nothing"
+        f"{count:,} tamperings (seed {seed}) in {seconds:.0f} s: {found:,} found and named, "
+        f"{tally.harmless:,} changed nothing"
     )
     print("  by way: " + ", ".join(f"{way} {times}" for way, times in sorted(tally.found.items())))
     print("  named:  " + ", ".join(f"{name} {times}" for name, times in tally.named.most_common()))

@@ -323,7 +323,7 @@ class Storm:
     def _change(self, event: list[Any]) -> None:
         data = event[6]
         if event[2] == "policy.decided":
-            data["decision"] = {"allow": "deny", "hold": "allow", "deny": "allow"}[data["decision"]]
+            data["decision"] = {"allow": "deny", "hold": "allow", "deny": "allow"}[data.get("decision", "allow")]
             return
         if event[2] == "command.completed":
             data["output"] = ["another", data["output"]]

@@ -19,6 +19,8 @@ _EXPIRES: Final = {
 }
 """What happens at the end of the time."""
 
+_SAID: Final = {"approve": ("✓", "approved"), "deny": ("✗", "denied"), "delegate": ("→", "handed the decision over")}
+
 OUTCOMES: Final = {
     "approved": "✓ approved",
     "denied": "✗ denied",
@@ -101,10 +103,10 @@ def _effect(gate: GateView, now: int | None) -> Iterator[Line]:
         else:
             yield Line("It never expires: it waits until somebody decides, or the run is cancelled.")
     for each in gate.verdicts:
-        sign = "✓" if each.verdict == "approve" else "✗"
         groups = f" of {', '.join(map(visible, each.groups))}" if each.groups else ""
         reason = f": {visible(each.reason)}" if each.reason else ""
-        said = "approved" if each.verdict == "approve" else "denied"
+        sign, said = _SAID[each.verdict]
+        said += f" to {visible(each.to)}" if each.to else ""
         yield Line(f"{sign} {visible(each.reviewer)}{groups} {said} {moment(each.at)}, key {each.key}{reason}")
 
 

@@ -31,7 +31,7 @@ def spelled(kind: str, arguments: Json) -> list[Part]:
     spell = _SPELLINGS.get(kind)
     if spell is None or not given:
         return list(_members(given)) if given else [Part.whole("arguments", _json(arguments))]
-    return list(spell(given))
+    return list(spell(given)) or [Part.whole("arguments", _json(arguments))]
 
 
 def headline(kind: str, arguments: Json) -> str:
