@@ -17,7 +17,7 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | workflow.cancel-requested | yes | reason? |
 | workflow.suspended | yes | reason? |
 | workflow.resumed | yes | |
-| workflow.forked | yes | run, of, at, program, edits?, later? (milliseconds by which its timers move) |
+| workflow.forked | yes | run, of, at, program, edits?, created? (requester), later? (milliseconds its timers move by) |
 | task.started | | input?, fault? (why it can't even begin) |
 | task.skipped | | |
 | task.completed | | output?, context?, then?, case? |

@@ -150,7 +150,7 @@ class LocalNode(Looking):
         node._signer = signer
         if node._mailbox is not None:
             with suppress(StoreError):  # locked or full for now: the next start looks again
-                await gating.recover(node.runner, store, time)
+                await gating.recover(node.runner, store, time, settings)
             node._mailbox.start()
         if signer is not None and store.writable:
             node._pinning = Pinning(store, settings, time, signer)
