@@ -13,7 +13,7 @@ TESTS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test setup check bench cold seek screen frames busy audit crash interleave hostile determinism fuzz policy policies try docs screenshots lock clean
+.PHONY: help run test setup check bench cold seek screen frames busy audit crash interleave hostile determinism fuzz policy policies tamper try docs screenshots lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ policy: $(VENV)/.ready-to-test ## Hold 100,000 decisions against plain Cedar and
 
 policies: $(VENV)/.ready-to-test ## Measure how fast commands are decided by a thousand policies
 	@$(BIN)/python -m tests.bench.policy
+
+tamper: $(VENV)/.ready-to-test ## Tamper with capsules 10,000 times and count what is found
+	@$(BIN)/python -m tests.tamper
 
 try: $(VENV)/.ready-to-test ## Measure a trial of other policies on 100,000 recorded actions
 	@$(BIN)/python -m tests.bench.trial

@@ -21,6 +21,13 @@ def is_file(word: str) -> bool:
     return ("." in word or "/" in word) and Path(word).is_file()
 
 
+def missing_file(word: str) -> NotFound | None:
+    """The error for a word that names neither a run nor a file, when it looks like a file's name."""
+    if "/" in word or "." in word:
+        return NotFound(f"there is no file {word}", hint="check the name")
+    return None
+
+
 @asynccontextmanager
 async def run_or_archive(session: Session, word: str) -> AsyncIterator[tuple[Node, str, bool]]:
     """A node that can look at it, its name there, and whether it is an archive.
@@ -37,9 +44,7 @@ async def run_or_archive(session: Session, word: str) -> AsyncIterator[tuple[Nod
             await node.run(word)
         except NotFound as missing:
             if not Path(word).is_file():
-                if "/" in word or "." in word:
-                    raise NotFound(f"there is no file {word}", hint="check the name") from None
-                raise missing
+                raise missing_file(word) or missing from None
         else:
             yield node, word, False
             return

@@ -17,7 +17,7 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | workflow.cancel-requested | yes | reason? |
 | workflow.suspended | yes | reason? |
 | workflow.resumed | yes | |
-| workflow.forked | yes | run, of, at, program, edits?, later? (milliseconds by which its timers move) |
+| workflow.forked | yes | run, of, at, program, edits?, created? (requester), later? (milliseconds its timers move by) |
 | task.started | | input?, fault? (why it can't even begin) |
 | task.skipped | | |
 | task.completed | | output?, context?, then?, case? |
@@ -44,7 +44,7 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | task.evaluated | | output? (of a `set` that extensions follow), case?, then? (of a `switch`) |
 | expression.overran | yes | limit, detail |
 | limit.reached | yes | setting, error |
-| policy.decided | yes | command, decision (allow, hold, deny), policies, policy?, warnings?, reason?, until? |
+| policy.decided | yes | command, decision? (absent: allow), policies?, policy?, warnings?, reason?, until? |
 | gate.opened | yes | command, gate, digest, nonce, policy, policies, terms, expires? |
 | gate.closed | yes | command, gate, outcome, approvals?, reason?, otherwise?, output?, arguments? |
 
@@ -57,7 +57,8 @@ value the task had, the raw input, the same context). A value that is a part of 
 before is not repeated: `refs` maps its name to [root, step, ...], where root is `raw` (the raw
 input of the task), `input` (the transformed one), `output` (its raw output) or `context`.
 
-`policy` is the digest of the policies that decided, where it is another than at the decision before.
+`policies` are the ids of the policies that decided, `policy` the digest of all that were in force, each where it is
+another than at the decision before: most decisions of a run are alike.
 A `gate.closed` with `arguments` replaces those of the command, which is then decided about afresh.
 """
 

@@ -70,6 +70,13 @@ class Origins:
         self._known = {number: origin for number, origin in self._known.items() if number in used}
 
 
+class NoOrigins(Origins):
+    """For a machine that writes no snapshots: it would keep every large value of a whole history."""
+
+    def note(self, event: Event) -> None:
+        """Remember nothing."""
+
+
 def walk(data: Json, path: list[str | int]) -> Json:
     """The value at `path` in an event's data."""
     for step in path:

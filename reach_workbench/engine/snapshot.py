@@ -96,7 +96,7 @@ def to_json(state: State, origins: Origins | None = None) -> Json:
         "recorded": recorded,
     }
     if state.policy is not None:
-        written_state["policy"] = state.policy
+        written_state |= {"policy": state.policy, "decided_by": state.decided_by}
     for name in ("verdicts", "gates", "edited"):  # few runs have any: left out when empty
         if kept := getattr(state, name):
             written_state[name] = list(kept.items())
@@ -163,7 +163,7 @@ def from_json(
     state.listeners = dict.fromkeys(written["listeners"])
     state.resources, state.overran = written["resources"], written["overran"]
     state.suspended, state.pure = written["suspended"], written["pure"]
-    state.policy = written.get("policy")
+    state.policy, state.decided_by = written.get("policy"), written.get("decided_by")
     state.verdicts = dict(written.get("verdicts", ()))
     state.gates = {number: Gate(*gate) for number, gate in written.get("gates", ())}
     state.edited = dict(written.get("edited", ()))

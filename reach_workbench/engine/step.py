@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from reach_workbench.engine.evaluator import Evaluator, Overrun
 from reach_workbench.engine.events import FACTS, Event, Fact
 from reach_workbench.engine.machine import Advance, Machine
+from reach_workbench.engine.origins import NoOrigins
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.state import ROOT, State, child_task, fold_all
 from reach_workbench.errors import HistoryDiverged
@@ -68,12 +69,12 @@ def replay(
     """
     ends = iter(programs)
     end, program = next(ends)
-    machine = Machine(State(program), evaluator)
+    machine = Machine(State(program), evaluator, NoOrigins())
     derived: list[tuple[Event, bytes]] = []
     cut: _Cut | None = None
     for event in events:
         if event.seq > end and derived and cut is not None:
-            machine = Machine(cut.state(), evaluator)
+            machine = Machine(cut.state(), evaluator, NoOrigins())
             derived = []
         if event.seq > end:
             end, program = next(ends)
@@ -83,7 +84,7 @@ def replay(
                 if name != "program":
                     setattr(rebased, name, getattr(state, name))
             retask(rebased)
-            machine = Machine(rebased, evaluator)
+            machine = Machine(rebased, evaluator, NoOrigins())
         if not derived and end - event.seq < _NEAR:
             cut = _Cut(machine.state.copy(), [], machine.state.digest)
         if event.type in FACTS:

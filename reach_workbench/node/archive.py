@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
@@ -21,12 +22,13 @@ from reach_workbench.errors import ArchiveError, CompileError, EvidenceDamaged, 
 from reach_workbench.node import archive_one, inspection
 from reach_workbench.node.acquaintances import Known, nobody
 from reach_workbench.node.belongings import put_belongings
-from reach_workbench.node.inspection import ANOTHER
+from reach_workbench.node.inspection import ANOTHER, DEFAULTS
 from reach_workbench.node.proof import Recorded, prove
 from reach_workbench.protocol.node_views import Progress, ProofStep, Verification
 from reach_workbench.runner.driver import NEVER
 from reach_workbench.runner.loading import rebase
 from reach_workbench.runner.runner import JOB
+from reach_workbench.settings import Limits
 from reach_workbench.storage.records import RunRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
@@ -121,7 +123,7 @@ def is_capsule(file: Path) -> bool:
     return head[:4] == b"PK\3\4" and head[_METHOD] == _STORED
 
 
-def load(file: Path) -> Archive:
+def load(file: Path, limits: Limits = DEFAULTS) -> Archive:
     """Open an exported run; raises ArchiveError for anything that is not one."""
     with _explained(file):
         if is_capsule(file):
@@ -130,13 +132,13 @@ def load(file: Path) -> Archive:
                 members = inspection.open_members(binary, file)
                 manifest = inspection.read_form(binary, members)
                 segments = [
-                    Segment(each.run, inspection.read_program(binary, members, each), each.last, each.file)
+                    Segment(each.run, inspection.read_program(binary, members, each, limits), each.last, each.file)
                     for each in manifest.segments
                 ]
             return Archive(file, True, manifest.run, segments, manifest.events, manifest.digest)
         with zipfile.ZipFile(file) as bundle:
             told = archive_one.manifest_of(bundle, file)
-            segments = [Segment(*each) for each in archive_one.programs_of(bundle, told, file)]
+            segments = [Segment(*each) for each in archive_one.programs_of(bundle, told, file, limits)]
         if not segments or int(told["events"]) < 1:
             raise ArchiveError("the archive holds no run", where=str(file), hint="ask for another copy")
         return Archive(file, False, str(told["run"]), segments, int(told["events"]), str(told["digest"]))
@@ -150,12 +152,13 @@ def verify(
     *,
     keys: Sequence[bytes] = (),
     known: Known = nobody,
+    limits: Limits = DEFAULTS,
 ) -> Verification:
     """Prove an exported run by itself. A file that is none raises ArchiveError; one whose content is wrong gives a
     verdict. One of `keys` must have signed it, if there are any; `known` tells who has one."""
     if is_capsule(file):
-        return inspection.verify(file, evaluator, clock, progress, keys=keys, known=known)
-    loaded = load(file)
+        return inspection.verify(file, evaluator, clock, progress, keys=keys, known=known, limits=limits)
+    loaded = load(file, limits)
     programs = [(segment.last, segment.program) for segment in loaded.segments]
     programs[-1] = (1 << 62, programs[-1][1])
     with _explained(file):
@@ -191,20 +194,20 @@ def _unsigned(found: Verification, keys: Sequence[bytes]) -> Verification:
 # -- importing
 
 
-async def store(store: Store, file: Path, evaluator: Evaluator, clock: Clock) -> RunRecord:
+async def store(store: Store, file: Path, evaluator: Evaluator, clock: Clock, limits: Limits = DEFAULTS) -> RunRecord:
     """Put an exported run into the store once it has proved itself; raises ArchiveError or RunStateError.
 
     Ancestors of a forked run that are not here yet come along as suspended runs. With a capsule come its gates, what
     reviewers said about them, and the policies that decided, which never come into force here.
     """
-    loaded = load(file)
+    loaded = load(file, limits)
     if store.read.has_run(loaded.run):
         raise RunStateError(
             f"run {loaded.run} is in this home already",
             where=str(file),
             hint=f"`reach show {loaded.run}` shows it; import into another home with --home",
         )
-    found = await asyncio.to_thread(verify, file, evaluator, clock)
+    found = await asyncio.to_thread(partial(verify, limits=limits), file, evaluator, clock)
     if not found.ok:
         where = f"{file}, event {found.seq}" if found.seq is not None else str(file)
         raise ArchiveError(f"the archive does not hold: {found.message}", where=where, hint=ANOTHER)

@@ -18,9 +18,9 @@ from reach_workbench.engine.events import Event
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ArchiveError, ArchiveNewer, ArchiveUnsafe, EvidenceDamaged
-from reach_workbench.node.inspection import ANOTHER, MOST
+from reach_workbench.node.inspection import ANOTHER, MOST, stranger_program
 from reach_workbench.node.proof import Recorded
-from reach_workbench.runner.loading import compiled
+from reach_workbench.settings import Limits
 
 FORMAT: Final = 1
 _EVENTS: Final = "events.ndjson"
@@ -55,11 +55,13 @@ def manifest_of(bundle: zipfile.ZipFile, file: Path) -> dict[str, Json]:
     return found
 
 
-def programs_of(bundle: zipfile.ZipFile, manifest: dict[str, Json], file: Path) -> list[tuple[str, Program, int, str]]:
+def programs_of(
+    bundle: zipfile.ZipFile, manifest: dict[str, Json], file: Path, limits: Limits
+) -> list[tuple[str, Program, int, str]]:
     """For each segment its run, its program, its last event and its document's file."""
     found = []
     for each in manifest["segments"]:
-        program = compiled(_member(bundle, each["document"], file).decode(), each["file"])
+        program = stranger_program(_member(bundle, each["document"], file), each["file"], limits)
         if program.digest != each["program"]:
             raise ArchiveError(
                 f"the document {each['document']} is not the one the run was recorded with",

@@ -19,9 +19,8 @@ from reach_workbench.errors import (
     BadInput,
     EvidenceDamaged,
     GateClosed,
-    GateError,
     NotFound,
-    PolicyInvalid,
+    ReachError,
 )
 from reach_workbench.evidence.approval import Approval, SignedApproval, check
 from reach_workbench.keys.ed25519 import key_id
@@ -184,8 +183,12 @@ async def settle(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -
     await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data))
 
 
-async def recover(runner: Runner, store: Store, clock: Clock) -> None:
+async def recover(runner: Runner, store: Store, clock: Clock, settings: Settings) -> None:
     """Close the gates that had what they ask for when the process before this one died."""
+    try:
+        refuse_restored(store, settings)
+    except AuditDamaged:
+        return  # whoever decides is told
     after: GateRecord | None = None
     while found := store.read.open_gates(limit=_PORTION, after=after):
         for gate in found:
@@ -195,8 +198,8 @@ async def recover(runner: Runner, store: Store, clock: Clock) -> None:
                 await _refuse_expired(runner, store, clock, gate)
                 await _refuse_other_policy(runner, store, clock, gate)
                 await settle(runner, store, clock, gate)
-            except (GateError, PolicyInvalid):
-                continue  # it has another outcome, or goes on waiting
+            except ReachError:
+                continue  # it has another outcome, or goes on waiting; a run that is damaged keeps no node shut
         after = found[-1]
 
 
@@ -212,8 +215,9 @@ def refuse_restored(store: Store, settings: Settings) -> None:
                 f"an older copy of the database was put in its place: checkpoint {pin.number} vouches for "
                 f"{pin.signed.checkpoint.size:,} records of its audit log, and it has {size:,}",
                 where=str(store.file),
-                hint="what is held here may have been approved and performed since: put the newer database back, "
-                "or `reach cancel` its runs; `reach audit verify` tells what is missing",
+                hint="what is held here may have been approved and performed since: put the newer database back. "
+                "`reach audit verify` tells what is missing; where it is lost for good, move the file "
+                f"{file_of(settings)} away once you know what was performed",
             )
 
 

@@ -12,7 +12,7 @@ from reach_workbench.clock import Clock
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import GENESIS
 from reach_workbench.engine.program import Program
-from reach_workbench.errors import ArchiveError, ArchiveNewer, ArchiveUnsafe, EvidenceDamaged, ReachError
+from reach_workbench.errors import ArchiveError, ArchiveNewer, ArchiveUnsafe, CompileError, EvidenceDamaged, ReachError
 from reach_workbench.evidence import capsule as form
 from reach_workbench.evidence.approval import check
 from reach_workbench.evidence.checkpoint import read_checkpoint
@@ -25,7 +25,8 @@ from reach_workbench.node.proof import Recorded, prove
 from reach_workbench.node.trail import Flaw, Trail, blank
 from reach_workbench.node.vouching import Vouching
 from reach_workbench.protocol.node_views import Progress, ProofStep, Verification
-from reach_workbench.runner.loading import compiled
+from reach_workbench.runner.loading import compile_text
+from reach_workbench.settings import Limits
 from reach_workbench.storage.checkpoint_file import is_signed_by
 
 MOST: Final = 64 * 1024**2
@@ -36,6 +37,8 @@ _FOLLOWS: Final = (KeyError, TypeError, ValueError, AttributeError, RecursionErr
 
 ANOTHER: Final = "it was damaged or tampered with; ask for another copy"
 _WHOLE: Final = 1 << 62
+DEFAULTS: Final = Limits()
+"""What a document of somebody else may cost where no setting says otherwise."""
 
 Said = tuple[Literal["held", "noted"], str]
 
@@ -101,9 +104,18 @@ def read_events(source: BinaryIO, members: Mapping[str, Member]) -> Iterator[Rec
         yield Recorded(event, mark)
 
 
-def read_program(source: BinaryIO, members: Mapping[str, Member], segment: form.Segment) -> Program:
+def stranger_program(source: bytes, file: str, limits: Limits) -> Program:
+    """The program of a document from elsewhere, which may mean harm: within these limits. Raises CompileError."""
+    result = compile_text(source.decode(), file, limits)
+    if result.program is None:
+        first = next((each for each in result.diagnostics if each.severity == "error"), None)
+        raise CompileError(first.message if first is not None else "it has errors")
+    return result.program
+
+
+def read_program(source: BinaryIO, members: Mapping[str, Member], segment: form.Segment, limits: Limits) -> Program:
     """The program of a segment. Raises EvidenceDamaged for another document, CompileError for one that is none."""
-    program = compiled(content(source, members[segment.document], MOST).decode(), segment.file)
+    program = stranger_program(content(source, members[segment.document], MOST), segment.file, limits)
     if program.digest != segment.program:
         raise EvidenceDamaged(f"the document {segment.document} is not the one the run was recorded with")
     return program
@@ -115,6 +127,10 @@ def signer_of(file: Path) -> bytes | None:
         source = cast(BinaryIO, stream)
         members = open_members(source, file)
         return form.read_keys(content(source, members[form.KEYS], MOST)).node
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 class Inspection:
@@ -129,6 +145,7 @@ class Inspection:
         evaluator: Evaluator,
         clock: Clock,
         progress: Progress | None,
+        limits: Limits,
     ) -> None:
         self._source = source
         self._members = members
@@ -137,6 +154,7 @@ class Inspection:
         self._evaluator = evaluator
         self._clock = clock
         self._progress = progress
+        self._limits = limits
         self._manifest: form.Manifest | None = None
         self._found: form.Keys | None = None
         self._programs: list[tuple[int, Program]] | None = None
@@ -259,7 +277,10 @@ class Inspection:
 
     def _workflow(self) -> Said:
         manifest = self._read_manifest()
-        found = [(segment.last, read_program(self._source, self._members, segment)) for segment in manifest.segments]
+        found = [
+            (segment.last, read_program(self._source, self._members, segment, self._limits))
+            for segment in manifest.segments
+        ]
         last = found[-1][1]
         if (last.namespace, last.name, last.version) != (manifest.namespace, manifest.name, manifest.version):
             raise EvidenceDamaged("the workflow's name is not the one in the manifest")
@@ -279,10 +300,8 @@ class Inspection:
         self._audit = audit
         if not audit.records:
             return "noted", "no record of the audit log is about this run"
-        return (
-            "held",
-            f"{audit.records:,} records are in the log of {manifest.size:,} with root {manifest.root.hex()[:16]}…",
-        )
+        root = manifest.root.hex()[:16]
+        return "held", f"{_counted(audit.records, 'record')} in the log of {manifest.size:,} with root {root}…"
 
     def _checkpoint(self) -> Said:
         manifest = self._read_manifest()
@@ -298,7 +317,7 @@ class Inspection:
             return "noted", f"checkpoint of {found.origin} at {found.size:,} records: its signer's key is not here"
         if not any(is_signed_by(note, each) for each in candidates):
             raise EvidenceDamaged(f"the checkpoint of {found.origin} is not signed by the key it names")
-        return "held", f"{found.origin} at {found.size:,} records, signed by the node's key"
+        return "held", f"{found.origin} at {_counted(found.size, 'record')}, signed by the node's key"
 
     def _chain(self) -> Said:
         manifest, trail = self._read_manifest(), Trail()
@@ -364,7 +383,8 @@ class Inspection:
         if not trail.decided and trail.undecided:
             return "noted", "no decision of policy is recorded: the run is older than policies are"
         self._fail(trail.undecided)
-        said = f"{trail.decided:,} decisions; {trail.performed:,} outcomes of effects, each allowed before"
+        performed = _counted(trail.performed, "outcome")
+        said = f"{_counted(trail.decided, 'decision')}; {performed} of effects, each allowed before"
         if missing := sorted(trail.policies - present):
             return "noted", f"{said}; the text of policies {missing[0][:16]}… is not in the capsule"
         return "held", said
@@ -401,7 +421,8 @@ class Inspection:
         if not outcomes:
             return "held", "no gate held anything"
         counted = ", ".join(f"{outcomes.count(each)} {each}" for each in sorted(set(outcomes)))
-        return "held", f"{len(outcomes)} gates ({counted}); {len(given)} signatures over the exact actions"
+        signatures = _counted(len(given), "signature")
+        return "held", f"{_counted(len(outcomes), 'gate')} ({counted}); {signatures} over the exact actions"
 
     def _vouched(self) -> Said:
         self._followed()
@@ -411,9 +432,9 @@ class Inspection:
         self._fail(audit.flaws)
         if audit.first is None:
             return "noted", "no audit record vouches for an event of this run"
-        whole = f"{audit.effects:,} effects, each with its record; "
+        whole = f"{_counted(audit.effects, 'outcome')} of effects, each with its record; "
         rest = self._events - audit.last
-        tail = "" if not rest else f"; the {rest:,} events after it stand under the capsule's signature alone"
+        tail = "" if not rest else f"; {_counted(rest, 'event')} after it under the capsule's signature alone"
         return "held", f"{whole}the log's last digest is that of event {audit.last:,}{tail}"
 
 
@@ -440,12 +461,13 @@ def verify(
     *,
     keys: Sequence[bytes] = (),
     known: Known = nobody,
+    limits: Limits = DEFAULTS,
 ) -> Verification:
     """Verify a capsule. A file that is not in the form of one raises ArchiveError; all else is a verdict."""
     try:
         with file.open("rb") as source:
             binary = cast(BinaryIO, source)
             members = open_members(binary, file)
-            return Inspection(binary, members, keys, known, evaluator, clock, progress).verify()
+            return Inspection(binary, members, keys, known, evaluator, clock, progress, limits).verify()
     except OSError as wrong:
         raise ArchiveError(f"can't read the capsule: {wrong.strerror}", where=str(file)) from None

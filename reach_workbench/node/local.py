@@ -150,7 +150,7 @@ class LocalNode(Looking):
         node._signer = signer
         if node._mailbox is not None:
             with suppress(StoreError):  # locked or full for now: the next start looks again
-                await gating.recover(node.runner, store, time)
+                await gating.recover(node.runner, store, time, settings)
             node._mailbox.start()
         if signer is not None and store.writable:
             node._pinning = Pinning(store, settings, time, signer)
@@ -254,8 +254,10 @@ class LocalNode(Looking):
             await settled.wait()
         finally:
             forget()
-        self.runner.raise_failure(record.id)
-        return self._view(self.store.read.run(record.id))
+        record = self.store.read.run(record.id)
+        if record.status not in ENDED:
+            self.runner.raise_failure(record.id)
+        return self._view(record)
 
     async def _settled_elsewhere(self, record: RunRecord) -> RunView:
         """A run that the process drives which owns the home, if there is one."""
@@ -327,7 +329,7 @@ class LocalNode(Looking):
 
     def _state(self, run: str, at: int | None) -> tuple[State, str | None]:
         if archive.is_archive(run):
-            return archive.load(Path(run)).state(at), None
+            return archive.load(Path(run), self.settings.limits).state(at), None
         record = self.store.read.run(run)
         if at is not None and not 0 <= at <= record.seq:
             raise NotFound(f"run {record.id} has no event {at}", hint=f"its events are 1 to {record.seq}")
@@ -599,7 +601,8 @@ class LocalNode(Looking):
     async def verify(self, run: str, *, progress: Progress | None = None) -> Verification:
         """In a thread: replaying a long history must not keep the runs of this node waiting."""
         if archive.is_archive(run):
-            return await asyncio.to_thread(archive.verify, Path(run), self.evaluator, self.clock, progress)
+            work = partial(archive.verify, limits=self.settings.limits)
+            return await asyncio.to_thread(work, Path(run), self.evaluator, self.clock, progress)
         record = self.store.read.run(run)
         return await asyncio.to_thread(verify, self.store, record, self.evaluator, self.clock, progress)
 
@@ -632,7 +635,7 @@ class LocalNode(Looking):
 
     async def import_(self, file: Path) -> RunView:
         self._owner("import a run")
-        record = await archive.store(self.store, file, self.evaluator, self.clock)
+        record = await archive.store(self.store, file, self.evaluator, self.clock, self.settings.limits)
         return self._view(record)
 
     # ------------------------------------------------------------ events and workflows

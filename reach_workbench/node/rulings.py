@@ -48,6 +48,7 @@ def explain(store: Store, guard: Guard, record: RunRecord, command: int | None) 
     created: dict[str, Json] = {}
     stories: dict[int, _Story] = {}
     digest: str | None = None
+    ids: tuple[str, ...] = ()
     owners = store.read.lineage(record.key)
     for chunk in store.read.sifted(record.key, _WITH_GATES):
         for told in chunk:
@@ -56,16 +57,16 @@ def explain(store: Store, guard: Guard, record: RunRecord, command: int | None) 
                 created = data
             elif told.type == "workflow.forked":
                 created = {**created, **data.get("created", {})}
-                digest = None
+                digest, ids = None, ()
             elif told.type == "command.issued":
                 owner = next(key for key, _, first, last in owners if first < told.seq <= last)
                 stories[told.seq] = _Story(told.seq, told.at, told.task, data["kind"], data["arguments"], owner)
             else:
                 if told.type == "policy.decided":
-                    digest = data.get("policy", digest)
+                    digest, ids = data.get("policy", digest), tuple(data.get("policies", ids))
                 story = stories.get(data["command"])
                 if story is not None:
-                    _add(story, told, digest)
+                    _add(story, told, digest, ids)
     if command is not None and command not in stories:
         known = ", ".join(map(str, list(stories)[:20])) or "none"
         raise NotFound(f"run {record.id} has no command {command}", hint=f"its commands: {known}")
@@ -73,11 +74,11 @@ def explain(store: Store, guard: Guard, record: RunRecord, command: int | None) 
     return [_ruling(store, guard, record, created, story) for story in wanted]
 
 
-def _add(story: _Story, told: Told, digest: str | None) -> None:
+def _add(story: _Story, told: Told, digest: str | None, ids: tuple[str, ...]) -> None:
     data = told.data
     if told.type == "policy.decided":
-        verdict: Ruled = "wait" if data["decision"] == "hold" and "until" in data else data["decision"]
-        ids, warnings = tuple(data.get("policies") or ()), tuple(data.get("warnings") or ())
+        verdict: Ruled = "wait" if "until" in data else data.get("decision", "allow")
+        warnings = tuple(data.get("warnings") or ())
         reason = data.get("reason")
         asked = story.kind != COMMAND and not str(reason).startswith((LACKING, UNREADABLE))
         of = digest if asked else None

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from reach_workbench.engine.approving import COMMAND
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import EvidenceDamaged
 from reach_workbench.evidence.approval import Approval, SignedApproval, check
-from reach_workbench.runner.proving import approvers_of, lacking
+from reach_workbench.runner.proving import approvers_of, lacking, output_of
 
 WORKFLOW = ("workflow",)
 """What holds a command of a gate that a workflow asks for itself: no policy."""
@@ -120,7 +121,7 @@ class Trail:
             self.policies.add(policy)
         if data["command"] in self.commands:
             asked = self.commands[data["command"]]
-            asked.verdict, asked.by_gate = data["decision"], False
+            asked.verdict, asked.by_gate = data.get("decision", "allow"), False
 
     def _performed(self, event: Event, asked: Asked | None) -> bool:
         """An outcome: of an effect, unless policy or a gate refused it, or it was given to a fork by a person."""
@@ -187,8 +188,8 @@ class Trail:
         digest = sha256(canonical({"kind": about.action, "arguments": about.arguments})).hexdigest()
         if digest != gate.data["digest"]:
             return f"the action at gate {about.gate} is not the one that was held"
-        verdicts = data.get("approvals") or ()
-        for each in verdicts:
+        given = data.get("approvals") or []
+        for each in given:
             try:
                 signed = SignedApproval(_stated(about, each), each["id"], b64decode(each["signature"], validate=True))
                 public = b64decode(each["key"], validate=True)
@@ -197,14 +198,17 @@ class Trail:
                 return f"a verdict at gate {about.gate} does not hold: {wrong}"
             self.approvals += 1
             gate.recorded[each["reviewer"]] = signed, public
-            if each["verdict"] == "deny" and data["outcome"] == "approved":
-                return f"gate {about.gate} was approved though {each['reviewer']} denied"
+        verdicts = [each["verdict"] for each in given]
         if data["outcome"] == "approved":
+            if "deny" in verdicts:
+                return f"gate {about.gate} was approved though a reviewer denied"
             if about.expires is not None and event.at > about.expires:
                 return f"gate {about.gate} had expired before it was approved"
-            short = lacking(gate.terms, about.requester, approvers_of(verdicts), about.gate)
+            if about.action == COMMAND and data.get("output") != output_of(given):
+                return f"what gate {about.gate} gave its task is not what its reviewers filled in"
+            short = lacking(gate.terms, about.requester, approvers_of(given), about.gate)
             return short.message if short is not None else None
-        if data["outcome"] == "denied" and all(each["verdict"] != "deny" for each in verdicts):
+        if data["outcome"] == "denied" and "deny" not in verdicts:
             return f"gate {about.gate} was denied, but no reviewer's denial is there"
         return None
 

@@ -50,7 +50,10 @@ class _Issued(NamedTuple):
 
 @dataclass(slots=True)
 class _Run:
-    """The run whose events are being read. `held` are the kinds of commands that a gate holds, which may be edited."""
+    """The run whose events are being read.
+
+    `held` are the kinds of commands that a gate holds, which may be edited; `ids` the policies that decided last.
+    """
 
     record: RunOrigin
     base: Path
@@ -58,6 +61,7 @@ class _Run:
     policies: PolicySet
     issued: dict[int, _Issued] = field(default_factory=dict)
     held: dict[int, str] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
 
 
 class Trying:
@@ -126,9 +130,10 @@ class Trying:
             self._issue(run, told.seq, data["kind"], data["arguments"], told)
         elif told.type == "policy.decided":
             number = data["command"]
+            run.ids = tuple(data.get("policies", run.ids))
             issued = run.issued.pop(number, None)
             if issued is not None:
-                if data["decision"] == "hold" and "until" not in data:
+                if data.get("decision") == "hold" and "until" not in data:
                     run.held[number] = issued.kind
                 self._judge(run, number, issued, data)
         elif told.type == "gate.closed":
@@ -166,8 +171,8 @@ class Trying:
         request = self._guard.request(command, run.subject)
         decision = run.policies.decide(request)
         if decided is not None and self._asked.basis == "recorded":
-            verdict: Verdict = "wait" if "until" in decided else decided["decision"]
-            before = Said(verdict, tuple(decided.get("policies") or ()))
+            verdict: Verdict = "wait" if "until" in decided else decided.get("decision", "allow")
+            before = Said(verdict, run.ids)
         else:
             before = self._said_now(run, request)
         action = Action(id, number, at, request.action, request.resource_type, request.resource)

@@ -810,7 +810,8 @@ class Driver:
                 self.tell(Fact("timer.fired", now, {"timer": number}))
             else:
                 self.tell(self._expired(number, now))
-        self._repeats += self.permits.due(now)
+        if not self.state.suspended:  # else it would be asked again and again, and nothing performed
+            self._repeats += self.permits.due(now)
 
     def _expired(self, number: int, now: int) -> Fact:
         """Nobody has decided in time about the gate of that command."""

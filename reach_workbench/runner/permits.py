@@ -98,7 +98,11 @@ class Permits:
             if state.verdicts.get(number) == "hold":  # a rate gate asked again too soon: recorded once
                 return
         decision = "hold" if ruling.verdict == "wait" else ruling.verdict
-        data: dict[str, Json] = {"command": number, "decision": decision, "policies": list(ruling.policies)}
+        data: dict[str, Json] = {"command": number}
+        if decision != "allow":
+            data["decision"] = decision
+        if (named := list(ruling.policies)) != state.decided_by:
+            data["policies"] = named
         if ruling.policy and ruling.policy != state.policy:
             data["policy"] = ruling.policy
             self._guard.keep_policies(ruling.policy, self._writes)
@@ -112,7 +116,12 @@ class Permits:
         for id, times in ruling.counts:
             self._writes.append(_rate(id, times))
         if ruling.warnings or decision != "allow":
-            self._note(f"policy.{_SAID[ruling.verdict]}", event, command, {"policy": ruling.policy, **data})
+            self._note(
+                f"policy.{_SAID[ruling.verdict]}",
+                event,
+                command,
+                {**data, "decision": decision, "policies": named, "policy": ruling.policy},
+            )
         if ruling.verdict == "allow":
             found.commands.append(command)
         elif ruling.verdict == "deny":

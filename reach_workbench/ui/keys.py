@@ -110,7 +110,7 @@ ACTIONS: Final = (
     Action("runs.suspend", ("s",), "suspend", "Suspend the run durably."),
     Action("runs.resume", ("r",), "resume", "Go on with a suspended or held run."),
     Action("runs.cancel", ("x",), "cancel", "Cancel the run; asks first."),
-    Action("runs.export", ("e",), "export", "Write the run into an archive."),
+    Action("runs.export", ("e",), "export", "Write the run into a capsule."),
     Action("inbox.open", ("enter",), "open", "Show the held action, or the effect in doubt, whole."),
     Action("inbox.approve", ("a",), "approve", "Approve the held action, or the marked ones one by one; asks first."),
     Action("inbox.deny", ("x",), "deny", "Deny the held action; asks for a reason."),

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input, Static
 
-from reach_workbench.errors import ReachError
+from reach_workbench.errors import KeysError, ReachError
 from reach_workbench.protocol.node_views import RunView
 from reach_workbench.ui.app import RunChanged
 from reach_workbench.ui.compared import Compared
@@ -329,16 +329,29 @@ class RunsScreen(WorkbenchScreen):
         if run is None:
             return
         proposed = self.workbench.workspace / f"{run.name}-{run.id[-6:]}.reach"
-        given = await self.workbench.ask_text("Export the run", "The archive's file:", str(proposed))
+        given = await self.workbench.ask_text("Export the run", "The capsule's file:", str(proposed))
         if not given:
             return
         file = Path(given).expanduser()
         try:
-            await self.node.export(run.id, file)
+            done = await self._export(run, file)
         except ReachError as wrong:
             self.report(wrong)
             return
+        if not done:
+            return
         self.notify(str(file), title="Exported", timeout=5, markup=False)
+
+    async def _export(self, run: RunView, file: Path) -> bool:
+        """Signed; while the node's key can't be had, without a signature if that is wanted. Whether it was done."""
+        try:
+            await self.node.export(run.id, file)
+        except KeysError as wrong:
+            text = f"{wrong.message}\n\nWithout the node's signature nobody vouches for what is in the file."
+            if not await self.workbench.confirm("Export it unsigned?", text, "y", "export it unsigned"):
+                return False
+            await self.node.export(run.id, file, unsigned=True)
+        return True
 
     async def _drive(self, ask: Callable[[RunView], Awaitable[RunView]]) -> None:
         run = self.current

@@ -91,12 +91,14 @@ async def _run(node: LocalNode, source: str, folder: Path) -> str:
     return view.id
 
 
-def _bytes(folder: Path) -> int:
+def _bytes(folder: Path) -> tuple[int, int]:
+    """The size of the home's database without its audit log, which is no part of a run, and that of the log."""
     database = folder / "home" / "reach.db"
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    (audit,) = connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'audit%'").fetchone()
     connection.close()
-    return sum(file.stat().st_size for file in database.parent.glob("reach.db*"))
+    return sum(file.stat().st_size for file in database.parent.glob("reach.db*")) - audit, audit
 
 
 def _durability(folder: Path) -> Figures:
@@ -120,8 +122,9 @@ def _sequential(source: Callable[[int], str]) -> Callable[[Path], Coroutine[None
         assert steps.count == WORKFLOWS * STEPS, steps.count
         await node.close()
         total = WORKFLOWS * STEPS
-        size = _bytes(folder) / (total + 5)
-        return {"seq_steps_s": total / taken, **steps.latency(), "bytes_step": size, **_durability(folder)}
+        size, audit = _bytes(folder)
+        sizes = {"bytes_step": size / (total + 5), "audit_bytes_step": audit / (total + 5)}
+        return {"seq_steps_s": total / taken, **steps.latency(), **sizes, **_durability(folder)}
 
     return measure
 
@@ -175,7 +178,7 @@ async def long_recover(folder: Path) -> Figures:
         "fork_call_s": called,
         "fork_to_first_new_step_s": entered[0] / 1e9 - began,
         "new_steps": len(entered),
-        "bytes_step": _bytes(folder) / (LONG + LONG - LONG // 2),
+        "bytes_step": _bytes(folder)[0] / (LONG + LONG - LONG // 2),
     }
 
 

@@ -132,10 +132,21 @@ class Interleaving:
             if process.dead:
                 await self._bury(node)
             else:
-                async with asyncio.timeout(_PATIENCE):
-                    self.outside.release()
-                    await node.close()
+                await self._close(node, process)
         return ends
+
+    async def _close(self, node: LocalNode, process: Process) -> None:
+        """Close the node as people do; it may be killed meanwhile."""
+        self.outside.release()
+        closing = asyncio.ensure_future(node.close())
+        killed = asyncio.ensure_future(process.killed.wait())
+        await asyncio.wait([closing, killed], timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        killed.cancel()
+        if process.dead:
+            await self._bury(node)
+            return
+        must(closing.done(), "the node does not come to its end")
+        closing.result()
 
     def _keep_what_was_committed(self) -> None:
         """The files as a killed process leaves them."""
@@ -278,6 +289,16 @@ class Interleaving:
         name = self.random.choice(list(PEOPLE))
         after = await node.decide(gate.id, self._sign(gate, "deny", name, "no"))
         return f"{name} at {gate.id[:4]} of {gate.run[-4:]}: {after.outcome}"
+
+    async def _delegate(self, node: LocalNode) -> str | None:
+        gate = await self._gate(node)
+        if gate is None:
+            return None
+        name, to = self.random.sample(list(PEOPLE), 2)
+        signed = signed_verdict(gate, "delegate", name, KEYS[name], answer={"to": to})
+        self.stale.append((gate.id, signed))
+        await node.decide(gate.id, signed)
+        return f"{name} to {to} at {gate.id[:4]} of {gate.run[-4:]}"
 
     async def _edit(self, node: LocalNode) -> str | None:
         gate = await self._gate(node)
@@ -432,6 +453,9 @@ class Interleaving:
                     if (await node.gate(gate.id)).outcome is None:
                         verdict = self._sign(gate, "approve", name)
                         await self._do([("approve", node.decide(gate.id, verdict))])
+                if (after := await node.gate(gate.id)).outcome is None and len(after.verdicts) > 1:
+                    # They were in other groups when they said so, and nobody may say it twice.
+                    await self._do([("cancel", node.cancel(gate.run))])
             self.outside.release()
             self.clock.pass_(5_100)
             self._rouse()
@@ -460,6 +484,7 @@ _STEPS: Final = {
     "approve": 22,
     "deny": 5,
     "edit": 6,
+    "delegate": 4,
     "stale": 5,
     "forged": 3,
     "cancel": 3,

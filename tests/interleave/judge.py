@@ -96,7 +96,7 @@ class Story:
             command.repeats += 1
         elif event.type == "policy.decided" and command:
             self.policy = data.get("policy", self.policy)
-            command.permits.append((event.seq, data["decision"], self.policy))
+            command.permits.append((event.seq, data.get("decision", "allow"), self.policy))
         elif event.type == "gate.opened":
             must(data["gate"] not in self.opened, f"gate {data['gate']} was opened twice")
             self.opened[data["gate"]] = (event.seq, data)
@@ -188,10 +188,16 @@ class Judge:
         must(expires is None or at <= expires, f"gate {gate} was approved at {at}, after it expired at {expires}")
         rule = rule_for(opened["policy"], asked.kind, given)
         must(rule.verdict == "hold", f"gate {gate} is of a policy that says {rule.verdict}")
-        people = {}
+        people: dict[str, frozenset[str]] = {}
+        lent: dict[str, frozenset[str]] = {}
         for each in closing["approvals"]:
             name, groups = self._signed(story, asked, given, opened, number, each)
-            people[name] = groups
+            if each["verdict"] == "delegate":
+                to = each["answer"]["to"]
+                lent[to] = lent.get(to, frozenset()) | groups | lent.get(name, frozenset())
+            else:
+                people[name] = groups
+        people = {name: groups | lent.get(name, frozenset()) for name, groups in people.items()}
         self._entitled(rule, story.requester, people, gate)
 
     def _signed(
@@ -200,12 +206,13 @@ class Judge:
         """Whose approval it is, once its signature was found to be about exactly this."""
         public = b64decode(verdict["key"])
         name, history = self.reviewers[public]
-        must(name == verdict["reviewer"] and verdict["verdict"] == "approve", f"{verdict} is not {name}'s approval")
+        said = verdict["verdict"]
+        must(name == verdict["reviewer"] and said in ("approve", "delegate"), f"{verdict} is not {name}'s approval")
         command = next(event for event in story.events if event.seq == number)
         statement = {
             "_type": "urn:reach:approval:1",
             "gate": opened["gate"],
-            "verdict": "approve",
+            "verdict": said,
             "action": asked.kind,
             "arguments": given,
             "requester": story.requester,
@@ -217,7 +224,7 @@ class Judge:
             "expires": opened.get("expires"),
             "reviewer": name,
             "reason": verdict.get("reason"),
-            "answer": None,
+            "answer": verdict.get("answer"),
         }
         try:
             VerifyKey(public).verify(canonical(statement), b64decode(verdict["signature"]))

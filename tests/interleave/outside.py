@@ -21,6 +21,7 @@ POINTS: Final = (
     "driver.after-commit",
     "driver.before-effect",
     "driver.after-effect",
+    "gating.before-close",
     "writer.before-begin",
     "writer.before-commit",
     "writer.after-commit",
@@ -29,6 +30,7 @@ _HOLDERS: Final = (
     "reach_workbench.runner.driver",
     "reach_workbench.runner.performing",
     "reach_workbench.storage.writer",
+    "reach_workbench.node.gating",
 )
 
 

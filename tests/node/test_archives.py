@@ -206,7 +206,7 @@ def test_an_archive_of_version_1_is_verified_looked_at_and_imported(home, go):
         file = DATA / "archive-1-forked.reach"
         async with home.node() as node:
             found = await node.verify(str(file))
-            assert (found.ok, found.events, found.signer) == (True, 27, None)
+            assert (found.ok, found.events, found.signer) == (True, 18, None)
             assert "UNSIGNED" in found.steps[0].message
             assert (await node.state(str(file), found.events)).data == {"n": 16}
             came = await node.import_(file)

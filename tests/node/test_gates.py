@@ -273,10 +273,10 @@ do:
             assert (run.status, held.written) == ("completed", 4)
             events = [event async for event in node.events(run.id)]
             decided = [event for event in events if event.type == "policy.decided"]
-            said = [event.data["decision"] for event in decided]
+            said = [event.data.get("decision", "allow") for event in decided]
             assert said[:4] == ["allow", "allow", "hold", "allow"]  # the fourth may have to wait, too
             assert said.count("allow") == 4
-            started = [event.at for event in decided if event.data["decision"] == "allow"]
+            started = [event.at for event in decided if "decision" not in event.data]
             assert started[2] - started[0] >= 400
 
     go(body)

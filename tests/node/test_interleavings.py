@@ -9,6 +9,6 @@ from tests.interleave.playing import play
 
 @pytest.mark.parametrize("first", range(0, 200, 50))
 def test_nothing_runs_unapproved_whatever_happens_in_which_order(first):
-    done, broken = play((first, first + 50))
+    done, broken = play((first, first + 50), steps=14)
     assert not broken, broken[0]
     assert done["crashes"] and done["gate approved"] and done["gate expired"] and done["gate superseded"]

@@ -135,6 +135,22 @@ def test_a_command_that_waits_for_room_opens_a_gate_when_the_policies_ask_for_on
     go(body)
 
 
+def test_a_run_that_waits_for_room_can_be_suspended_once_there_is_some(gated, go):
+    gated.policy(ALL + gate("paced", TWICE, "rate"))
+
+    async def body():
+        async with gated.node() as node:
+            run = await node.start(gated.request(loop(3)))
+            await gated.pass_time(node, 0)
+            gated.clock.wait(10_000)
+            assert (await node.suspend(run.id)).status == "suspended"
+            assert len(gated.performed) == 2
+            await node.resume(run.id)
+            assert (await node.wait(run.id)).status == "completed"
+
+    go(body)
+
+
 def test_a_busy_run_does_not_keep_another_from_its_turn(gated, go):
     gated.policy(ALL + gate("paced", '@limit("1/1s")', "rate"))
 

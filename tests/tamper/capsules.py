@@ -23,6 +23,16 @@ PURE = "do: [{a: {set: {n: 1}}}, {loop: {for: {in: '${ [1, 2, 3] }'}, do: [{b: {
 HELD = (
     "do: [{one: {run: {shell: {command: 'echo held'}}}}, {two: {run: {script: {language: python, code: 'print(2)'}}}}]"
 )
+ASKED = """
+do:
+- ask:
+    call: approve:1.0.0@default
+    with:
+      title: Pay?
+      groups: [finance]
+      self: true
+      form: {type: object, properties: {amount: {type: integer}}, required: [amount]}
+"""
 POLICY = """
 @id("all") permit(principal, action, resource);
 @id("shells") @gate("approval") @quorum("2") @from("finance,legal")
@@ -44,6 +54,7 @@ async def make(folder: Path) -> list[Path]:
         runs = {"pure": pure, "forked": fork}
         runs["approved"] = await _decided(node, folder, ("grace", "approve"), ("lin", "approve"))
         runs["denied"] = await _decided(node, folder, ("grace", "approve"), ("lin", "deny"))
+        runs["asked"] = await _asked(node, folder)
         runs["open"] = await _decided(node, folder, ("grace", "approve"))
         runs["edited"] = await _edited(node, folder)
         files = []
@@ -65,6 +76,16 @@ async def _decided(node: LocalNode, folder: Path, *verdicts: tuple[str, str]) ->
     for name, verdict in verdicts:
         reason = "not today" if verdict == "deny" else None
         await node.decide(gate.id, signed_verdict(gate, verdict, name, PEOPLE[name][0], reason=reason))  # type: ignore[arg-type]
+    await asyncio.wait_for(node.wait(run), 30)
+    return run
+
+
+async def _asked(node: LocalNode, folder: Path) -> str:
+    """A step that asks for an approval with a form; one reviewer hands the decision over to another."""
+    run = await _run(node, folder, ASKED)
+    (gate,) = await node.gates(run=run)
+    for name, verdict, answer in (("grace", "delegate", {"to": "ada"}), ("ada", "approve", {"amount": 7})):
+        await node.decide(gate.id, signed_verdict(gate, verdict, name, PEOPLE[name][0], answer=answer))  # type: ignore[arg-type]
     await asyncio.wait_for(node.wait(run), 30)
     return run
 

@@ -39,7 +39,6 @@ class Tally:
     found: Counter[str] = field(default_factory=Counter)
     named: Counter[str] = field(default_factory=Counter)
     missed: list[str] = field(default_factory=list)
-    harmless: int = 0
 
 
 class Storm:
@@ -83,23 +82,27 @@ class Storm:
         ]
 
     def run(self, count: int) -> Tally:
+        """So many tamperings, each way in its turn. What changes nothing is drawn again."""
         for number in range(count):
             way = self.ways[number % len(self.ways)]
+            file = self._tampered(way)
+            self._judge(f"{number}: {way.__name__} of {file.name}", way.__name__)
+        return self.tally
+
+    def _tampered(self, way: Callable[[bytes, Members], bytes | Members]) -> Path:
+        """Write the copy; returns the capsule that it was made from."""
+        while True:
             file, data, members = self.chance.choice(self.capsules)
             try:
                 tampered = way(data, dict(members))
-                if isinstance(tampered, bytes):
-                    self.copy.write_bytes(tampered)
-                else:
-                    write(self.copy, tampered)
             except Harmless:
-                self.tally.harmless += 1
                 continue
-            if self.copy.read_bytes() == data:
-                self.tally.harmless += 1
-                continue
-            self._judge(f"{number}: {way.__name__} of {file.name}", way.__name__)
-        return self.tally
+            if isinstance(tampered, bytes):
+                self.copy.write_bytes(tampered)
+            else:
+                write(self.copy, tampered)
+            if self.copy.read_bytes() != data:
+                return file
 
     def _judge(self, what: str, way: str) -> None:
         try:
@@ -323,7 +326,7 @@ class Storm:
     def _change(self, event: list[Any]) -> None:
         data = event[6]
         if event[2] == "policy.decided":
-            data["decision"] = {"allow": "deny", "hold": "allow", "deny": "allow"}[data["decision"]]
+            data["decision"] = {"allow": "deny", "hold": "allow", "deny": "allow"}[data.get("decision", "allow")]
             return
         if event[2] == "command.completed":
             data["output"] = ["another", data["output"]]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from reach_workbench.ui.runs import RunsScreen
@@ -158,6 +159,16 @@ def test_a_run_is_exported_into_the_file_that_is_named(place: Place, go: Go) -> 
                 file = place.workspace / "kept.reach"
                 desk.app.screen.query_one(Input).value = str(file)
                 await desk.press("enter")
+                await desk.until_screen("Confirm")  # this node has no key to sign with
+                await desk.press("escape")
+                await desk.until(lambda: not isinstance(desk.app.screen, ModalScreen))
+                assert not file.exists()
+                await desk.press("e")
+                await desk.until_screen("AskText")
+                desk.app.screen.query_one(Input).value = str(file)
+                await desk.press("enter")
+                await desk.until_screen("Confirm")
+                await desk.press("y")
                 await desk.until(file.exists)
 
     go(body)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from reach_workbench.cli.archives import is_file
+from reach_workbench.cli.archives import is_file, missing_file
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
 from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Painted, Style, Terminal, json_text
@@ -33,9 +33,9 @@ def _verify(terminal: Terminal, given: Given) -> int:
         try:
             async with session.reading() as node:
                 found = await node.verify(given.run, progress=progress)
-        except NotFound:
+        except NotFound as missing:
             if not Path(given.run).is_file():
-                raise
+                raise missing_file(given.run) or missing from None
             return await _of_file(session, Path(given.run), keys, progress)
         if keys:
             raise UsageError("--key is for capsules: a run of a home is not signed", hint="export it first")
@@ -60,8 +60,8 @@ async def _of_file(session: Session, file: Path, keys: list[bytes], progress: Pr
     clock = SystemClock()
     evaluator = ChildEvaluator(session.settings.limits, clock=clock)
     try:
-        known = await _known(session)
-        return archive.verify(file, evaluator, clock, progress, keys=keys, known=known)
+        known, limits = await _known(session), session.settings.limits
+        return archive.verify(file, evaluator, clock, progress, keys=keys, known=known, limits=limits)
     finally:
         evaluator.close()
 

@@ -13,7 +13,7 @@ def workflow_forked(state: State, event: Event) -> None:
     state.created = {**state.created, "program": data["program"], **data.get("created", {})}
     state.pure = 0
     # Another run: its policy, its gates. What was decided for the one before does not count.
-    state.policy = None
+    state.policy = state.decided_by = None
     state.verdicts.clear()
     state.gates.clear()
     if later := data.get("later"):

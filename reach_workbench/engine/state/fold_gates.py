@@ -14,8 +14,9 @@ def policy_decided(state: State, event: Event) -> None:
     data = event.data or {}
     number = data["command"]
     state.policy = data.get("policy", state.policy)
+    state.decided_by = data.get("policies", state.decided_by)
     if number in state.commands:
-        state.verdicts[number] = data["decision"]
+        state.verdicts[number] = data.get("decision", "allow")
 
 
 def gate_opened(state: State, event: Event) -> None:

@@ -28,6 +28,7 @@ class State:
         "commands",
         "context",
         "created",
+        "decided_by",
         "digest",
         "edited",
         "error",
@@ -74,6 +75,7 @@ class State:
         self.suspended = False
         self.pure = 0
         self.policy: str | None = None
+        self.decided_by: list[str] | None = None
         self.verdicts: dict[int, str] = {}
         self.gates: dict[int, Gate] = {}
         self.edited: dict[int, int] = {}

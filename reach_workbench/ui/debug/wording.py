@@ -104,8 +104,8 @@ class Words(str):
 
 
 def _decided(data: dict[str, Json]) -> str:
-    """`hold by hold-shell`."""
-    words = str(data.get("decision") or "")
+    """`hold by hold-shell`; who decided is told where it is another than before."""
+    words = str(data.get("decision") or "allow")
     if data.get("policies"):
         words += f" by {', '.join(map(str, data['policies']))}"
     words += f": {data['reason']}" if data.get("reason") else ""

@@ -155,7 +155,7 @@ class Reviewing:
             if data.get("command") == gate.command:
                 policies = ", ".join(map(str, data.get("policies", ())))
                 by = f" by {visible(policies)}" if policies else ""
-                if data["decision"] == "allow":
+                if data.get("decision", "allow") == "allow":
                     return f"It is allowed{by}: nobody need approve it, and it is performed as it is now."
                 if data["decision"] == "deny":
                     reason = f": {visible(str(data['reason']))}" if data.get("reason") else ""

@@ -1,0 +1,91 @@
+"""A capsule can be verified by a program that shares nothing with this one, written from docs/capsule.md."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from securesystemslib.exceptions import VerificationError
+
+from tests.evidence.stranger import verify
+
+REACH = Path(sys.executable).with_name("reach")
+EXAMPLE = Path(__file__).parent.parent / "data" / "capsule-2.reach"
+OPEN = EXAMPLE.with_name("open.cedar")
+WORKFLOW = """
+document: {dsl: 1.0.3, namespace: tests, name: example, version: 1.0.0}
+do:
+- say: {run: {shell: {command: 'echo hello'}}}
+- more: {set: {n: 1.0, "\\U0001F600\\uE000": "ä\\u2028"}}
+"""
+
+
+def public_of(file: Path) -> bytes:
+    with zipfile.ZipFile(file) as bundle:
+        return base64.b64decode(json.loads(bundle.read("keys.json"))["node"]["key"])
+
+
+def test_the_stranger_shares_nothing_with_this_project() -> None:
+    text = Path(__file__).with_name("stranger.py").read_text()
+    imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
+    assert imported <= {
+        "__future__",
+        "base64",
+        "hashlib",
+        "json",
+        "re",
+        "zipfile",
+        "pathlib",
+        "typing",
+        "securesystemslib",
+    }
+
+
+def test_the_example_of_the_documentation_is_verified(root: Path) -> None:
+    public = public_of(EXAMPLE)
+    assert verify(EXAMPLE, public) == {"events": 15, "effects": 2, "approvals": 2, "records": 8}
+    page = (root / "docs" / "capsule.md").read_text()
+    with zipfile.ZipFile(EXAMPLE) as bundle:
+        assert base64.b64encode(public).decode() in page
+        for line in bundle.read("events.ndjson").decode().splitlines()[:2]:
+            assert line in page
+
+
+def test_a_capsule_that_a_person_exports_is_verified(tmp_path: Path) -> None:
+    (tmp_path / "w.yaml").write_text(WORKFLOW)
+    environment = {
+        "REACH_HOME": str(tmp_path / "home"),
+        "REACH_PASSPHRASE": "of the tests",
+        "REACH_KEYS_BACKEND": "file",
+        "REACH_POLICY_FILE": str(OPEN),
+        "PATH": "/usr/bin:/bin",
+    }
+    for words in (("run", "w.yaml"), ("export", "last", "run.reach", "--json")):
+        done = subprocess.run(
+            [REACH, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    found = verify(tmp_path / "run.reach", base64.b64decode(json.loads(done.stdout)["key"]))
+    assert (found["effects"], found["records"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "events.ndjson", "approvals.ndjson", "audit.ndjson", "envelope.json"]
+)
+def test_the_stranger_finds_what_was_changed(tmp_path: Path, name: str) -> None:
+    forged = tmp_path / "forged.reach"
+    with zipfile.ZipFile(EXAMPLE) as source, zipfile.ZipFile(forged, "w") as target:
+        for each in source.namelist():
+            content = source.read(each)
+            if each == name:
+                at = len(content) // 2
+                content = content[:at] + (b"1" if content[at : at + 1] != b"1" else b"2") + content[at + 1 :]
+            target.writestr(each, content)
+    with pytest.raises((AssertionError, ValueError, KeyError, VerificationError)):
+        verify(forged, public_of(EXAMPLE))
