@@ -53,7 +53,9 @@ def serving(home: Path, **settings: str) -> Iterator[Serving]:
     ending: list[Callable[[], object]] = []
 
     async def work() -> None:
-        node = await LocalNode.open(load(home, unheld.VARIABLES | settings))
+        policy = home.with_name(f"{home.name}.cedar")  # a client may write it
+        policy.write_text(Path(unheld.POLICY.file).read_text("utf-8"), "utf-8")
+        node = await LocalNode.open(load(home, {"REACH_POLICY_FILE": str(policy)} | settings))
         try:
             listener = listen_tcp("127.0.0.1", 0)
             async with served(node, listener, TOKEN):
