@@ -334,7 +334,7 @@ class Driver:
         if self.place.done():
             return True
         await self._take_in(unit)
-        if self.state.suspended or self._is_being_cancelled():
+        if self.state.suspended or self.is_being_cancelled:
             self._give_back()
             self.slots = None  # it will perform nothing more
             return False
@@ -344,7 +344,9 @@ class Driver:
             await self._wake.wait()
         return False
 
-    def _is_being_cancelled(self) -> bool:
+    @property
+    def is_being_cancelled(self) -> bool:
+        """Whether it was told to end, and has not ended yet."""
         root = self.state.frames.get(0)
         return root is not None and root.todo is not None and root.todo[0] == "cancel"
 

@@ -341,6 +341,11 @@ class Runner:
         task = self._launch(driver, None, Unit(), briefly=True)
         await asyncio.wait([task])
         self.raise_failure(record.id)
+        if driver.is_being_cancelled:  # what it was told ends it, whatever a person had stopped it for
+            ending = self._load(self.store.read.run(record.id), hear=False)
+            unit = Unit()
+            ending.token = self.lease(unit, record.id)
+            await asyncio.wait([self._launch(ending, None, unit)])
         return await answer
 
     async def cancel(self, record: RunRecord, fact: Fact) -> None:

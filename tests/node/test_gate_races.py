@@ -186,3 +186,20 @@ def test_what_a_revoked_reviewer_approved_no_longer_counts(gated, go):
             assert (await node.wait(run.id)).status == "completed"
 
     go(body)
+
+
+def test_a_suspended_run_that_its_expired_gate_cancels_ends(gated, go):
+    gated.policy(ALL + gate("gated", '@expires("1m") @otherwise("cancel")'))
+
+    async def body():
+        async with gated.node() as node:
+            run = await gated.run(node, f"{{a: {call('gated')}}}")
+            await node.suspend(run.id)
+            [held] = await node.gates()
+            gated.clock.wait(61_000)
+            with pytest.raises(GateClosed, match="expired"):
+                await gated.approve(node, "grace", held)
+            assert (await node.wait(run.id)).status == "cancelled"
+            assert gated.performed == []
+
+    go(body)
