@@ -708,13 +708,17 @@ class LocalNode(Looking):
             given = {"name": name, "public_key": public_key, "groups": list(groups)}
             answer = await ask(self.store, self.settings, "add-reviewer", given)
             return wire.decode(ReviewerView, answer["reviewer"])
-        return await reviewers.add(self.store, self.clock, name, public_key, groups)
+        added = await reviewers.add(self.store, self.clock, name, public_key, groups)
+        self.runner.guard.forget_groups()
+        return added
 
     async def revoke_reviewer(self, key_id: str) -> ReviewerView:
         if not self.store.writable:
             answer = await ask(self.store, self.settings, "revoke-reviewer", {"key_id": key_id})
             return wire.decode(ReviewerView, answer["reviewer"])
-        return await reviewers.revoke(self.store, self.clock, key_id)
+        revoked = await reviewers.revoke(self.store, self.clock, key_id)
+        self.runner.guard.forget_groups()
+        return revoked
 
     # ------------------------------------------------------------ the system
 

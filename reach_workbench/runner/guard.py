@@ -73,7 +73,7 @@ class Subject(NamedTuple):
 
 
 class Guard:
-    """One for a node. `groups` are those of whoever requests, as far as the node knows them."""
+    """One for a node."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
         self._settings = settings
@@ -84,7 +84,7 @@ class Guard:
         self._kept: dict[frozenset[str], str] = {}
         self.notes = EffectNotes(settings.audit)
         self._known: dict[tuple[Hashable, ...], Ruling] = {}
-        self.groups: dict[str, tuple[str, ...]] = {}
+        self._groups: dict[str, tuple[str, ...]] | None = None
 
     @property
     def shelf(self) -> PolicyShelf:
@@ -115,7 +115,7 @@ class Guard:
             policies = self.shelf.in_force(base)
         except PolicyInvalid as wrong:
             return Ruling("deny", reason=f"{UNREADABLE}{wrong.message} ({wrong.where})")
-        groups = self.groups.get(subject.requester, ())
+        groups = self.groups_of(subject.requester)
         action = ACTIONS.get(command.kind)
         resource = action.resource(command.arguments) if action is not None else ""
         key = (policies, subject.requester, groups, command.kind, resource)
@@ -162,7 +162,7 @@ class Guard:
             command.kind,
             command.arguments,
             requester=requester,
-            groups=self.groups.get(requester, ()),
+            groups=self.groups_of(requester),
             run=run,
             workflow=workflow,
             version=version,
@@ -170,6 +170,20 @@ class Guard:
             task=command.task,
             tenant="local",
         )
+
+    def groups_of(self, name: str) -> tuple[str, ...]:
+        """The groups that a person is in: those that the keys of that name may decide for."""
+        if self._groups is None:
+            found: dict[str, set[str]] = {}
+            for reviewer in self._store.read.reviewers():
+                if reviewer.revoked_at is None:
+                    found.setdefault(reviewer.name, set()).update(reviewer.groups)
+            self._groups = {name: tuple(sorted(groups)) for name, groups in found.items()}
+        return self._groups.get(name, ())
+
+    def forget_groups(self) -> None:
+        """Reviewers have changed: look again who is in which group."""
+        self._groups = None
 
     def keep_policies(self, digest: str, writes: list[Callable[[Unit], None]]) -> None:
         """Have the texts of the policies with that digest kept by the next unit: those last in force of their files."""

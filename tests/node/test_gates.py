@@ -420,3 +420,23 @@ def test_a_decision_can_be_handed_over_to_another_reviewer(home, go, held) -> No
             assert (await node.verify(run.id)).ok
 
     go(body)
+
+
+def test_a_policy_knows_who_is_in_which_group(home, go, held, tmp_path: Path) -> None:
+    (tmp_path / "policy.cedar").write_text(
+        '@id("all") permit(principal, action, resource);\n'
+        '@id("ops") forbid(principal, action == Action::"shell.run", resource) unless { principal in Group::"ops" };\n'
+    )
+
+    async def body() -> None:
+        async with home.node() as node:
+            run, _ = await held.run(node)
+            assert (run.status, run.error["code"]) == ("faulted", "policy-denied")
+            ada = await node.add_reviewer("ada", b64encode(ADA.public).decode(), ["ops"])
+            run = await node.wait((await node.start(home.request(WRITES % held.target))).id)
+            assert (run.status, held.written) == ("completed", 1)
+            await node.revoke_reviewer(ada.key_id)
+            run = await node.wait((await node.start(home.request(WRITES % held.target))).id)
+            assert (run.status, held.written) == ("faulted", 1)
+
+    go(body)
