@@ -649,9 +649,9 @@ class Runner:
         if run not in self._tasks:  # its caller is about to take it up, unless a person has stopped it
             return self.store.read.has_run(run) and self.store.read.run(run).status in ("held", "suspended")
         driver = self._drivers.get(run)
-        if driver is None or not driver.stalled:
+        if driver is None or not (driver.state.in_doubt or driver.state.gates or driver.children):
             return False
-        if not (driver.state.in_doubt or driver.state.gates or driver.children):
+        if not driver.stalled:
             return False
         return all(self.stuck(child) for child in list(driver.children.values()))
 
