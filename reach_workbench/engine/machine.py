@@ -131,6 +131,12 @@ class Machine(Recorder):
         self.record(fact)
         return self._events[0], self._digests[0]
 
+    def allow(self, number: int, at: int) -> tuple[Event, bytes]:
+        """Record that policy allows the command, by the same policies as the one before; see `note`."""
+        self._events, self._digests = [], []
+        self.note_allowed(number, at)
+        return self._events[0], self._digests[0]
+
     def _give_up(self, setting: str, what: str) -> None:
         fault = Fault("runtime", f"{what}; the limit is the setting {setting}", code="limit", title="Limit reached")
         self.emit("limit.reached", None, ROOT, {"setting": setting, "error": fault.problem("/")})

@@ -82,6 +82,14 @@ class Recorder:
                 state.at = before  # nothing was told
                 raise
 
+    def note_allowed(self, number: int, at: int) -> None:
+        """Record that policy allows a pending command, as the decision before did: by far the most frequent fact."""
+        state = self.state
+        state.at = max(at, state.at)
+        frame = state.commands[number]
+        owner = state.frames[frame].task
+        self._append("policy.decided", owner.reference if owner is not None else None, frame, {"command": number})
+
     def emit(self, type_: str, task: str | None, frame: int, data: dict[str, Json] | None = None) -> int:
         """Record a derived event and apply it; returns its number. Raises Fault if a value is too large."""
         return self._append(type_, task, frame, data or None)

@@ -179,6 +179,7 @@ class Driver:
         self._row: dict[str, Json] = {}
         self._row_is_stale = bool(unbegun)
         self._reason: str | None = None
+        self._told_of_itself = False
         self._over = False
         self._parked = token is None and status in ("held", "suspended")
         self._snapshot_seq = state.seq
@@ -466,12 +467,15 @@ class Driver:
             if self._unbegun and not self.debug.hold_first:
                 self._repeats += sorted(self._unbegun)
                 self._unbegun.clear()
-            screened = self.permits.screen([*commands, *self._asked_again()])
-            commands = screened.commands
-            self._unbegun.update(number for number in self.permits.waiting if number not in self.performing)
-            events += screened.events
-            digests += screened.digests
-            weighed |= bool(screened.events)
+            asked = [*commands, *self._asked_again()] if self._repeats else commands
+            if asked:
+                screened = self.permits.screen(asked)
+                commands = screened.commands
+                events += screened.events
+                digests += screened.digests
+                weighed |= bool(screened.events)
+            if self.permits.waiting:
+                self._unbegun.update(number for number in self.permits.waiting if number not in self.performing)
         paused = result.paused or bool(self.traps.withheld) or (self.debug.hold_first and bool(self._unbegun))
         held = paused if decide else self.status == "held"
         await self._commit(
@@ -540,10 +544,13 @@ class Driver:
         data = event.data or {}
         if event.type in _WAKING:
             self._recorded_before = self.machine.recorded
+        if event.type in ("command.completed", "command.faulted"):  # by far the most
+            return self.permits.recorded(event, digest, self.command)
         if event.type == "command.resolved" and data["decision"] == "repeat":
             self._repeats.append(data["command"])
         elif event.type == "workflow.suspended":
             self._reason = data.get("reason")
+        self._told_of_itself |= event.type.startswith("workflow.")
         if event.type.startswith(("command.", "gate.")):
             if "arguments" in data:
                 self._edited[event.seq] = event
@@ -656,7 +663,9 @@ class Driver:
         state = self.state
         if events:
             unit.append_events(self.key, events, digests)
-            audit_run(unit, self.run, events, digests)
+            if not self.committed or self._told_of_itself:
+                audit_run(unit, self.run, events, digests)
+                self._told_of_itself = False
         for emission in emissions:
             unit.put_cloudevent(emission.event, at=max(self._runner.clock.now(), state.at), run=self.run)
         if state.seq - self._snapshot_seq >= self._runner.settings.runner.snapshot_events:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from hashlib import sha256
@@ -72,6 +73,20 @@ class Subject(NamedTuple):
     may: tuple[str, ...] | None
 
 
+@dataclass(slots=True)
+class Known:
+    """What is known of one run to be allowed whatever its commands are given, while nothing changes.
+
+    `resources` are the things, by the kind of command, that `policies` allow; it counts until `until`, when the files
+    are looked at again, and for one `version` of the files and of who is in which group.
+    """
+
+    until: float = 0.0
+    version: tuple[int, int] = (-1, -1)
+    policies: list[str] | None = None
+    resources: set[tuple[str, str]] = field(default_factory=set)
+
+
 class Guard:
     """One for a node."""
 
@@ -85,6 +100,7 @@ class Guard:
         self.notes = EffectNotes(settings.audit)
         self._known: dict[tuple[Hashable, ...], Ruling] = {}
         self._groups: dict[str, tuple[str, ...]] | None = None
+        self._version = 0
 
     @property
     def shelf(self) -> PolicyShelf:
@@ -104,8 +120,11 @@ class Guard:
             self._rates = Rates(self._store, self._clock)
         return self._rates
 
-    def rule(self, state: State, command: Command, base: Path, subject: Subject) -> Ruling:
-        """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates."""
+    def rule(self, state: State, command: Command, base: Path, subject: Subject, memory: Known) -> Ruling:
+        """Decide about a command of a run whose workflow lies in `base`. An `allow` takes the counts of rate gates.
+
+        `memory` learns what the run is allowed whatever it is given.
+        """
         missing = missing_capability(subject.may, command)
         if missing is not None:
             return Ruling("deny", reason=LACKING + missing)
@@ -121,6 +140,8 @@ class Guard:
         key = (policies, subject.requester, groups, command.kind, resource)
         known = self._known.get(key)
         if known is not None:
+            if subject.may is None:
+                self._learn(memory, base, command, resource, known)
             return known
         request = self.request(command, subject)
         decision = policies.decide(request)
@@ -129,6 +150,8 @@ class Guard:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             self._known[key] = ruling
+            if subject.may is None:
+                self._learn(memory, base, command, resource, ruling)
         return ruling
 
     def room(self, command: Command, base: Path, subject: Subject) -> Ruling:
@@ -184,6 +207,23 @@ class Guard:
     def forget_groups(self) -> None:
         """Reviewers have changed: look again who is in which group."""
         self._groups = None
+        self._version += 1
+
+    def allows(self, known: Known, command: Command) -> bool:
+        """Whether it is allowed as one before it was, and nothing has been changed since."""
+        if not known.resources or known.version != self._edition() or self._clock.elapsed() >= known.until:
+            return False
+        return (command.kind, ACTIONS[command.kind].resource(command.arguments)) in known.resources
+
+    def _edition(self) -> tuple[int, int]:
+        return self._version, self.shelf.edition
+
+    def _learn(self, known: Known, base: Path, command: Command, resource: str, ruling: Ruling) -> None:
+        policies, until = list(ruling.policies), self.shelf.fresh_until(base)
+        if (known.version, known.until, known.policies) != (self._edition(), until, policies):
+            known.version, known.until, known.policies = self._edition(), until, policies
+            known.resources.clear()
+        known.resources.add((command.kind, resource))
 
     def keep_policies(self, digest: str, writes: list[Callable[[Unit], None]]) -> None:
         """Have the texts of the policies with that digest kept by the next unit: those last in force of their files."""

@@ -22,8 +22,9 @@ def status_of(state: State, *, held: bool, busy: bool) -> str:
         return "pending"
     if state.ready or busy:
         return "running"
-    if any(number not in state.in_doubt and state.verdicts.get(number) != "hold" for number in state.commands):
-        return "running"
+    for number in state.commands:
+        if number not in state.in_doubt and state.verdicts.get(number) != "hold":
+            return "running"
     return "waiting" if state.frames else "running"
 
 

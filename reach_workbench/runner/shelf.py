@@ -63,6 +63,8 @@ class PolicyShelf:
         self._clock = clock
         self._kept: dict[Path | None, _Kept] = {}
         self._seen: dict[Path, tuple[float, _Kept]] = {}
+        self.edition = 0
+        """Changes when the files are to be looked at again before their time."""
         self._seen_workspaces: dict[Path, tuple[float, Path | None]] = {}
         self._others: dict[tuple[object, ...], PolicySet] = {}
         self.changes: list[Changed] = []
@@ -101,7 +103,13 @@ class PolicyShelf:
     def own(self) -> PolicySet:
         """The tenant's policies as they are at this moment. Raises as `in_force` does."""
         self._seen.clear()
+        self.edition += 1
         return _good(self._look(None))
+
+    def fresh_until(self, base: Path) -> float:
+        """Until when (on the clock that never goes back) what `in_force` gave for that folder counts."""
+        seen = self._seen.get(base)
+        return seen[0] + _LOOK if seen is not None else 0.0
 
     def with_own(self, own: PolicySet, base: Path) -> PolicySet:
         """What would be in force for a workflow in that folder, were these the tenant's own policies.
