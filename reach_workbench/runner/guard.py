@@ -213,7 +213,8 @@ class Guard:
         """Whether it is allowed as one before it was, and nothing has been changed since."""
         if not known.resources or known.version != self._edition() or self._clock.elapsed() >= known.until:
             return False
-        return (command.kind, ACTIONS[command.kind].resource(command.arguments)) in known.resources
+        action = ACTIONS.get(command.kind)
+        return action is not None and (command.kind, action.resource(command.arguments)) in known.resources
 
     def _edition(self) -> tuple[int, int]:
         return self._version, self.shelf.edition

@@ -10,14 +10,19 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from base64 import b64encode
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from reach_workbench.effects.functions import Functions
+from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.node.local import LocalNode
-from reach_workbench.protocol.node_views import StartRun
+from reach_workbench.protocol.gates import GateView, Verdict, signed_verdict
+from reach_workbench.protocol.node_views import RunView, StartRun
 from reach_workbench.settings import load
 from tests import unheld
+
+Json = Any
 
 HERE: Final = Path(__file__).parent
 
@@ -78,7 +83,28 @@ do:
 - part: {run: {shell: {command: cat, stdin: '${ . }'}, return: all}}
 - count: {call: 'flaky:1.0.0@python', with: {n: 3}}
 """,
+    "decisions-and-gates": """
+do:
+- free: {call: 'plain:1.0.0@python', with: {n: 1}}
+- again: {call: 'plain:1.0.0@python', with: {n: 2}}
+- ask:
+    call: approve:1.0.0@default
+    with: {title: Go on?, groups: [finance], form: {type: object, properties: {n: {type: integer}}}}
+- edited: {call: 'held:1.0.0@python', with: {n: '${ .n }'}}
+- refused:
+    try: [{no: {call: 'held:1.0.0@python', with: {n: 0}}}]
+    catch: {errors: {with: {status: 403}}, as: problem, do: [{note: {set: {code: '${ $problem.code }'}}}]}
+- never:
+    try: [{forbidden: {call: 'forbidden:1.0.0@python', with: {}}}]
+    catch: {as: problem, do: [{last: {set: {codes: ['${ .code }', '${ $problem.code }']}}}]}
+""",
 }
+
+POLICY: Final = """
+@id("all") permit(principal, action, resource);
+@id("held") @gate("approval") @quorum("2") forbid(principal, action, resource == Function::"held:1.0.0");
+@id("never") forbid(principal, action, resource == Function::"forbidden:1.0.0");
+"""
 
 
 async def record(name: str) -> None:
@@ -95,17 +121,49 @@ async def record(name: str) -> None:
     functions.register("flaky", "1.0.0", flaky)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        node = await LocalNode.open(load(folder / "home", unheld.VARIABLES), functions=functions)
+        for plain in ("plain", "held", "forbidden"):
+            functions.register(plain, "1.0.0", lambda given: given)
+        policy = folder / "policy.cedar"
+        policy.write_text(POLICY)
+        variables = unheld.VARIABLES if name != "decisions-and-gates" else {"REACH_POLICY_FILE": str(policy)}
+        node = await LocalNode.open(load(folder / "home", variables | {"REACH_KEYS_USER": "tess"}), functions=functions)
         try:
             given = {"order": {"lines": [{"price": 7}, {"price": 5.5}, {"price": 1}, {"price": 100}]}}
             run = await node.start(StartRun(HEAD % name + DOCUMENTS[name], folder / "workflow.yaml", given))
             run = await node.wait(run.id)
             if name == "commands-and-a-fork":
                 run = await node.wait((await node.fork(run.id, 7, edits={"/data": "another"})).id)
-            await node.export(run.id, HERE / f"{name}.reach")
+            if name == "decisions-and-gates":
+                run = await decided(node, run)
+            await node.export(run.id, HERE / f"{name}.reach", unsigned=True)
             print(f"{name}: {run.status}, {run.seq} events, {run.output or run.error}")
         finally:
             await node.close()
+
+
+async def decided(node: LocalNode, run: RunView) -> RunView:
+    """The run once reviewers have handed over, approved, edited and denied what it asked for."""
+    keys = {name: SigningKey.from_seed(bytes([number]) * 32) for number, name in enumerate(("ada", "grace", "lin"))}
+    for name, key in keys.items():
+        await node.add_reviewer(name, b64encode(key.public).decode(), ["finance"] if name == "lin" else [])
+
+    async def say(gate: GateView, verdict: Verdict, name: str, answer: Json = None) -> None:
+        reason = "no" if verdict == "deny" else None
+        await node.decide(gate.id, signed_verdict(gate, verdict, name, keys[name], reason=reason, answer=answer))
+
+    [gate] = await node.gates()
+    await say(gate, "delegate", "lin", {"to": "grace"})
+    await say(gate, "approve", "grace", {"n": 5})
+    await node.wait(run.id)
+    [gate] = await node.gates()
+    newer = await node.edit_gate(gate.id, {**gate.arguments, "arguments": {"n": 6}}, by="ada")
+    assert newer is not None
+    await say(newer, "approve", "ada")
+    await say(newer, "approve", "lin")
+    await node.wait(run.id)
+    [gate] = await node.gates()
+    await say(gate, "deny", "ada")
+    return await node.wait(run.id)
 
 
 if __name__ == "__main__":
