@@ -46,6 +46,7 @@ def test_a_key_is_made_shown_listed_and_deleted(reach: Reach, memory_ring: Memor
 
 @pytest.mark.usefixtures("memory_ring")
 def test_without_a_name_the_setting_or_the_login_name_counts(reach: Reach, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REACH_KEYS_USER")
     monkeypatch.setenv("LOGNAME", "lovelace")
     assert reach("key", "new", "--json").json["name"] == "lovelace"
     monkeypatch.setenv("REACH_KEYS_USER", "ada")
