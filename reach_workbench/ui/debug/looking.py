@@ -50,6 +50,28 @@ NOTHING_OPEN = """No run is open.
 reach run FILE   starts one from the command line"""
 
 
+class Panes:
+    """The parts of the screen, held so that an answer that comes when they are being taken down still finds them."""
+
+    def __init__(self) -> None:
+        self.source = SourceView(id="source")
+        self.timeline = Timeline(id="timeline")
+        self.event_pane = EventPane(id="event")
+        self.state_pane = StatePane(id="state")
+        self.watch_pane = WatchPane(id="watch")
+        self.break_pane = BreakPane(id="breaks")
+        self.desk = Desk(
+            self.source,
+            self.timeline,
+            self.event_pane,
+            self.state_pane,
+            self.watch_pane,
+            self.break_pane,
+            id="desk",
+        )
+        self.says = Static("", id="says", markup=False)
+
+
 class LookingScreen(WorkbenchScreen):
     """Loads what the cursor stands on: only the newest position is ever read, so a held key stays smooth."""
 
@@ -62,6 +84,7 @@ class LookingScreen(WorkbenchScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self._panes = Panes()
         self.position: Position | None = None
         self.event: EventView | None = None
         self.watches: list[str] = []
@@ -77,22 +100,14 @@ class LookingScreen(WorkbenchScreen):
     def compose(self) -> ComposeResult:
         yield Header()
         yield Static(NOTHING_OPEN, id="nothing", classes="empty")
-        yield Desk(
-            SourceView(id="source"),
-            Timeline(id="timeline"),
-            EventPane(id="event"),
-            StatePane(id="state"),
-            WatchPane(id="watch"),
-            BreakPane(id="breaks"),
-            id="desk",
-        )
+        yield self._panes.desk
         yield Finder(id="finder")
-        yield Static("", id="says", markup=False)
+        yield self._panes.says
         yield Footer()
 
     def on_mount(self) -> None:
         self.add_class("-nothing")
-        self.query_one(Timeline).focus()
+        self._panes.timeline.focus()
         self.watch(self.workbench, "run_id", self._opened)
         self.watch(self.workbench, "header", self._header_changed)
 
@@ -131,11 +146,11 @@ class LookingScreen(WorkbenchScreen):
         self.event = None
         self._note = ""
         self.watches = [str(each) for each in self.workbench.session.get("watches", [])]
-        self.query_one(SourceView).show_program(program)
-        self.query_one(StatePane).show(None)
-        self.query_one(WatchPane).show(self.watches, {})
-        self.query_one(EventPane).show(None)
-        self.query_one(Timeline).open(self._read_page, view.seq)
+        self._panes.source.show_program(program)
+        self._panes.state_pane.show(None)
+        self._panes.watch_pane.show(self.watches, {})
+        self._panes.event_pane.show(None)
+        self._panes.timeline.open(self._read_page, view.seq)
         self.remove_class("-nothing")
         self.show_position()
         self._stops.ask(None)
@@ -174,7 +189,7 @@ class LookingScreen(WorkbenchScreen):
         grown = run.seq - position.run.seq
         before = (position.cursor, position.run.status)
         position.renew(run)
-        timeline = self.query_one(Timeline)
+        timeline = self._panes.timeline
         timeline.grow(run.seq)
         if grown:
             self.grew(run.seq - grown)
@@ -198,11 +213,11 @@ class LookingScreen(WorkbenchScreen):
             return
         if load:
             self._loading.ask(position.cursor)  # before the timeline asks for rows: this is what the key was for
-        self.query_one(Timeline).put(position.cursor)
+        self._panes.timeline.put(position.cursor)
         self.workbench.session.put("cursor", [] if position.following else [position.run.id, position.cursor])
         self._show_header()
         self._show_says()
-        if load and self.query_one(Desk).dressed != dress_of(self.workbench.header.word):
+        if load and self._panes.desk.dressed != dress_of(self.workbench.header.word):
             self._hold()
 
     def _hold(self) -> None:
@@ -228,7 +243,7 @@ class LookingScreen(WorkbenchScreen):
 
     def _dress(self) -> None:
         """Let the borders tell the mode. They change together with what the panes show: one repaint, not two."""
-        self.query_one(Desk).dress(dress_of(self.workbench.header.word))
+        self._panes.desk.dress(dress_of(self.workbench.header.word))
 
     @property
     def keys_mode(self) -> str:
@@ -244,7 +259,7 @@ class LookingScreen(WorkbenchScreen):
             says = self._note or standing(position.run)
             if says != self._said:
                 self._said = says
-                self.query_one("#says", Static).update(says, layout=False)
+                self._panes.says.update(says, layout=False)
 
     def say(self, words: str) -> None:
         """Put words on the line above the footer, until the cursor moves."""
@@ -268,9 +283,9 @@ class LookingScreen(WorkbenchScreen):
             if self.position is not position:
                 return
             self.event = event
-            self.query_one(EventPane).show(self.event, self._differs(seq))
-            self.query_one(StatePane).show(state)
-            self.query_one(SourceView).show_current(self._current(state.position))
+            self._panes.event_pane.show(self.event, self._differs(seq))
+            self._panes.state_pane.show(state)
+            self._panes.source.show_current(self._current(state.position))
             self._told = ""
             if not self._loading.overtaken:
                 self._marking.ask(state)
@@ -280,7 +295,7 @@ class LookingScreen(WorkbenchScreen):
         except ReachError as wrong:
             if self.position is position and (differs := self._differs(seq)) is not None:
                 self.event = None  # what was damaged can't be read any more; what the replay made of it can
-                self.query_one(EventPane).show(None, differs)
+                self._panes.event_pane.show(None, differs)
             self._fault(wrong)
         finally:
             self._dress()
@@ -288,7 +303,7 @@ class LookingScreen(WorkbenchScreen):
 
     async def _read_event(self, run: str, seq: int) -> EventView | None:
         """The timeline has most of them: where the cursor only steps on, the state is all that is asked for."""
-        held = self.query_one(Timeline).event(seq)
+        held = self._panes.timeline.event(seq)
         if held is not None:
             return held
         page = await self.node.page(run, seq, 1)
@@ -303,7 +318,7 @@ class LookingScreen(WorkbenchScreen):
         try:
             changes = await self.node.diff(position.run.id, state.seq - 1, state.seq)
             if not self._elsewhere(position, state.seq):
-                self.query_one(StatePane).show(state, changes)
+                self._panes.state_pane.show(state, changes)
                 await self.load_watches(state.seq)
         except ReachError as wrong:
             self._fault(wrong)
@@ -327,7 +342,7 @@ class LookingScreen(WorkbenchScreen):
         position = self.position
         if position is None or not self.watches:
             return
-        pane = self.query_one(WatchPane)
+        pane = self._panes.watch_pane
         values: dict[str, Evaluation] = {}
         for expression in list(self.watches):
             values[expression] = await self.node.evaluate(position.run.id, seq, expression)
@@ -347,10 +362,10 @@ class LookingScreen(WorkbenchScreen):
             self._fault(wrong)
             return
         if self.position is position:
-            self.query_one(BreakPane).show(found, log)
+            self._panes.break_pane.show(found, log)
             stops = stops_of(position.run, found)
-            self.query_one(SourceView).show_stops(stops, frozenset(gate.task for gate in gates))
-            timeline = self.query_one(Timeline)
+            self._panes.source.show_stops(stops, frozenset(gate.task for gate in gates))
+            timeline = self._panes.timeline
             timeline.stops = frozenset(task for task, on in stops.items() if on)
             timeline.refresh()
 
@@ -373,19 +388,19 @@ class LookingScreen(WorkbenchScreen):
             self.report(wrong)
 
     def found(self, seqs: array[int]) -> None:
-        self.query_one(Timeline).found = seqs
-        self.query_one(Timeline).refresh()
+        self._panes.timeline.found = seqs
+        self._panes.timeline.refresh()
 
     def action_pane(self, name: str) -> None:
-        self.query_one(Desk).choose(name)
+        self._panes.desk.choose(name)
 
     def beside(self, step: int) -> None:
         """The pane after or before, those behind a tab included."""
-        self.query_one(Desk).beside(step)
+        self._panes.desk.beside(step)
 
     def tabs(self) -> list[Spot]:
         """Where a jump leads besides the panes in sight."""
-        return self.query_one(Desk).tabs()
+        return self._panes.desk.tabs()
 
     def focus_next(self, selector: str | type[Widget] = "*") -> Widget | None:
         """What the toolkit's own Tab does, which comes before the app's."""
