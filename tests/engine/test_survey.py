@@ -170,13 +170,21 @@ HOSTILE = {
 }
 
 
+def slowness() -> float:
+    """How much slower than the machine the bound was set on this one compiles; at least 1."""
+    text = document([f"${{ {'label$x|' * 499}{n} }}" for n in range(15)])
+    start = time.process_time()
+    compile_document(text, "measure.json")
+    return max(1.0, (time.process_time() - start) / 0.75)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_large_document_is_compiled_or_refused_in_time(name: str) -> None:
     text = HOSTILE[name]
     assert 100_000 < len(text) < 1_048_576
     start = time.process_time()
     compiled = compile_document(text, "case.json")
-    assert time.process_time() - start < 15
+    assert time.process_time() - start < 15 * slowness()
     assert compiled.program is not None or compiled.diagnostics
 
 
