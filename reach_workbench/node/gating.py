@@ -336,7 +336,12 @@ def _signed(store: Store, gate: GateRecord, verdict: SignedVerdict) -> tuple[Rev
             hint="`reach reviewer add NAME` lets somebody decide",
         )
     try:
-        signed = SignedApproval(verdict.body.encode(), verdict.key, b64decode(verdict.signature, validate=True))
+        signature = b64decode(verdict.signature, validate=True)
+        if (
+            b64encode(signature).decode() != verdict.signature
+        ):  # stray bits in the last character: one of many spellings
+            raise ValueError("its signature is not in the one form of base64")
+        signed = SignedApproval(verdict.body.encode(), verdict.key, signature)
         approval = check(signed, reviewer.public_key)
     except (EvidenceDamaged, ValueError) as wrong:
         raise ApprovalRefused(f"the verdict is not what its reviewer signed: {wrong}") from None

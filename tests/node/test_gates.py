@@ -158,6 +158,9 @@ def test_a_verdict_about_anything_else_is_refused(home, go, held) -> None:
             good = signed(gate, "approve", "grace")
             with pytest.raises(ApprovalRefused, match="not what its reviewer signed"):
                 await node.decide(gate.id, dataclasses.replace(good, signature=b64encode(bytes(64)).decode()))
+            respelled = good.signature[:-3] + chr(ord(good.signature[-3]) + 1) + "=="  # the same bytes, were it taken
+            with pytest.raises(ApprovalRefused, match="not what its reviewer signed"):
+                await node.decide(gate.id, dataclasses.replace(good, signature=respelled))
             with pytest.raises(ApprovalRefused, match="no reviewer"):
                 await node.decide(gate.id, dataclasses.replace(good, key="0" * 16))
             assert (await node.gate(gate.id)).outcome is None
