@@ -341,12 +341,18 @@ class Runner:
         task = self._launch(driver, None, Unit(), briefly=True)
         await asyncio.wait([task])
         self.raise_failure(record.id)
-        if driver.is_being_cancelled:  # what it was told ends it, whatever a person had stopped it for
-            ending = self._load(self.store.read.run(record.id), hear=False)
-            unit = Unit()
-            ending.token = self.lease(unit, record.id)
-            await asyncio.wait([self._launch(ending, None, unit)])
+        if driver.is_being_cancelled:
+            await self._end_told(record.id)
         return await answer
+
+    async def _end_told(self, run: str) -> None:
+        """See a run through that was told to end, whatever a person had stopped it for; somebody else may do so."""
+        if await self._alive(run) is not None or self.store.read.run(run).status in ENDED:
+            return
+        ending = self._load(self.store.read.run(run), hear=False)
+        unit = Unit()
+        ending.token = self.lease(unit, run)
+        await asyncio.wait([self._launch(ending, None, unit)])
 
     async def cancel(self, record: RunRecord, fact: Fact) -> None:
         """Tell a run that it is cancelled, and let it end; that takes no secrets and no place of another run."""
