@@ -23,7 +23,7 @@ def test_the_newest_records_are_listed_and_narrowed(reach: Reach, workflow: Writ
     assert reach("audit").err == "no record yet\n"
     for _ in range(3):
         assert reach("run", workflow(TWO)).code == 0
-    reach("export", "last", "-o", "run.reach")
+    assert reach("export", "last", "-o", "run.reach", "--unsigned").code == 0
     listed = reach("audit", "--json").json["records"]
     assert [record["type"] for record in listed] == ["run.exported", *["run.started"] * 3]
     assert [record["id"] for record in listed] == [4, 3, 2, 1]
