@@ -171,7 +171,7 @@ HOSTILE = {
 
 
 def slowness() -> float:
-    """By how much the bound is stretched on a slow machine: the whole may take 20 times what 15 of its 250 texts take."""
+    """By how much a slow machine stretches the bound: the whole may take 20 times what 15 of its 250 texts take."""
     text = document([f"${{ {'label$x|' * 499}{n} }}" for n in range(15)])
     start = time.process_time()
     compile_document(text, "measure.json")
