@@ -62,7 +62,6 @@ INSERT INTO rates (id, tenant_id, times, last_at) VALUES (:id, :tenant, :times, 
 ON CONFLICT (id) DO UPDATE SET times = excluded.times, last_at = excluded.last_at
 """
 RATES: Final = "SELECT id, times FROM rates WHERE last_at >= :since"
-_RATES_FORGET: Final = "DELETE FROM rates WHERE last_at < :before"
 _POLICIES_UPSERT: Final = """
 INSERT INTO policies (digest, tenant_id, files, created_at, used_at) VALUES (:digest, :tenant, :files, :at, :at)
 ON CONFLICT (digest) DO UPDATE SET used_at = excluded.used_at
@@ -137,11 +136,6 @@ def give_approval(unit: Unit, approval: ApprovalRecord) -> None:
 def put_rate(unit: Unit, id: str, times: Sequence[int], *, tenant: int = LOCAL_TENANT) -> None:
     """When the actions counted under this id were started; `times` is not empty."""
     unit.add(_RATE_UPSERT, {"id": id, "tenant": tenant, "times": pack(list(times)), "last": times[-1]})
-
-
-def forget_rates(unit: Unit, *, before: int) -> None:
-    """Forget counts to which nothing was added since."""
-    unit.add(_RATES_FORGET, {"before": before})
 
 
 def put_policies(unit: Unit, digest: str, files: Mapping[str, str], *, at: int, tenant: int = LOCAL_TENANT) -> None:

@@ -203,20 +203,3 @@ def test_a_suspended_run_that_its_expired_gate_cancels_ends(gated, go):
             assert gated.performed == []
 
     go(body)
-
-
-def test_two_who_find_a_gate_of_a_suspended_run_expired_end_it_once(gated, go):
-    gated.policy(ALL + gate("gated", '@expires("1m") @otherwise("cancel")'))
-
-    async def body():
-        async with gated.node() as node:
-            run = await gated.run(node, f"{{a: {call('gated')}}}")
-            await node.suspend(run.id)
-            [held] = await node.gates()
-            gated.clock.wait(61_000)
-            both = [gated.approve(node, name, held) for name in ("grace", "lin")]
-            told = await asyncio.gather(*both, return_exceptions=True)
-            assert all(isinstance(each, GateClosed) for each in told), told
-            assert (await node.wait(run.id)).status == "cancelled"
-
-    go(body)
