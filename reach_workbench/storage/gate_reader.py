@@ -29,9 +29,6 @@ class GateReader(Histories):
         at, id = (after.opened_at, after.id) if after is not None else (-1, "")
         return tuple(map(sql.gate_record, self._rows(sql.GATES_OPEN, at=at, after=id, limit=limit)))
 
-    def open_gate_count(self) -> int:
-        return int(self._rows(sql.GATES_OPEN_COUNT)[0][0])
-
     def gates_of(self, run: str) -> tuple[GateRecord, ...]:
         """Every gate a run has had, the oldest first."""
         return tuple(map(sql.gate_record, self._rows(sql.GATES_OF_RUN, run=run)))

@@ -34,7 +34,6 @@ GATES_OF_RUN: Final = _GATE + "WHERE run_id = :run ORDER BY opened_at, id"
 GATES_CLOSED: Final = (
     _GATE + "WHERE outcome IS NOT NULL AND opened_at < :before ORDER BY opened_at DESC, id DESC LIMIT :limit"
 )
-GATES_OPEN_COUNT: Final = "SELECT count(*) FROM gates WHERE outcome IS NULL"
 _INSERT: Final = """
 INSERT INTO gates (id, tenant_id, run_id, command, task, workflow, kind, arguments, digest, requester, policy, policies,
                    terms, nonce, opened_at, expires_at)
@@ -43,9 +42,6 @@ VALUES (:id, :tenant, :run, :command, :task, :workflow, :kind, :arguments, :dige
 """
 _CLOSE: Final = """
 UPDATE gates SET outcome = :outcome, closed_at = :at, reason = :reason WHERE id = :id AND outcome IS NULL
-"""
-_CLOSE_OF_RUN: Final = """
-UPDATE gates SET outcome = 'cancelled', closed_at = :at, reason = :reason WHERE run_id = :run AND outcome IS NULL
 """
 _APPROVE: Final = """
 INSERT INTO approvals (gate_id, reviewer, tenant_id, verdict, groups, public_key, body, signature, reason, given_at)
@@ -105,11 +101,6 @@ def open_gate(unit: Unit, gate: GateRecord) -> None:
 def close_gate(unit: Unit, id: str, outcome: GateOutcome, *, at: int, reason: str | None) -> None:
     """Give an open gate its outcome. The unit fails with GateClosed when it has one."""
     unit.add(_CLOSE, {"id": id, "outcome": outcome, "at": at, "reason": reason}, _closed)
-
-
-def cancel_gates(unit: Unit, run: str, *, at: int, reason: str) -> None:
-    """The run has ended or no longer waits: whatever gates of it are still open are cancelled."""
-    unit.add(_CLOSE_OF_RUN, {"run": run, "at": at, "reason": reason})
 
 
 def give_approval(unit: Unit, approval: ApprovalRecord) -> None:
