@@ -61,10 +61,12 @@ from reach_workbench.protocol.node_views import (
     Verification,
 )
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
+from reach_workbench.runner.creating import NewFork, NewRun
 from reach_workbench.runner.guard import check_capabilities
 from reach_workbench.runner.loading import compile_text, load_state, program_of, rebase, recorded_event
 from reach_workbench.runner.passed import Passed
-from reach_workbench.runner.runner import GOING_ON, Runner
+from reach_workbench.runner.row import GOING_ON
+from reach_workbench.runner.runner import Runner
 from reach_workbench.settings import Settings
 from reach_workbench.storage.home import holder
 from reach_workbench.storage.records import RunRecord
@@ -109,7 +111,7 @@ class LocalNode(Governing):
         from reach_workbench.node.notifying import Notifier  # few need it, and keys come with it
 
         notifier = Notifier(self.settings, self.store, self.clock, lambda: self.runner.adapters.web)
-        self.runner.observe(notifier.take, lambda _: None)
+        self.runner.observe(notifier.take)
         return notifier
 
     @classmethod
@@ -207,16 +209,18 @@ class LocalNode(Governing):
         _bound_depth(request.input, self.settings.limits.document_depth)
         run = new_run_id(self.clock)
         driver = await self.runner.start(
-            program,
-            run,
-            input=request.input,
-            file=request.file,
-            base=request.file.resolve().parent,
-            secrets=request.secrets,
-            breakpoints=request.breakpoints,
-            hold=request.hold,
-            requester=request.requester or person(self.settings),
-            may=request.may,
+            NewRun(
+                run=run,
+                program=program,
+                input=request.input,
+                file=request.file,
+                base=request.file.resolve().parent,
+                secrets=request.secrets,
+                breakpoints=request.breakpoints,
+                hold=request.hold,
+                requester=request.requester or person(self.settings),
+                may=request.may,
+            )
         )
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(run))
@@ -472,17 +476,19 @@ class LocalNode(Governing):
         check_edits(state, edits or {})
         number = new_run_id(self.clock)
         driver = await self.runner.fork(
-            record,
-            state,
-            program,
-            number,
-            at=at,
-            edits=edits or {},
-            file=str(file) if file is not None else record.file,
-            secrets=secrets or {},
-            hold=hold,
-            outcome=told,
-            requester=person(self.settings),
+            NewFork(
+                run=number,
+                source=record,
+                at=at,
+                state=state,
+                program=program,
+                edits=edits or {},
+                file=str(file) if file is not None else record.file,
+                secrets=secrets or {},
+                hold=hold,
+                outcome=told,
+                requester=person(self.settings),
+            )
         )
         await self.runner.until_committed(driver)
         return self._view(self.store.read.run(number))
@@ -550,7 +556,7 @@ class LocalNode(Governing):
 
     async def _offer(self, event: dict[str, Json]) -> Published:
         """An event that was logged: to the runs that wait, and to the workflows that it starts."""
-        consumed = await self.runner.offer(event)
+        consumed = await self.runner.deliveries.offer(event)
         started: list[str] | None = None
         if self._schedules is not None:
             await self._schedules.look()
@@ -623,7 +629,7 @@ class LocalNode(Governing):
 
     async def drop(self, job: str) -> None:
         self._owner("drop a job")
-        await self.runner.queue.drop(job)
+        await self.runner.leases.queue.drop(job)
 
     # ------------------------------------------------------------ other processes
 

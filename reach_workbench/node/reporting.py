@@ -70,7 +70,8 @@ class Reporter:
         self._failed: dict[str, ReachError] = {}
         self._runner = node.runner
         self._stop: list[Callable[[], None]] = [
-            node.runner.observe(self._events, redactor.learn),
+            node.runner.observe(self._events),
+            node.runner.teach(redactor.learn),
             node.runner.subscribe(self._changed),
         ]
         logging.getLogger().addHandler(self._bridge)
@@ -112,7 +113,7 @@ class Reporter:
 
     def _changed(self, run: str) -> None:
         """Tell what keeps a run from going on, once."""
-        failure = self._runner.failure(run)
+        failure = self._runner.failures.get(run)
         if failure is None:
             self._failed.pop(run, None)
         elif self._failed.get(run) is not failure:

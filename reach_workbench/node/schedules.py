@@ -26,6 +26,7 @@ from reach_workbench.errors import ReachError
 from reach_workbench.node import timetable
 from reach_workbench.node.trigger import Trigger
 from reach_workbench.protocol.system import ScheduleView
+from reach_workbench.runner.creating import NewRun
 from reach_workbench.runner.loading import program_of
 from reach_workbench.runner.runner import Runner
 from reach_workbench.storage.records import ScheduleRecord, WorkflowRecord
@@ -62,12 +63,12 @@ class Schedules:
     async def start(self) -> None:
         """Follow the catalog, and begin to look."""
         await self.follow_catalog()
-        self._runner.on_emission = self._rouse
+        self._runner.deliveries.on_emission = self._rouse
         self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def stop(self) -> None:
         """Start nothing any more; a start that is under way is finished."""
-        self._runner.on_emission = None
+        self._runner.deliveries.on_emission = None
         async with self._lock:
             if self._task is not None:
                 self._task.cancel()
@@ -194,7 +195,7 @@ class Schedules:
             for record in records:
                 before, heard = len(trigger.collected), record.key
                 hear = partial(trigger.hear, record.payload, record.received_at)
-                taken = await self._runner.aside(hear)
+                taken = await self._runner.threads.aside(hear)
                 if taken is not None:
                     try:
                         run = await self._start(schedule, taken, next_at=None, skipped=0, heard=heard)
@@ -250,12 +251,14 @@ class Schedules:
         file = self._store.read.program(schedule.program).file
         place = Path(file) if file is not None else None
         driver = await self._runner.start(
-            program,
-            run,
-            input=input,
-            file=place,
-            base=place.parent if place is not None else Path.cwd(),
-            secrets={},
+            NewRun(
+                run=run,
+                program=program,
+                input=input,
+                file=place,
+                base=place.parent if place is not None else Path.cwd(),
+                secrets={},
+            ),
             unit=unit,
         )
         await self._runner.until_committed(driver)

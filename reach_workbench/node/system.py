@@ -18,7 +18,8 @@ from reach_workbench.protocol.authoring import WorkflowView
 from reach_workbench.protocol.node_views import RunView
 from reach_workbench.protocol.system import OLDEST, PROTOCOL, JobState, JobView, NodeInfo, Vitals
 from reach_workbench.runner.driver import NEVER
-from reach_workbench.runner.runner import JOB, Runner
+from reach_workbench.runner.leases import JOB
+from reach_workbench.runner.runner import Runner
 from reach_workbench.settings import Settings
 from reach_workbench.storage.records import JobRecord
 from reach_workbench.storage.store import Store
@@ -178,7 +179,7 @@ async def requeue(runner: Runner, job: str) -> None:
     if record.kind == JOB and record.run is not None:
         run = runner.store.read.run(record.run)
     if run is None or run.status in ENDED:
-        await runner.queue.requeue(job)
+        await runner.leases.queue.requeue(job)
         return
     driver = await runner.go_on(run)
     await runner.until_committed(driver)

@@ -40,12 +40,15 @@ from reach_workbench.runner.child import awaited_child
 from reach_workbench.runner.debug import Debug, Mode, continuing
 from reach_workbench.runner.fitting import fits
 from reach_workbench.runner.guard import Guard
+from reach_workbench.runner.leases import Leases
+from reach_workbench.runner.loading import recorded_event
 from reach_workbench.runner.patience import Patient
 from reach_workbench.runner.performing import Performing
 from reach_workbench.runner.permits import Permits
 from reach_workbench.runner.proving import refusal
 from reach_workbench.runner.row import columns_of, status_of
 from reach_workbench.runner.slots import Place, Slots
+from reach_workbench.runner.threads import Threads
 from reach_workbench.runner.traps import Traps
 from reach_workbench.runner.turns import Turns
 from reach_workbench.settings import Settings
@@ -96,14 +99,12 @@ class Host(Protocol):
     breakpoints: Breakpoints
     guard: Guard
     turns: Turns
-
-    def lease(self, unit: Unit, run: str) -> str: ...
+    leases: Leases
+    threads: Threads
 
     def blocks(self, command: Command) -> bool: ...
 
     def repeatable(self, command: Command) -> bool: ...
-
-    def event(self, key: int, seq: int) -> Event: ...
 
     def follow(self, driver: Driver, events: list[Event]) -> None: ...
 
@@ -114,8 +115,6 @@ class Host(Protocol):
     def stop_child(self, run: str, *, for_good: bool) -> None: ...
 
     async def perform(self, driver: Driver, command: Command) -> Json: ...
-
-    async def aside(self, work: Callable[[], T]) -> T: ...
 
 
 class Driver:
@@ -521,7 +520,9 @@ class Driver:
         """Whether an approval does not prove what it has to; who handed it in is told why."""
         if fact.type != "gate.closed" or fact.data["outcome"] != "approved":
             return False
-        wrong = refusal(self.state, fact, self.command(fact.data["command"]), self._runner.event, self.key)
+        number = fact.data["command"]
+        opened = self._event(self.state.gates[number].opened)
+        wrong = refusal(self.state, fact, self.command(number), opened)
         if wrong is None:
             return False
         if answer is not None and not answer.future.done():
@@ -606,7 +607,7 @@ class Driver:
         """Do what needs an expression that may loop, in a thread: it waits for the evaluator's process."""
         self._evaluator.may_wait = True
         try:
-            return await self._runner.aside(work)
+            return await self._runner.threads.aside(work)
         finally:
             self._evaluator.may_wait = False
 
@@ -718,11 +719,11 @@ class Driver:
         """A node that starts goes on with the runs whose jobs are due, and leaves alone those that people stopped."""
         if status in ("held", "suspended") and not busy:
             if self.token is not None or not self._parked:
-                token = self.token or self._runner.lease(unit, self.run)
+                token = self.token or self._runner.leases.take(unit, self.run)
                 unit.release_job(self.run, token, next_run_at=NEVER)
             self._parked, self.token = True, None
         elif active:
-            token = self.token = self.token or self._runner.lease(unit, self.run)
+            token = self.token = self.token or self._runner.leases.take(unit, self.run)
             self._parked = False
             if self.state.ended:
                 unit.complete_job(self.run, token, at=self.state.at)
@@ -802,12 +803,16 @@ class Driver:
 
     def command(self, number: int) -> Command:
         """A pending command, read back from the event that recorded its intent."""
-        event = self._runner.event(self.key, number)
+        event = self._event(number)
         data = event.data or {}
         if (edited := self.state.edited.get(number)) is not None:
-            newer = self._edited.get(edited) or self._runner.event(self.key, edited)
+            newer = self._edited.get(edited) or self._event(edited)
             data = {**data, "arguments": (newer.data or {})["arguments"]}
         return command_of(self.state, number, event.task or "", self.state.commands[number], data)
+
+    def _event(self, seq: int) -> Event:
+        """One of the run's recorded events."""
+        return recorded_event(self._runner.store, self.key, seq)
 
     # ------------------------------------------------------------ time and debugging
 
@@ -827,7 +832,7 @@ class Driver:
     def _expired(self, number: int, now: int) -> Fact:
         """Nobody has decided in time about the gate of that command."""
         gate = self.state.gates[number]
-        opened = self._runner.event(self.key, gate.opened).data or {}
+        opened = self._event(gate.opened).data or {}
         data = {"command": number, "gate": gate.id, "outcome": "expired", "otherwise": opened["terms"]["otherwise"]}
         return Fact("gate.closed", now, data)
 

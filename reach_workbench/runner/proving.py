@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from reach_workbench.engine.approving import COMMAND
 from reach_workbench.engine.commands import Command
@@ -15,16 +15,14 @@ from reach_workbench.evidence.approval import Approval, SignedApproval, check
 from reach_workbench.runner.guard import action_digest, requester_of
 
 
-def refusal(
-    state: State, fact: Fact, command: Command, event: Callable[[int, int], Event], key: int
-) -> ApprovalRefused | None:
+def refusal(state: State, fact: Fact, command: Command, opening: Event) -> ApprovalRefused | None:
     """Why the approvals that `fact` carries do not let the command go on; None when they do.
 
     Everything is made again from the run itself: the action from the event that recorded it, what the gate asks
-    from the event that opened it. What the approvals were collected from is not believed.
+    from `opening`, the event that opened it. What the approvals were collected from is not believed.
     """
     gate = state.gates[fact.data["command"]]
-    opened = event(key, gate.opened).data or {}
+    opened = opening.data or {}
     if gate.expires is not None and max(fact.at, state.at) > gate.expires:
         return ApprovalRefused(f"gate {gate.id} expired before it was approved")
     if action_digest(command) != opened["digest"]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.runner.alarm import due_times
 from reach_workbench.runner.debug import next_entry
+
+GOING_ON: Final = ("pending", "running", "waiting")
+"""The status of a run that nobody has stopped and that has not ended."""
 
 
 def status_of(state: State, *, held: bool, busy: bool) -> str:

@@ -82,7 +82,7 @@ class Interleaving:
         self.policy.write_text(rules.TEXTS[0])
         with (
             self.outside.watching(),
-            patch("reach_workbench.runner.runner._GLANCE", 0.0),
+            patch("reach_workbench.runner.fleet._GLANCE", 0.0),
             patch("reach_workbench.runner.shelf.load", _loaded),
         ):
             try:
@@ -242,7 +242,7 @@ class Interleaving:
 
     def _look(self, node: LocalNode) -> None:
         self.judge.look(node.store, self.outside.performed)
-        for run, failure in node.runner._failures.items():
+        for run, failure in node.runner.failures.items():
             raise Broken(f"driving {run} failed: {failure!r} {failure.__cause__!r}")
 
     def _tell(self, line: str) -> None:
