@@ -25,8 +25,7 @@ from reach_workbench.node.belongings import put_belongings
 from reach_workbench.node.inspection import ANOTHER, DEFAULTS
 from reach_workbench.node.proof import Recorded, prove
 from reach_workbench.protocol.node_views import Progress, ProofStep, Verification
-from reach_workbench.runner.driver import NEVER
-from reach_workbench.runner.leases import JOB
+from reach_workbench.runner.leases import JOB, NEVER
 from reach_workbench.runner.loading import rebase
 from reach_workbench.settings import Limits
 from reach_workbench.storage.records import RunRecord

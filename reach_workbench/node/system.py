@@ -17,8 +17,7 @@ from reach_workbench.errors import NotFound
 from reach_workbench.protocol.authoring import WorkflowView
 from reach_workbench.protocol.node_views import RunView
 from reach_workbench.protocol.system import OLDEST, PROTOCOL, JobState, JobView, NodeInfo, Vitals
-from reach_workbench.runner.driver import NEVER
-from reach_workbench.runner.leases import JOB
+from reach_workbench.runner.leases import JOB, NEVER
 from reach_workbench.runner.runner import Runner
 from reach_workbench.settings import Settings
 from reach_workbench.storage.records import JobRecord

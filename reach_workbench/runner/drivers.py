@@ -10,8 +10,9 @@ from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.runner.debug import Debug, Mode, continuing
-from reach_workbench.runner.driver import Driver, Host
+from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.given_secrets import GivenSecrets
+from reach_workbench.runner.host import Host
 from reach_workbench.runner.loading import base_of, load_state
 from reach_workbench.runner.row import GOING_ON
 from reach_workbench.settings import Settings

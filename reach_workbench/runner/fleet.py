@@ -17,7 +17,7 @@ from reach_workbench.runner.followers import Followers
 from reach_workbench.runner.given_secrets import GivenSecrets
 from reach_workbench.runner.leases import Leases
 from reach_workbench.runner.obstacles import Obstacles
-from reach_workbench.runner.slots import Slots
+from reach_workbench.runner.slots import Seat, Slots
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 
@@ -103,7 +103,7 @@ class Fleet:
         """Begin to drive. `placed`: in a place among the others, once one is free. Raises RunStateError."""
         if self.closing:
             raise RunStateError("the node is being closed", hint="start it again")
-        driver.slots = self._slots if placed else None
+        driver.seat = Seat(self._slots if placed else None)
         driver.open = not briefly
         self.keep_leases()
         self.obstacles.clear(driver.run)
@@ -114,7 +114,7 @@ class Fleet:
         """Begin to drive a stored run from where it stands."""
         driver = self._making.stored(self._store.read.run(run))
         unit = Unit()
-        driver.token = self._leases.take(unit, run)
+        driver.take_job(unit)
         self.launch(driver, None, unit, placed=True)
         return driver
 
@@ -154,9 +154,9 @@ class Fleet:
                 self._slots.leave(place)
             await self._fail(run, token, wrong)
             return
-        driver.slots, driver.place = self._slots, place
+        driver.seat = Seat(self._slots, place)
         unit = Unit()
-        driver.token = token or self._leases.take(unit, run)
+        driver.take_job(unit, token)
         self._drivers[run] = driver
         await self._see_through(driver, None, None if unit.is_empty else unit, False)
 

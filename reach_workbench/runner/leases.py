@@ -15,6 +15,9 @@ from reach_workbench.storage.unit import Unit
 
 JOB: Final = "run.advance"
 
+NEVER: Final = 1 << 52
+"""When a job of a held or suspended run is due: only a person brings it back."""
+
 
 class Leases:
     """`seconds` is how long a lease lasts without being renewed."""

@@ -25,6 +25,7 @@ from reach_workbench.runner.fleet import Fleet
 from reach_workbench.runner.followers import Followers, Observer
 from reach_workbench.runner.given_secrets import GivenSecrets
 from reach_workbench.runner.guard import Guard
+from reach_workbench.runner.host import Caller
 from reach_workbench.runner.leases import JOB, Leases
 from reach_workbench.runner.row import GOING_ON
 from reach_workbench.runner.sink import Sink
@@ -165,7 +166,7 @@ class Runner:
                 fact = Fact("workflow.resumed", self.clock.now(), {})
             if fact is not None:
                 driver.tell(fact)
-            driver.token = self.leases.take(unit, record.id)
+            driver.take_job(unit)
             self._fleet.launch(driver, None, unit, placed=not at_once)
         return driver
 
@@ -214,7 +215,7 @@ class Runner:
 
     def _drive_to_its_end(self, driver: Driver) -> asyncio.Task[None]:
         unit = Unit()
-        driver.token = self.leases.take(unit, driver.run)
+        driver.take_job(unit)
         return self._fleet.launch(driver, None, unit)
 
     # ------------------------------------------------------------ what others see
@@ -264,11 +265,11 @@ class Runner:
 
     # ------------------------------------------------------------ for drivers
 
-    def follow(self, driver: Driver, events: list[Event]) -> None:
+    def follow(self, caller: Caller, events: list[Event]) -> None:
         """A driver has committed `events`."""
-        self._audience.follow(driver.state, events)
-        self._followers.committed(driver.state, events)
-        self._fleet.announce(driver.run)
+        self._audience.follow(caller.state, events)
+        self._followers.committed(caller.state, events)
+        self._fleet.announce(caller.run)
 
     def hinder(self, run: str, wrong: ReachError | None) -> None:
         """What keeps a run from going on, for those who wait for it; None once it goes on."""
@@ -282,10 +283,10 @@ class Runner:
         driver = self._fleet.driver(run)
         return driver.offer(event, self.clock.now()) if driver is not None else None
 
-    async def perform(self, driver: Driver, command: Command) -> Json:
+    async def perform(self, caller: Caller, command: Command) -> Json:
         if command.kind == "workflow.run":
-            return await self._sub_workflows.perform(driver, command)
-        return await self.adapters.perform(command, driver.surroundings)
+            return await self._sub_workflows.perform(caller, command)
+        return await self.adapters.perform(command, caller.surroundings)
 
     def blocks(self, command: Command) -> bool:
         """Whether performing a `function.call` may take long, so that it must not hold up its run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 Place = asyncio.Future[None]
 """Done once the place is the asker's; to be given back exactly once, or withdrawn while it is waited for."""
@@ -39,3 +40,38 @@ class Slots:
                 following.set_result(None)
                 return
         self._free += 1
+
+
+class Seat:
+    """One run's place among those that go on at the same time. Without `slots` it needs none."""
+
+    def __init__(self, slots: Slots | None, place: Place | None = None) -> None:
+        self._slots = slots
+        self._place = place
+
+    @property
+    def taken(self) -> bool:
+        """Whether the run may go on."""
+        return self._slots is None or (self._place is not None and self._place.done())
+
+    def ask(self) -> bool:
+        """Whether the run may go on; if not, it waits for its turn from now on."""
+        if self._slots is not None and self._place is None:
+            self._place = self._slots.ask()
+        return self.taken
+
+    def when_taken(self, rouse: Callable[[], None]) -> None:
+        """Call `rouse` once its turn has come, or it waits for it no longer."""
+        if self._place is not None:
+            self._place.add_done_callback(lambda _: rouse())
+
+    def leave(self) -> None:
+        """Give the place back, or wait for it no longer."""
+        if self._place is not None and self._slots is not None:
+            self._slots.leave(self._place)
+        self._place = None
+
+    def exempt(self) -> None:
+        """Need no place any more."""
+        self.leave()
+        self._slots = None

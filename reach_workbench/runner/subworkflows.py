@@ -19,6 +19,7 @@ from reach_workbench.runner.child import child_id
 from reach_workbench.runner.creating import NewRun
 from reach_workbench.runner.driver import Driver
 from reach_workbench.runner.given_secrets import GivenSecrets
+from reach_workbench.runner.host import Caller
 from reach_workbench.runner.loading import compiled
 from reach_workbench.runner.row import GOING_ON
 from reach_workbench.settings import Settings
@@ -73,7 +74,7 @@ class SubWorkflows:
         self._families: dict[str, int] = {}
         self._errands: set[asyncio.Task[None]] = set()
 
-    async def perform(self, parent: Driver, command: Command) -> Json:
+    async def perform(self, parent: Caller, command: Command) -> Json:
         """Perform `workflow.run`. Waits for the child's end however long it takes: it may be held or suspended."""
         try:
             child = await self._run(parent, command)
@@ -87,7 +88,7 @@ class SubWorkflows:
         output = outcome_of(child)
         return None if command.arguments["return"] == "none" else output
 
-    async def _run(self, parent: Driver, command: Command) -> RunRecord | None:
+    async def _run(self, parent: Caller, command: Command) -> RunRecord | None:
         """The ended child; None when nobody waits for its end."""
         process, awaited = command.arguments["process"], command.arguments["await"]
         run = child_id(command.id)
@@ -107,7 +108,7 @@ class SubWorkflows:
         return child
 
     async def _start(
-        self, parent: Driver, command: int, program: Program, run: str, input: Json, file: Path | None, awaited: bool
+        self, parent: Caller, command: int, program: Program, run: str, input: Json, file: Path | None, awaited: bool
     ) -> None:
         """Start the child; returns once it is durable."""
         new = NewRun(
@@ -123,7 +124,7 @@ class SubWorkflows:
         )
         await self._runs.until_committed(await self._runs.start(new, at_once=awaited))
 
-    async def _take_up(self, parent: Driver, record: RunRecord) -> None:
+    async def _take_up(self, parent: Caller, record: RunRecord) -> None:
         """Go on with a child that exists, unless a person has stopped it or it has ended."""
         secrets = self._secrets.of(parent.run)
         waits_for_us = (record.waiting or {}).get("suspended") == WITH_ITS_CALLER

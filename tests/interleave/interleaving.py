@@ -238,7 +238,7 @@ class Interleaving:
         """What a timer of the loop does once time has gone by."""
         assert self.node is not None
         for driver in self.node.runner.driven():
-            driver._wake.set()
+            driver.rouse()
 
     def _look(self, node: LocalNode) -> None:
         self.judge.look(node.store, self.outside.performed)

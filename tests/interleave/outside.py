@@ -27,7 +27,7 @@ POINTS: Final = (
     "writer.after-commit",
 )
 _HOLDERS: Final = (
-    "reach_workbench.runner.driver",
+    "reach_workbench.runner.ledger",
     "reach_workbench.runner.performing",
     "reach_workbench.storage.writer",
     "reach_workbench.node.gating",

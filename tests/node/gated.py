@@ -115,6 +115,6 @@ class Gated:
 async def rouse(node: LocalNode) -> None:
     """What the event loop's timers do; they know nothing of a clock that a test sets."""
     for driver in node.runner.driven():
-        driver._wake.set()
+        driver.rouse()
     for _ in range(50):
         await asyncio.sleep(0)
