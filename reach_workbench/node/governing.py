@@ -9,14 +9,13 @@ from functools import partial
 
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import (
-    HomeReadOnly,
     PolicyInvalid,
     ReachError,
 )
 from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.node import auditlog, gating, reviewers
 from reach_workbench.node.aside import Stopped, aside
-from reach_workbench.node.looking import Looking
+from reach_workbench.node.ground import Ground
 from reach_workbench.node.mailbox import ask
 from reach_workbench.node.person import person
 from reach_workbench.node.pinning import Pinning
@@ -37,8 +36,8 @@ from reach_workbench.protocol.reviewing import ReviewerView
 from reach_workbench.storage.unit import Unit
 
 
-class Governing(Looking):
-    """A part of `LocalNode`."""
+class Governing(Ground):
+    """The part of `LocalNode` that is about what runs may do."""
 
     _signer: auditlog.Signer | None
     _pinning: Pinning | None
@@ -208,11 +207,3 @@ class Governing(Looking):
                 await self._pinning.now()
         work = partial(auditlog.prove, until=until, public=public)
         return await asyncio.to_thread(work, self.store, self.settings, record.id)
-
-    def _owner(self, what: str) -> None:
-        if not self.store.writable:
-            raise HomeReadOnly(
-                f"can't {what}: this home is open for reading only",
-                where=str(self.settings.home),
-                hint="stop the process that owns the home, or use another home with --home",
-            )
