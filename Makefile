@@ -10,6 +10,7 @@ LOCK := $(VENV)/lock/bin/pip-compile --quiet --no-config --generate-hashes --all
 FILE ?=
 DEMO := workflows/release-notes.yaml
 TESTS ?=
+JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -21,8 +22,8 @@ help: ## List the targets
 run: $(VENV)/.ready ## Set up, then open the workbench (without a terminal: run the demo; or FILE=workflow.yaml)
 	@if [ -z "$(FILE)" ] && [ -t 0 ] && [ -t 1 ]; then $(BIN)/reach; else $(BIN)/reach run $(or $(FILE),$(DEMO)); fi
 
-test: $(VENV)/.ready-to-test ## Set up, then run the tests (or TESTS=tests/project)
-	@$(BIN)/python -m pytest $(TESTS)
+test: $(VENV)/.ready-to-test ## Set up, then run the tests, on every core (or TESTS=tests/project, JOBS=1)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
 setup: $(VENV)/.ready-to-test ## Make the virtual environment with everything, tests included
 	@echo "Ready: $(BIN)/reach --help"
