@@ -6,6 +6,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 import pytest
 import rfc8785
@@ -92,7 +93,7 @@ class Text(str):
         datetime(2026, 1, 1),
         "\ud800",
         {"\udfff": 1},
-        object(),
+        Fraction(1, 3),
     ],
     ids=repr,
 )
