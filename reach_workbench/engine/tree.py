@@ -138,6 +138,7 @@ def plant(value: Json) -> Node:
     if isinstance(value, dict):
         members = {name: plant(part) for name, part in value.items()}
         node = Node("object", members, 1, 1)
+        node.keys = dict.fromkeys(members, (1, 1))
     elif isinstance(value, list):
         node = Node("array", [plant(part) for part in value], 1, 1)
     elif isinstance(value, str):

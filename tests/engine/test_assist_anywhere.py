@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -139,11 +139,11 @@ def test_aliases_of_aliases_and_deep_nesting_cost_nothing():
         "- " * 3000,
         "\n".join(" " * n + "a:" for n in range(900)),
     ):
-        begun = perf_counter()
+        begun = process_time()
         complete(text, 1, 5)
         explain(text, 1, 5)
         outline(sketch(text).root)
-        assert perf_counter() - begun < 2
+        assert process_time() - begun < 2
 
 
 @pytest.mark.parametrize("text", [*(file.read_text("utf-8") for file in DOCUMENTS), FLOW])
@@ -189,7 +189,7 @@ def test_help_in_three_hundred_lines_is_quick():
     best = {"complete": 1.0, "explain": 1.0}
     for _ in range(5):
         for name, work in (("complete", complete), ("explain", explain)):
-            begun = perf_counter()
+            begun = process_time()
             assert work(text, 319, 8)
-            best[name] = min(best[name], perf_counter() - begun)
+            best[name] = min(best[name], process_time() - begun)
     assert max(best.values()) < 0.015, best

@@ -513,6 +513,13 @@ output: {as: {sum: '${ . }'}}
     assert isinstance(same.body, p.Set)
 
 
+def test_a_function_that_was_never_text_may_have_tasks_inside() -> None:
+    task = compile_function({"do": [{"a": {"set": {"x": 1}}}, {"b": {"set": {"y": 2}}}]}, "f", "/f").task
+    assert task is not None
+    assert isinstance(task.body, p.Do)
+    assert [(each.reference, each.line) for each in task.body.block.tasks] == [("/f/do/0/a", 1), ("/f/do/1/b", 1)]
+
+
 def test_an_expression_keeps_its_path_and_what_it_reads() -> None:
     text = "use: {secrets: [token]}\ndo: [{a: {set: {x: '${ $secrets.token }', y: '${ .a.b[0] }'}}}]"
     body = program(text).block.tasks[0].body
