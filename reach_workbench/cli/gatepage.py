@@ -20,6 +20,7 @@ STYLES: Final[dict[str | None, Style]] = {"approved": "green", "denied": "red", 
 """By the outcome of a gate."""
 
 _HEADLINE: Final = 60
+_SAID: Final = {"approve": "approves", "deny": "denies", "delegate": "hands the decision over to"}
 
 
 def gate_object(gate: GateView) -> dict[str, Json]:
@@ -45,6 +46,7 @@ def gate_object(gate: GateView) -> dict[str, Json]:
         "self_approval": gate.terms.self_approval,
         "otherwise": gate.terms.otherwise,
         "risk": gate.terms.risk,
+        "editors": list(gate.terms.editors),
         "nonce": gate.nonce,
         "opened_at": iso8601(gate.opened_at),
         "expires_at": _moment(gate.expires_at),
@@ -81,7 +83,7 @@ def show_table(terminal: Terminal, gates: Sequence[GateView], now: int) -> None:
             f"{gate.kind:<14}",
             risk,
             _cut(visible(headline(gate.kind, gate.arguments))),
-            Painted(f"  {gate.task} of run {gate.run}, asked for by {visible(gate.requester)}", "dim"),
+            Painted(f"  {visible(gate.task)} of run {gate.run}, asked for by {visible(gate.requester)}", "dim"),
         )
 
 
@@ -115,14 +117,14 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
         yield ("    ", text)
     yield from _row("digest", gate.digest)
     yield from _row("requester", visible(gate.requester))
-    yield from _row("run", f"{gate.run}, {gate.workflow}")
+    yield from _row("run", visible(f"{gate.run}, {gate.workflow}"))
     yield from _row("task", visible(gate.task))
     if gate.terms.risk == "high":
         yield (Painted("  risk        high", "red"),)
     yield from _policies(gate)
     for verdict in gate.verdicts:
         why = f": {visible(verdict.reason)}" if verdict.reason else ""
-        said = "approves" if verdict.verdict == "approve" else "denies"
+        said = _SAID[verdict.verdict] + (f" {visible(verdict.to)}" if verdict.to else "")
         yield from _row("so far", f"{visible(verdict.reviewer)} {said}{why} (key {verdict.key})")
     if gate.outcome is not None:
         why = f": {visible(gate.reason)}" if gate.reason else ""
@@ -130,11 +132,12 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
         return
     yield from _row("needs", _needed(gate))
     if gate.verdicts:
-        yield from _row("missing", gate.missing or "nothing")
+        yield from _row("missing", visible(gate.missing or "nothing"))
     step = "the task ends, with the form's answer, or who approved, as its output"
     act = "the action is performed, exactly as above, and once"
     yield from _row("if approved", step if gate.kind == APPROVAL_STEP else act)
-    yield from _row("if denied", f"task {task_name(gate)} fails with the error authorization (403), code gate-denied")
+    failing = f"task {visible(task_name(gate))} fails with the error authorization (403), code gate-denied"
+    yield from _row("if denied", failing)
     yield from _row("expires", _expiry(gate, now))
 
 
@@ -148,12 +151,13 @@ def _row(title: str, text: str) -> Iterator[tuple[Part, ...]]:
 def _policies(gate: GateView) -> Iterator[tuple[Part, ...]]:
     shown = {each.id for each in gate.holding}
     for policy in gate.holding:
-        yield from _row("held by", f"policy {policy.id}" + (f": {visible(policy.reason)}" if policy.reason else ""))
+        reason = f": {visible(policy.reason)}" if policy.reason else ""
+        yield from _row("held by", f"policy {visible(policy.id)}{reason}")
         for text in policy.text.split("\n"):
             yield ("    ", Painted(visible(text), "dim"))
     for name in gate.policies:
         if name not in shown:
-            words = "the workflow itself asks for it" if name == "workflow" else f"policy {name}"
+            words = "the workflow itself asks for it" if name == "workflow" else f"policy {visible(name)}"
             yield from _row("held by", words)
 
 
@@ -161,7 +165,9 @@ def _needed(gate: GateView) -> str:
     count = "one approval" if gate.terms.quorum == 1 else f"{gate.terms.quorum} approvals"
     groups = f", one of each of these groups: {', '.join(gate.terms.groups)}" if gate.terms.groups else ""
     own = "" if gate.terms.self_approval else ", none of them the requester's"
-    return count + groups + own
+    if own and gate.terms.editors:
+        own += f" or of who edited it: {', '.join(gate.terms.editors)}"
+    return visible(count + groups + own)
 
 
 def _expiry(gate: GateView, now: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from hashlib import sha256
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -21,6 +22,7 @@ from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
+from reach_workbench.storage.reader import SEQ_BEYOND
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 
@@ -154,18 +156,58 @@ class Guard:
                 self._learn(memory, base, command, resource, ruling)
         return ruling
 
-    def room(self, command: Command, base: Path, subject: Subject) -> Ruling:
-        """Whether the rate gates have room for a command that may be performed: `allow`, with its counts, or `wait`.
+    def still(
+        self, command: Command, base: Path, subject: Subject, policy: str | None, approved: Callable[[str], bool]
+    ) -> Ruling | None:
+        """Whether a command that was allowed before it is begun may be begun now: `allow`, with its counts, or `wait`.
 
-        One that was allowed and is begun later, or once more, is counted when it is begun.
+        None when it is to be decided about afresh: other policies than `policy` are in force and no gate let it go on,
+        they forbid it now, or they hold it and it was not `approved` under those with that digest.
         """
+        if missing_capability(subject.may, command) is not None or command.kind == COMMAND:
+            return None
         try:
             policies = self.shelf.in_force(base)
         except PolicyInvalid:
             return Ruling("wait", until=self._clock.now() + _AGAIN)
         request = self.request(command, subject)
         decision = policies.decide(request)
+        if decision.verdict == "deny" or (decision.verdict == "hold" and not approved(policies.digest)):
+            return None
+        if decision.verdict == "allow" and policy != policies.digest:
+            return None
         return self._room(decision, request, subject.run, command.number) if decision.rates else Ruling("allow")
+
+    def holds(self, command: Command, base: Path, subject: Subject) -> Ruling:
+        """What is decided about a command now, without regard to rate gates, and with nothing counted.
+
+        Raises PolicyInvalid when no policies can be read.
+        """
+        if command.kind == COMMAND:
+            return _asked(command)
+        policies = self.shelf.in_force(base)
+        decision = policies.decide(self.request(command, subject))
+        return Ruling(decision.verdict, decision.policies, policies.digest, terms=decision.approval)
+
+    def was_approved_here(self, run: str, number: int) -> str | None:
+        """The gate of that command that was approved last, by what this node's own audit log says.
+
+        A history that came from elsewhere may tell of approvals that nobody here has weighed.
+        """
+        last = SEQ_BEYOND
+        while found := self._store.read.audit_newest(run=run, type="gate.approved", before=last):
+            for record in found:
+                if record.payload["command"] == number:
+                    return str(record.payload["gate"])
+            last = found[-1].id
+        return None
+
+    def approved_until(self, gate: str, policy: str, digest: str) -> float | None:
+        """Until when (milliseconds, inclusive) the approvals of a gate of that action under that policy count."""
+        record = self._store.read.gate(gate)
+        if (record.policy, record.digest) != (policy, digest):
+            return None
+        return record.expires_at if record.expires_at is not None else inf
 
     def has_run(self, run: str) -> bool:
         """Whether there is a run of that id."""

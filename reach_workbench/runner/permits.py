@@ -54,12 +54,15 @@ class Wait(NamedTuple):
 class Permits:
     """Belongs to one driver. What it adds to the store waits until `save` is asked for the next unit."""
 
-    def __init__(self, guard: Guard, clock: Clock, run: str, base: Path, machine: Machine) -> None:
+    def __init__(
+        self, guard: Guard, clock: Clock, run: str, base: Path, machine: Machine, event: Callable[[int], Event]
+    ) -> None:
         self._guard = guard
         self._clock = clock
         self._run = run
         self._base = base
         self._machine = machine
+        self._event = event
         self._writes: list[Callable[[Unit], None]] = []
         self._outcomes: list[AuditEntry] = []
         self._about: Subject | None = None
@@ -67,6 +70,7 @@ class Permits:
         own = machine.state.run == run  # a fork begins with the gates of the run before it, which stay that one's
         self._open: dict[int, str] = {number: gate.id for number, gate in machine.state.gates.items()} if own else {}
         self._kinds: dict[int, Command] = {}
+        self._granted: dict[int, str] = {}
         self.waiting: dict[int, Wait] = {}
         """When to ask again about commands that a rate gate holds, by their numbers."""
 
@@ -81,8 +85,7 @@ class Permits:
                 continue  # a later fact of the same turn has ended what it was for
             verdict = self._machine.state.verdicts.get(number)
             if verdict == "allow":
-                if self._has_room(command):
-                    found.commands.append(command)
+                self._begin(command, found)
             elif verdict != "deny" and number not in self._machine.state.gates:
                 self._decide(command, found)
             self._kinds[number] = command
@@ -138,18 +141,37 @@ class Permits:
             assert ruling.terms is not None
             self._open_gate(command, ruling, ruling.terms, found)
 
-    def _has_room(self, command: Command) -> bool:
-        """Whether the rate gates let an allowed command begin now; those that wait are begun when there is room."""
+    def _begin(self, command: Command, found: Screening) -> None:
+        """Begin one that was allowed before: at once, when there is room, or once it is decided about afresh.
+
+        Time has passed since, or it was allowed elsewhere: what the policies say now counts.
+        """
         self.waiting.pop(command.number, None)
         if command.kind == "workflow.run" and self._guard.has_run(child_id(command.id)):
-            return True  # it was begun, and is waited for again
-        ruling = self._guard.room(command, self._base, self._subject())
-        if ruling.until is not None:
+            found.commands.append(command)  # it was begun, and is waited for again
+            return
+        ruling = self._guard.still(
+            command,
+            self._base,
+            self._subject(),
+            self._machine.state.policy,
+            lambda policy: self._is_approved(command, policy),
+        )
+        if ruling is None:
+            self._decide(command, found)
+        elif ruling.until is not None:
             self._wait(command.number, ruling.until)
+        else:
+            self._writes += [_rate(id, times) for id, times in ruling.counts]
+            found.commands.append(command)
+
+    def _is_approved(self, command: Command, policy: str) -> bool:
+        """Whether reviewers let it go on under that policy, and their approvals still count."""
+        gate = self._granted.get(command.number) or self._guard.was_approved_here(self._run, command.number)
+        if gate is None:
             return False
-        for id, times in ruling.counts:
-            self._writes.append(_rate(id, times))
-        return True
+        until = self._guard.approved_until(gate, policy, action_digest(command))
+        return until is not None and max(self._clock.now(), self._machine.state.at) <= until
 
     def _wait(self, number: int, until: int) -> None:
         clock = self._clock
@@ -164,13 +186,9 @@ class Permits:
     def _open_gate(self, command: Command, ruling: Ruling, terms: ApprovalTerms, found: Screening) -> None:
         state = self._machine.state
         now = max(self._clock.now(), state.at)  # as the event that opens it, should the clock have been set back
-        asked: dict[str, Json] = {
-            "quorum": terms.quorum,
-            "groups": list(terms.groups),
-            "self": terms.self_approval,
-            "otherwise": terms.otherwise,
-            "risk": terms.risk,
-        }
+        asked = written_terms(terms)
+        if (edit := state.edited.get(command.number)) is not None and (by := (self._event(edit).data or {}).get("by")):
+            asked["not"] = by
         gate = GateRecord(
             id=new_gate_id(self._clock),
             tenant=LOCAL_TENANT,
@@ -227,6 +245,7 @@ class Permits:
         if kind is not None:
             number = data["command"]
             ended = event.type in ("command.completed", "command.faulted")
+            self._granted.pop(number, None)
             about = self._kinds.pop(number, None) if ended else self._kinds.get(number)
             if about is not None and event.type != "command.resolved":
                 self._outcomes.append(self._guard.notes.note(kind, event, about, digest, self._run))
@@ -243,6 +262,8 @@ class Permits:
         reason = data.get("reason")
         self._writes.append(lambda unit: gates.close_gate(unit, data["gate"], outcome, at=event.at, reason=reason))
         about = command(number)
+        if outcome == "approved":
+            self._granted[number] = data["gate"]
         self._note(f"gate.{outcome}", event, about, {name: data[name] for name in data if name != "arguments"})
         if outcome == "approved":
             if about.kind == COMMAND:
@@ -326,6 +347,17 @@ class Permits:
         for number in self.waiting:
             self._guard.leave(self._machine.state.run, number)
         self.waiting.clear()
+
+
+def written_terms(terms: ApprovalTerms) -> dict[str, Json]:
+    """What a gate asks for, as its event has it."""
+    return {
+        "quorum": terms.quorum,
+        "groups": list(terms.groups),
+        "self": terms.self_approval,
+        "otherwise": terms.otherwise,
+        "risk": terms.risk,
+    }
 
 
 _SAID: Final = {"allow": "warned", "hold": "held", "wait": "held", "deny": "denied"}

@@ -73,8 +73,8 @@ def lacking(
     terms: dict[str, Json], requester: str, approvers: dict[str, frozenset[str]], gate: str
 ) -> ApprovalRefused | None:
     """What is still missing: reviewers by name, with their groups, against what the gate asks for."""
-    if not terms["self"]:
-        approvers = {name: groups for name, groups in approvers.items() if name != requester}
+    barred = not_to_decide(terms, requester)
+    approvers = {name: groups for name, groups in approvers.items() if name not in barred}
     count = terms["quorum"]
     if len(approvers) < count:
         return ApprovalRefused(f"gate {gate} needs {count} approval{'s' * (count != 1)} and has {len(approvers)}")
@@ -82,6 +82,11 @@ def lacking(
         if not any(group in groups for groups in approvers.values()):
             return ApprovalRefused(f"gate {gate} needs an approval from the group {group}")
     return None
+
+
+def not_to_decide(terms: dict[str, Json], requester: str) -> frozenset[str]:
+    """Who can't approve: whoever asked for the action, and whoever edited it, unless the policies let them."""
+    return frozenset() if terms["self"] else frozenset({requester, *terms.get("not", ())})
 
 
 def statement_of(

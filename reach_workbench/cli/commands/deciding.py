@@ -224,7 +224,7 @@ COMMANDS = (
             "A gate ends in one of: " + ", ".join(get_args(GateOutcome)) + ". With --json: {gates: […]}, each as "
             "`reach gates GATE --json` gives it: {id, outcome, reason, missing, kind, arguments, digest, requester, "
             "run, command, task, workflow, policy, policies, holding, quorum, groups, self_approval, otherwise, risk, "
-            "nonce, opened_at, expires_at, closed_at, verdicts}; `holding` is filled in for one gate only.",
+            "editors, nonce, opened_at, expires_at, closed_at, verdicts}; `holding` is filled in for one gate only.",
         ),
         examples=(
             Example("reach gates", "what waits for a decision"),
