@@ -36,7 +36,6 @@ from reach_workbench.protocol.gates import (
     VerdictView,
     approval_of,
 )
-from reach_workbench.runner.guard import subject_of
 from reach_workbench.runner.loading import base_of, load_state
 from reach_workbench.runner.permits import written_terms
 from reach_workbench.runner.proving import approvers_of, lacking, lent_groups, not_to_decide, output_of
@@ -377,7 +376,8 @@ async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate:
     driver = runner.driver(run.id)
     state = driver.state if driver is not None else load_state(store, run)
     command = Command(gate.command, f"{gate.run}:{gate.command}", gate.kind, gate.task, 0, gate.arguments, None)
-    now = runner.guard.holds(command, base_of(run), subject_of(state))
+    base = base_of(run)
+    now = runner.guard.holds(command, base, runner.guard.subject(state, base))
     if (now.policy or state.program.digest) != gate.policy:
         reason, why = "the policies changed", "the policies changed since it was opened"
     elif now.terms is None or _asked(gate) != (written_terms(now.terms), now.terms.expires_ms):

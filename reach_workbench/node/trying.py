@@ -207,7 +207,7 @@ class Trying:
         )
 
 
-_GIVEN: Final = ("requester", "may")
+_GIVEN: Final = ("requester", "may", "parent")
 """What policies are told of what a run was created with."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
@@ -19,6 +19,7 @@ from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
+from reach_workbench.policy.shipped import PROGRAMS
 from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
@@ -42,6 +43,11 @@ UNREADABLE: Final = "no policy can be read: "
 
 _KNOWN: Final = 4_096
 """Rulings remembered: those that depend on nothing but who does what with which thing."""
+
+SAMPLES: Final = Path(__file__).resolve().parents[2] / "workflows"
+"""Where the samples that came with Reach lie."""
+
+_SHIPPED: Final = frozenset(digest for each in PROGRAMS.values() for digest in each.values())
 
 Verdict = Literal["allow", "hold", "deny", "wait"]
 
@@ -73,6 +79,7 @@ class Subject(NamedTuple):
     version: str
     program: str
     may: tuple[str, ...] | None
+    origin: str = ""
 
 
 @dataclass(slots=True)
@@ -222,7 +229,7 @@ class Guard:
         """The command as policies see it."""
         from reach_workbench.policy.request import request_of
 
-        requester, run, workflow, version, program, _ = subject
+        requester, run, workflow, version, program, _, origin = subject
         return request_of(
             command.kind,
             command.arguments,
@@ -234,7 +241,22 @@ class Guard:
             program=program,
             task=command.task,
             tenant="local",
+            origin=origin,
         )
+
+    def subject(self, state: State, base: Path) -> Subject:
+        """What policies are told about a run whose workflow lies in `base`."""
+        program, may = state.program, state.created.get("may")
+        origin = origin_of(program.digest, base, state.created)
+        if origin and any(self._came(run) for run in (state.run, state.created["run"])):
+            origin = ""
+        name = f"{program.namespace}/{program.name}"
+        capabilities = tuple(may) if may is not None else None
+        return Subject(requester_of(state), state.run, name, program.version, program.digest, capabilities, origin)
+
+    def _came(self, run: str) -> bool:
+        """Whether the run was imported: it lies in no folder of its own."""
+        return self._store.read.has_run(run) and self._store.read.run(run).base is None
 
     def groups_of(self, name: str) -> tuple[str, ...]:
         """The groups that a person is in: those that the keys of that name may decide for."""
@@ -330,12 +352,13 @@ def requester_of(state: State) -> str:
     return str(state.created.get("requester") or "local")
 
 
-def subject_of(state: State) -> Subject:
-    """What policies are told about the run."""
-    program, may = state.program, state.created.get("may")
-    name = f"{program.namespace}/{program.name}"
-    capabilities = tuple(may) if may is not None else None
-    return Subject(requester_of(state), state.run, name, program.version, program.digest, capabilities)
+def origin_of(program: str, base: Path | None, created: Mapping[str, Json]) -> str:
+    """`sample` for the very document that came with Reach, where it came, run by nobody else's workflow.
+
+    A copy in another folder is none: what its commands do depends on the files beside it, and on what it is given.
+    """
+    is_one = base == SAMPLES and created.get("parent") is None and program in _SHIPPED
+    return "sample" if is_one else ""
 
 
 def action_digest(command: Command) -> str:

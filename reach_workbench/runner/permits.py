@@ -19,7 +19,7 @@ from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.runner.child import child_id
-from reach_workbench.runner.guard import Guard, Known, Ruling, Subject, action_digest, requester_of, subject_of
+from reach_workbench.runner.guard import Guard, Known, Ruling, Subject, action_digest, requester_of
 from reach_workbench.storage import gates
 from reach_workbench.storage.records import LOCAL_TENANT, GateRecord
 from reach_workbench.storage.unit import AuditEntry, Unit
@@ -180,7 +180,7 @@ class Permits:
     def _subject(self) -> Subject:
         """Whose command it is, as policies see it: the same for all of the run's."""
         if self._about is None or self._about.run != self._machine.state.run:
-            self._about = subject_of(self._machine.state)
+            self._about = self._guard.subject(self._machine.state, self._base)
         return self._about
 
     def _open_gate(self, command: Command, ruling: Ruling, terms: ApprovalTerms, found: Screening) -> None:
