@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
@@ -19,6 +19,7 @@ from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS
+from reach_workbench.policy.errands import errands, strictest
 from reach_workbench.policy.shipped import PROGRAMS
 from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.settings import Settings
@@ -29,6 +30,7 @@ from reach_workbench.storage.unit import Unit
 
 if TYPE_CHECKING:
     from reach_workbench.policy.decision import Decision
+    from reach_workbench.policy.policyset import PolicySet
     from reach_workbench.policy.request import Request
     from reach_workbench.policy.terms import ApprovalTerms
     from reach_workbench.runner.rates import Rates
@@ -147,15 +149,16 @@ class Guard:
         action = ACTIONS.get(command.kind)
         resource = action.resource(command.arguments) if action is not None else ""
         key = (policies, subject.requester, groups, command.kind, resource)
-        known = self._known.get(key)
+        others = errands(command.kind, command.arguments)
+        known = self._known.get(key) if not others else None
         if known is not None:
             if subject.may is None:
                 self._learn(memory, base, command, resource, known)
             return known
         request = self.request(command, subject)
-        decision = policies.decide(request)
+        decision = self._decided(policies, request, command, subject, others)
         ruling = self._ruling(decision, request, state, command.number, policies.digest)
-        if ruling.verdict == "allow" and not decision.rates and not policies.reads_context(request):
+        if ruling.verdict == "allow" and not decision.rates and not others and not policies.reads_context(request):
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             self._known[key] = ruling
@@ -178,7 +181,7 @@ class Guard:
         except PolicyInvalid:
             return Ruling("wait", until=self._clock.now() + _AGAIN)
         request = self.request(command, subject)
-        decision = policies.decide(request)
+        decision = self._decided(policies, request, command, subject)
         if decision.verdict == "deny" or (decision.verdict == "hold" and not approved(policies.digest)):
             return None
         if decision.verdict == "allow" and policy != policies.digest:
@@ -193,8 +196,23 @@ class Guard:
         if command.kind == COMMAND:
             return _asked(command)
         policies = self.shelf.in_force(base)
-        decision = policies.decide(self.request(command, subject))
+        decision = self._decided(policies, self.request(command, subject), command, subject)
         return Ruling(decision.verdict, decision.policies, policies.digest, terms=decision.approval)
+
+    def _decided(
+        self,
+        policies: PolicySet,
+        request: Request,
+        command: Command,
+        subject: Subject,
+        others: Sequence[Json] | None = None,
+    ) -> Decision:
+        """The decision on a command and on all that it does on its way: to hand over a secret for a token is one."""
+        decision = policies.decide(request)
+        for arguments in errands(command.kind, command.arguments) if others is None else others:
+            also = policies.decide(self.request(command._replace(arguments=arguments), subject))
+            decision = strictest(decision, also)
+        return decision
 
     def was_approved_here(self, run: str, number: int) -> str | None:
         """The gate of that command that was approved last, by what this node's own audit log says.
@@ -276,6 +294,8 @@ class Guard:
     def allows(self, known: Known, command: Command) -> bool:
         """Whether it is allowed as one before it was, and nothing has been changed since."""
         if not known.resources or known.version != self._edition() or self._clock.elapsed() >= known.until:
+            return False
+        if errands(command.kind, command.arguments):
             return False
         action = ACTIONS.get(command.kind)
         return action is not None and (command.kind, action.resource(command.arguments)) in known.resources
@@ -404,8 +424,11 @@ def missing_capability(capabilities: tuple[str, ...] | None, command: Command) -
     """The capability that the command lacks; None when `KIND` or `KIND:RESOURCE` covers it, or all were given."""
     if capabilities is None or command.kind in capabilities:
         return None
-    wanted = capability_of(command)
-    return None if wanted in capabilities else wanted
+    for arguments in (command.arguments, *errands(command.kind, command.arguments)):
+        wanted = capability_of(command._replace(arguments=arguments))
+        if wanted not in capabilities:
+            return wanted
+    return None
 
 
 def _asked(command: Command) -> Ruling:
