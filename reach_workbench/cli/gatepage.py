@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
+from unicodedata import east_asian_width
 
 from reach_workbench.cli.terminal import Painted, Part, Style, Terminal
 from reach_workbench.cli.watching import duration
@@ -95,13 +96,17 @@ def _cut(text: str) -> str:
     return text if len(text) <= _HEADLINE else text[: _HEADLINE - 1] + "…"
 
 
-def show_gate(line: Callable[..., None], gate: GateView, now: int) -> None:
-    """The gate whole, nothing cut: `line` is `Terminal.show`, or `Terminal.say` where a question follows."""
-    for parts in gate_lines(gate, now):
+def show_gate(line: Callable[..., None], gate: GateView, now: int, width: int | None) -> None:
+    """The gate whole, nothing cut: `line` is `Terminal.show`, or `Terminal.say` where a question follows.
+
+    On a terminal that is `width` columns wide a bar stands before each line of the action and its arguments, `┊` where
+    one goes on: what a workflow wrote can't be taken for what Reach says of it.
+    """
+    for parts in gate_lines(gate, now, width):
         line(*parts)
 
 
-def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
+def gate_lines(gate: GateView, now: int, width: int | None = None) -> Iterator[tuple[Part, ...]]:
     outcome = gate.outcome or "open"
     yield (Painted("gate ", "dim"), Painted(gate.id, "bold"), "  ", Painted(outcome, STYLES.get(gate.outcome, "dim")))
     yield from _row("action", gate.kind)
@@ -109,12 +114,12 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
     for part in parts:
         yield (Painted(f"  {visible(part.title)}", "dim"),)
         for text in part.lines:
-            yield ("    ", Painted(visible(text), "bold"))
+            yield from ((bar, Painted(row, "bold")) for bar, row in _barred(visible(text), width))
     for remark in dict.fromkeys(each for part in parts for text in part.lines for each in remarks(text)):
         yield (Painted(f"  ! {remark}", "yellow"),)
     yield (Painted("  arguments, exactly", "dim"),)
     for text in visible_json(gate.arguments):
-        yield ("    ", text)
+        yield from _barred(text, width)
     yield from _row("digest", gate.digest)
     yield from _row("requester", visible(gate.requester))
     yield from _row("run", visible(f"{gate.run}, {gate.workflow}"))
@@ -139,6 +144,21 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
     failing = f"task {visible(task_name(gate))} fails with the error authorization (403), code gate-denied"
     yield from _row("if denied", failing)
     yield from _row("expires", _expiry(gate, now))
+
+
+def _barred(text: str, width: int | None) -> Iterator[tuple[str, str]]:
+    """A line of somebody else's, in rows that fit, each behind a bar."""
+    if width is None:
+        yield "    ", text
+        return
+    room, bar, row, used = max(width - 5, 8), "  │ ", "", 0
+    for char in text:
+        cells = 2 if east_asian_width(char) in "WF" else 1
+        if used + cells > room:
+            yield bar, row
+            bar, row, used = "  ┊ ", "", 0
+        row, used = row + char, used + cells
+    yield bar, row
 
 
 def _row(title: str, text: str) -> Iterator[tuple[Part, ...]]:

@@ -104,7 +104,7 @@ def tell(session: Session, gate: GateView) -> None:
 async def ask_about(session: Session, node: Node, gate: GateView, interruption: Interruption) -> bool:
     """Show a gate whole and ask what is to become of it; whether it was decided. What is refused is said."""
     terminal = session.terminal
-    show_gate(terminal.say, gate, SystemClock().now())
+    show_gate(terminal.say, gate, SystemClock().now(), terminal.columns)
 
     async def is_closed() -> bool:
         return (await node.gate(gate.id)).outcome is not None

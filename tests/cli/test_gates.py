@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from base64 import b64encode
@@ -133,6 +134,31 @@ def test_a_gate_is_shown_whole_and_what_can_not_be_seen_is_written_out(reach: Re
                   "the task fails with the error timeout (408)", gate_object["digest"]):  # fmt: skip
         assert words in shown.out
     assert reach("gates", gate[:6]).out[:30] == shown.out[:30]
+
+
+def test_what_a_workflow_wrote_is_not_taken_for_what_is_said_of_it(
+    terminal: Callable[..., Pseudoterminal], reach: Reach, held: Callable[..., str]
+) -> None:
+    """Blanks up to the edge of the terminal, or a new line, and then words as Reach would say them."""
+    gate = held("true" + " " * 200 + "  needs       nothing\n  outcome     approved")
+    screen = terminal("gates", gate)
+    screen.until(r"code gate-expired", PATIENCE)
+    rows = [re.sub(r"\x1b\[[0-9;]*m", "", row) for row in screen.painted.decode().splitlines()]
+    forged = [row for row in rows if re.search("nothing|outcome", row)]
+    assert forged
+    assert all(row.startswith(("  ┊ ", "  │ ")) for row in forged), forged
+    held("true\nfalse")
+    assert "  true …  " in reach("gates").out
+
+
+def test_the_groups_of_an_approval_step_say_nothing_else(reach: Reach, workflow: Write) -> None:
+    """They come from the workflow, and stand in what is still needed and missing."""
+    step = {"call": "approve:1.0.0@default", "with": {"title": "a", "groups": ["x\n  needs       nothing\u200b"]}}
+    reach("run", workflow(f"do: [{{ask: {json.dumps(step)}}}]"))
+    (gate,) = reach("gates", "--json").json["gates"]
+    shown = reach("gates", gate["id"]).out
+    assert "x‹LF›  needs       nothing‹U+200B›" in shown
+    assert "\n  needs       nothing" not in shown
 
 
 def test_lists_can_be_narrowed(reach: Reach, held: Callable[..., str], known: None) -> None:
@@ -540,6 +566,7 @@ def test_a_decision_is_handed_over_and_the_other_reviewer_takes_it(
     handed = reach("gate", "delegate", gate, "--to", "lin")
     assert (handed.code, target.exists()) == (0, False)
     assert f"gate {gate} waits for lin now" in handed.err
+    assert "ada hands the decision over to lin (key" in reach("gates", gate).out
     again = reach("approve", gate, "--yes")
     assert "decided about this gate before" in again.err
     monkeypatch.setenv("REACH_KEYS_USER", "lin")
