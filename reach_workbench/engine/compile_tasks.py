@@ -94,15 +94,10 @@ def compile_task(
         then=then(session, place.get("then"), siblings),
         extensions=_extensions(session, kind) if ground.extended else (),
         idempotent=idempotent.plain if idempotent is not None and isinstance(idempotent.plain, bool) else None,
-        line=_line(place),
+        line=place.parent.node.keys[str(place.step)][0] if place.parent is not None else place.node.line,
     )
     session.tasks[reference] = task
     return task
-
-
-def _line(place: Place) -> int:
-    keys = place.parent.node.keys if place.parent is not None else {}
-    return keys.get(str(place.step), (place.node.line, 0))[0]
 
 
 def _body(

@@ -12,7 +12,7 @@ import pytest
 from reach_workbench.effects.functions import Functions
 from reach_workbench.errors import ApprovalRefused, GateClosed
 from reach_workbench.keys.ed25519 import SigningKey
-from reach_workbench.node import local
+from reach_workbench.node import steering
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.gates import signed_verdict
 from reach_workbench.runner import permits
@@ -364,7 +364,7 @@ def test_a_run_that_came_along_is_not_taken_for_a_sub_workflow(gated, go, monkey
             run = await node.start(gated.request(f"{{w: {{wait: {{hours: 1}}}}}}, {{c: {{{child}}}}}"))
             wanted = child_id(f"{run.id}:8")
         with monkeypatch.context() as forging:
-            forging.setattr(local, "new_run_id", lambda _: wanted)
+            forging.setattr(steering, "new_run_id", lambda _: wanted)
             async with gated.node("elsewhere") as node:
                 await gated.run(node, "{s: {set: {v: forged}}}")
         file = await carried(gated, wanted, "elsewhere")
