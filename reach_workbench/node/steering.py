@@ -225,6 +225,7 @@ class Steering(Ground):
         secrets: Mapping[str, Json] | None = None,
         hold: bool = False,
         outcome: Outcome | None = None,
+        requester: str | None = None,
     ) -> RunView:
         self._owner("fork a run")
         record = self.store.read.run(run)
@@ -258,7 +259,7 @@ class Steering(Ground):
                 secrets=secrets or {},
                 hold=hold,
                 outcome=told,
-                requester=person(self.settings),
+                requester=requester or person(self.settings),
             )
         )
         await self.runner.until_committed(driver)

@@ -533,6 +533,25 @@ def test_a_node_that_serves_is_asked(
     assert until("faulted")["error"]["detail"] == "denied by ada: enough"
 
 
+def test_who_asks_a_node_that_serves_is_who_asked_and_not_who_serves(
+    start: Start, reach: Reach, workflow: Write, home: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever asks through a node of somebody else could approve their own."""
+    let_decide(home, "ada")
+    let_decide(home, "grace")
+    policy(home, HOLD % "")
+    node = start("serve")
+    node.read_error_until("serving")
+    monkeypatch.setenv("REACH_KEYS_USER", "grace")
+    assert reach("run", workflow(SHELL % json.dumps(f"echo done >> {target}"))).code == 4
+    assert reach("fork", "last", "--at", "2").code == 4
+    gates = reach("gates", "--json").json["gates"]
+    assert [gate["requester"] for gate in gates] == ["grace", "grace"]
+    for gate in gates:
+        assert_refused(reach("approve", gate["id"], "--yes"), "approval-refused", "somebody else has to decide")
+    assert not target.exists()
+
+
 def policy(home: Path, text: str) -> None:
     folder = home / "policies"
     folder.mkdir(parents=True, exist_ok=True)
