@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from hashlib import sha256
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -25,6 +24,7 @@ from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
 from reach_workbench.storage.reader import SEQ_BEYOND
+from reach_workbench.storage.records import ApprovalRecord, GateRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 
@@ -227,12 +227,9 @@ class Guard:
             last = found[-1].id
         return None
 
-    def approved_until(self, gate: str, policy: str, digest: str) -> float | None:
-        """Until when (milliseconds, inclusive) the approvals of a gate of that action under that policy count."""
-        record = self._store.read.gate(gate)
-        if (record.policy, record.digest) != (policy, digest):
-            return None
-        return record.expires_at if record.expires_at is not None else inf
+    def approvals(self, gate: str) -> tuple[GateRecord, tuple[ApprovalRecord, ...]]:
+        """A gate, and what reviewers said about it."""
+        return self._store.read.gate(gate), self._store.read.approvals(gate)
 
     def has_run(self, run: str) -> bool:
         """Whether there is a run of that id."""

@@ -20,6 +20,7 @@ from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.runner.child import child_id
 from reach_workbench.runner.guard import Guard, Known, Ruling, Subject, action_digest, requester_of
+from reach_workbench.runner.proving import counts
 from reach_workbench.storage import gates
 from reach_workbench.storage.records import LOCAL_TENANT, GateRecord
 from reach_workbench.storage.unit import AuditEntry, Unit
@@ -170,8 +171,9 @@ class Permits:
         gate = self._granted.get(command.number) or self._guard.was_approved_here(self._run, command.number)
         if gate is None:
             return False
-        until = self._guard.approved_until(gate, policy, action_digest(command))
-        return until is not None and max(self._clock.now(), self._machine.state.at) <= until
+        state = self._machine.state
+        record, given = self._guard.approvals(gate)
+        return counts(record, given, state, command, policy, max(self._clock.now(), state.at))
 
     def _wait(self, number: int, until: int) -> None:
         clock = self._clock

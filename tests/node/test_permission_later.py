@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from base64 import b64encode
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,39 @@ def test_an_approval_that_still_counts_is_used_when_the_run_goes_on(gated, go, r
                 await node.resume(run)
                 assert (await node.wait(run)).status == "completed"
             assert len(gated.performed) == 1
+
+    go(body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE gates SET expires_at = expires_at + 100000000",
+        "DELETE FROM approvals",
+        "UPDATE approvals SET reviewer = 'lin'",
+        "UPDATE approvals SET public_key = zeroblob(32)",
+        "UPDATE gates SET terms = NULL, arguments = NULL",
+    ],
+)
+def test_what_was_signed_counts_and_not_what_the_database_says_of_it(gated, go, change):
+    gated.policy(ALL + gate("gated", '@expires("1h")'))
+
+    async def body():
+        async with gated.node() as node:
+            run = (await gated.run(node, tasks())).id
+            await node.suspend(run)
+            await gated.approve(node, "grace")
+        with closing(sqlite3.connect(gated.folder / "home" / "reach.db")) as database:
+            with suppress(sqlite3.IntegrityError):
+                database.execute(change)
+            database.commit()
+        async with gated.node() as node:
+            if "expires_at" in change:
+                gated.clock.wait(HOUR + 1)
+            await node.resume(run)
+            view = await node.wait(run)
+            honest = "reviewer =" in change or "NULL" in change
+            assert (view.status, len(gated.performed)) == (("completed", 1) if honest else ("waiting", 0))
 
     go(body)
 
