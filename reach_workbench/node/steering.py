@@ -9,6 +9,7 @@ from pathlib import Path
 from reach_workbench.clock import new_run_id
 from reach_workbench.engine.events import Fact
 from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.secrets import defuse
 from reach_workbench.engine.state import ENDED
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ForkRefused, LimitExceeded, NotFound, RunStateError
@@ -47,7 +48,7 @@ class Steering(Ground):
             NewRun(
                 run=run,
                 program=program,
-                input=request.input,
+                input=defuse(request.input) if request.secrets else request.input,
                 file=request.file,
                 base=request.file.resolve().parent,
                 secrets=request.secrets,
