@@ -9,7 +9,7 @@ from reach_workbench.cli.terminal import Painted, Part, Style, Terminal
 from reach_workbench.cli.watching import duration
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.gates import APPROVAL_STEP, GateView
+from reach_workbench.protocol.gates import APPROVAL_STEP, GateView, Verdict
 from reach_workbench.ui.gates.spelled import headline, spelled
 from reach_workbench.ui.visible import remarks, visible, visible_json
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 STYLES: Final[dict[str | None, Style]] = {"approved": "green", "denied": "red", "expired": "yellow", None: "cyan"}
 """By the outcome of a gate."""
+
+_SAID: Final[dict[Verdict, str]] = {
+    "approve": "approves",
+    "deny": "denies",
+    "delegate": "hands the decision over to {}",
+}
 
 _HEADLINE: Final = 60
 
@@ -39,7 +45,9 @@ def gate_object(gate: GateView) -> dict[str, Json]:
         "workflow": gate.workflow,
         "policy": gate.policy,
         "policies": list(gate.policies),
-        "holding": [{"id": each.id, "text": each.text, "reason": each.reason} for each in gate.holding],
+        "holding": [
+            {"id": each.id, "text": each.text, "reason": each.reason, "counts": each.counts} for each in gate.holding
+        ],
         "quorum": gate.terms.quorum,
         "groups": list(gate.terms.groups),
         "self_approval": gate.terms.self_approval,
@@ -69,15 +77,17 @@ def _moment(at: int | None) -> str | None:
 
 def show_table(terminal: Terminal, gates: Sequence[GateView], now: int) -> None:
     """A line a gate: id, how it ended or since when it waits, kind, the beginning of the action, run and requester."""
-    for gate in gates:
-        state = gate.outcome or (
-            "expired?" if _is_over(gate, now) else f"open {duration(max(now - gate.opened_at, 0))}"
-        )
+    states = [
+        gate.outcome or ("too late" if is_over(gate, now) else f"open {duration(max(now - gate.opened_at, 0))}")
+        for gate in gates
+    ]
+    width = max((len(state) for state in states), default=0)
+    for gate, state in zip(gates, states, strict=True):
         risk = Painted("high risk  ", "red") if gate.terms.risk == "high" and gate.outcome is None else ""
         terminal.show(
             Painted(gate.id, "bold"),
             "  ",
-            Painted(f"{state:<14}", STYLES.get(gate.outcome, "dim")),
+            Painted(f"{state:<{width}}  ", STYLES.get(gate.outcome, "dim")),
             f"{gate.kind:<14}",
             risk,
             _cut(visible(headline(gate.kind, gate.arguments))),
@@ -85,7 +95,8 @@ def show_table(terminal: Terminal, gates: Sequence[GateView], now: int) -> None:
         )
 
 
-def _is_over(gate: GateView, now: int) -> bool:
+def is_over(gate: GateView, now: int) -> bool:
+    """Whether its time has passed, and no process was there to close it."""
     return gate.outcome is None and gate.expires_at is not None and now > gate.expires_at
 
 
@@ -122,15 +133,15 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
     yield from _policies(gate)
     for verdict in gate.verdicts:
         why = f": {visible(verdict.reason)}" if verdict.reason else ""
-        said = "approves" if verdict.verdict == "approve" else "denies"
+        said = _SAID[verdict.verdict].format(visible(verdict.to or ""))
         yield from _row("so far", f"{visible(verdict.reviewer)} {said}{why} (key {verdict.key})")
     if gate.outcome is not None:
         why = f": {visible(gate.reason)}" if gate.reason else ""
         yield from _row("outcome", f"{gate.outcome} {_moment(gate.closed_at) or ''}{why}")
         return
-    yield from _row("needs", _needed(gate))
+    yield from _row("needs", needed(gate))
     if gate.verdicts:
-        yield from _row("missing", gate.missing or "nothing")
+        yield from _row("missing", missing(gate))
     step = "the task ends, with the form's answer, or who approved, as its output"
     act = "the action is performed, exactly as above, and once"
     yield from _row("if approved", step if gate.kind == APPROVAL_STEP else act)
@@ -148,7 +159,8 @@ def _row(title: str, text: str) -> Iterator[tuple[Part, ...]]:
 def _policies(gate: GateView) -> Iterator[tuple[Part, ...]]:
     shown = {each.id for each in gate.holding}
     for policy in gate.holding:
-        yield from _row("held by", f"policy {policy.id}" + (f": {visible(policy.reason)}" if policy.reason else ""))
+        title, words = ("counted by", "rate gate") if policy.counts else ("held by", "policy")
+        yield from _row(title, f"{words} {policy.id}" + (f": {visible(policy.reason)}" if policy.reason else ""))
         for text in policy.text.split("\n"):
             yield ("    ", Painted(visible(text), "dim"))
     for name in gate.policies:
@@ -157,11 +169,17 @@ def _policies(gate: GateView) -> Iterator[tuple[Part, ...]]:
             yield from _row("held by", words)
 
 
-def _needed(gate: GateView) -> str:
+def needed(gate: GateView) -> str:
+    """Whose approvals the gate asks for, in words."""
     count = "one approval" if gate.terms.quorum == 1 else f"{gate.terms.quorum} approvals"
-    groups = f", one of each of these groups: {', '.join(gate.terms.groups)}" if gate.terms.groups else ""
-    own = "" if gate.terms.self_approval else ", none of them the requester's"
+    groups = f", one of each of these groups: {', '.join(map(visible, gate.terms.groups))}" if gate.terms.groups else ""
+    own = "" if gate.terms.self_approval else f", none by {visible(gate.requester)}, who asked for it"
     return count + groups + own
+
+
+def missing(gate: GateView) -> str:
+    """What the gate still waits for, in words that follow upon its name."""
+    return (gate.missing or "nothing").removeprefix(f"gate {gate.id} ")
 
 
 def _expiry(gate: GateView, now: int) -> str:

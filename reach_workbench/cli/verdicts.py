@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reach_workbench.cli.answering import filled_in, form_of
 from reach_workbench.cli.asking import ask_line, can_ask
-from reach_workbench.cli.gatepage import STYLES, show_gate, task_name
+from reach_workbench.cli.gatepage import STYLES, missing, show_gate, task_name
 from reach_workbench.cli.session import Interruption, Session
 from reach_workbench.cli.signing import reviewer
 from reach_workbench.cli.terminal import Painted
@@ -94,9 +94,9 @@ def tell(session: Session, gate: GateView) -> None:
     """What became of the gate, on standard error."""
     handed = [each for each in gate.verdicts if each.verdict == "delegate"]
     if gate.outcome is None and handed and handed[-1] == gate.verdicts[-1]:
-        session.terminal.say(f"gate {gate.id} waits for {handed[-1].to} now; {gate.missing}")
+        session.terminal.say(f"gate {gate.id} waits for {handed[-1].to} now; it {missing(gate)}")
     elif gate.outcome is None:
-        session.terminal.say(f"your approval of gate {gate.id} counts; {gate.missing}")
+        session.terminal.say(f"your approval of gate {gate.id} counts; it {missing(gate)}")
     else:
         session.terminal.say("gate ", gate.id, " ", Painted(gate.outcome, STYLES.get(gate.outcome, "dim")))
 
