@@ -110,6 +110,11 @@ def show_gate(line: Callable[..., None], gate: GateView, now: int) -> None:
         line(*parts)
 
 
+def show_beginning(terminal: Terminal, gate: GateView) -> None:
+    """What it is about, once more in a line: on a small terminal the action itself is out of sight by now."""
+    terminal.say(f"{gate.kind}: ", Painted(_cut(visible(headline(gate.kind, gate.arguments))), "bold"))
+
+
 def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
     outcome = gate.outcome or "open"
     yield (Painted("gate ", "dim"), Painted(gate.id, "bold"), "  ", Painted(outcome, STYLES.get(gate.outcome, "dim")))

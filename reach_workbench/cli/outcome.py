@@ -15,6 +15,12 @@ UNFINISHED: Final = 4
 _EXIT: Final = {"completed": 0, "faulted": 1, "cancelled": 3}
 _STYLES: Final[dict[str, Style]] = {"completed": "green", "faulted": "red", "cancelled": "yellow"}
 
+_HINTS: Final = {
+    "secret-missing": "`reach secret set NAME` keeps it, and --secret NAME=@FILE gives it once",
+    "policy-denied": "`reach policy explain {}` shows the policies that decided, and what would change it",
+}
+"""What to do about a fault, by its code."""
+
 
 def exit_code(view: RunView) -> int:
     """0 completed, 1 faulted, 3 cancelled, 4 when the run has not ended."""
@@ -43,6 +49,8 @@ def show_result(terminal: Terminal, view: RunView, source: Source | None) -> Non
         terminal.print_json(view.output, indent=True)
     if view.error is not None:
         show_problem(terminal, view.error, source)
+        if hint := _HINTS.get(str(view.error.get("code"))):
+            terminal.say("  hint: ", hint.format(view.id))
     style = _STYLES.get(view.status, "cyan")
     took = f" in {duration(view.ended_at - view.created_at)}" if view.ended_at is not None else ""
     terminal.say(Painted(view.status, style), f"{took}: run {view.id}, {view.seq:,} events, digest {view.digest}")

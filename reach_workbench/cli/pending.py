@@ -43,7 +43,7 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView], gates: Seq
             if each.number not in {gate.command for gate in gates if gate.run == state.run}:
                 yield f"{each.task} is held at a gate"
         elif each.task in rated:
-            yield f"{each.task} waits for a free place at a rate gate: `{line('policy', 'explain', state.run)}` shows it"
+            yield f"{each.task} waits for a free place at a rate gate: {line('policy', 'explain', state.run)}"
         else:
             yield f"{each.task} performs effect {each.number}"
 

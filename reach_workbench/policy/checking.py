@@ -108,7 +108,8 @@ class _File:
             self._find(last.start, "policy-syntax", "the policy is not finished", hint)
             return
         if not message.startswith(_MISPLACED):  # each token fits; what they say together does not
-            self._find((_named(statement, message) or statement.tokens[0]).start, "policy-syntax", message)
+            named = _named(statement, message) or _lone_equals(statement) or statement.tokens[0]
+            self._find(named.start, "policy-syntax", message, _syntax_hint(message))
             return
         number = _first_wrong(statement)
         before, place = statement.tokens[max(number - 2, 0)], statement.tokens[number - 1]
@@ -117,7 +118,7 @@ class _File:
             hint = "a new policy begins here: end the one before it with `;`"
             self._find(begins.start, "policy-syntax", f"unexpected `{begins.text}`", hint)
             return
-        self._find(place.start, "policy-syntax", message)
+        self._find(place.start, "policy-syntax", message, _misplaced_hint(statement.tokens[:number]))
 
     def _count(self) -> None:
         """Nothing may hide from us that Cedar sees: ours must be all the policies of the file."""
@@ -214,6 +215,33 @@ def _beyond(statement: Statement) -> Token | None:
     return None
 
 
+def _syntax_hint(message: str) -> str:
+    """What to write instead, for slips that people make who know other languages."""
+    if message.startswith("invalid variable: "):
+        name = message.removeprefix("invalid variable: ")
+        return f'a text stands in quotes: "{name}"; names are principal, action, resource and context'
+    if message.startswith("invalid policy effect"):
+        return "a policy begins with permit or forbid"
+    if message.startswith("'=' "):
+        return "two things are compared with =="
+    found = re.search(r'expected an entity uid.* found literal `("[^`]*")`', message)
+    return f"say what it is the name of, such as User::{found[1]} or Host::{found[1]}" if found else ""
+
+
+def _misplaced_hint(tokens: tuple[Token, ...]) -> str:
+    """What to write instead, where the last of these tokens fits no more."""
+    before, place = [token.text for token in tokens[:-1]], tokens[-1].text
+    if place in ("action", "resource") and before[-1:] != [","]:
+        return "principal, action and resource are parted by commas"
+    if before[-1:] == ["("] and before[-3:-2] == ["@"]:
+        return f'the value of an annotation is a text in quotes: "{place}"'
+    return ""
+
+
+def _lone_equals(statement: Statement) -> Token | None:
+    return statement.place_of("=")
+
+
 def _first_wrong(statement: Statement) -> int:
     """The number of the first token, from 1, with which the text is no longer the beginning of a policy."""
     low, high = 1, len(statement.tokens)
@@ -305,6 +333,8 @@ def _explained(message: str, statement: Statement) -> tuple[str, str]:
         return "unknown-attribute", _attribute_hint(found[1])
     if message == _NEVER:
         return "never-applies", _never_hint(statement)
+    if "AnyEntity" in message:
+        return "wrong-type", '`in` asks for a group; one of several texts is asked for with ["a", "b"].contains(…)'
     return "wrong-type", "whether a set is empty is asked with .isEmpty()" if "empty set" in message else ""
 
 

@@ -26,6 +26,7 @@ from reach_workbench.storage.unit import Unit
 
 if TYPE_CHECKING:
     from reach_workbench.policy.decision import Decision
+    from reach_workbench.policy.policyset import PolicySet
     from reach_workbench.policy.request import Request
     from reach_workbench.policy.terms import ApprovalTerms
     from reach_workbench.runner.rates import Rates
@@ -145,7 +146,7 @@ class Guard:
             return known
         request = self.request(command, subject)
         decision = policies.decide(request)
-        ruling = self._ruling(decision, request, state, command.number, policies.digest)
+        ruling = self._ruling(decision, request, state, command.number, policies)
         if ruling.verdict == "allow" and not decision.rates and not policies.reads_context(request):
             if len(self._known) >= _KNOWN:
                 self._known.clear()
@@ -244,12 +245,14 @@ class Guard:
         changes, self._shelf.changes = self._shelf.changes, []
         writes += [partial(_note_change, each, by, self._clock.now()) for each in changes]
 
-    def _ruling(self, decision: Decision, request: Request, state: State, number: int, digest: str) -> Ruling:
+    def _ruling(self, decision: Decision, request: Request, state: State, number: int, policies: PolicySet) -> Ruling:
         verdict: Verdict = decision.verdict
+        digest = policies.digest
         given = (decision.policies, digest)
         if verdict == "deny":
-            named = ", ".join(decision.policies)
-            reason = decision.error or (f"denied by policy {named}" if named else "no policy permits it")
+            from reach_workbench.policy.describing import refusal
+
+            reason = decision.error or refusal(policies.policies, decision.policies)
             if self.shelf.problems:
                 wrong = self.shelf.problems[0]
                 reason += f"; the newest policy file has errors and is not in force ({wrong.where}: {wrong.message})"
