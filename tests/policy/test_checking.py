@@ -175,7 +175,8 @@ def test_a_flaw_is_found_where_it_is(text: str, place: tuple[int, int], code: st
         (ALL + 'permit (principal == Group::"a", action, resource);', 'principal in Group::"…"'),
         (ALL + "permit (principal, action, resource)\n\n" + ALL, "end the one before it with `;`"),
         (gate('@quorum("2")'), 'add @gate("approval")'),
-        (gate('@gte("rate")'), "known: @id, @reason"),
+        (gate('@gte("rate")'), "did you mean @gate?"),
+        (gate('@zzz("rate")'), "known: @id, @reason"),
     ],
 )
 def test_a_hint_says_what_to_do(text: str, hint: str) -> None:
