@@ -78,7 +78,7 @@ def lacking(
     count = terms["quorum"]
     absent = [group for group in terms["groups"] if not any(group in groups for groups in approvers.values())]
     if len(approvers) < count:
-        among = f"; one of {' and one of '.join(absent)} must be among them" if absent else ""
+        among = f"; one of {' and one of '.join(absent)} must be among them" if approvers and absent else ""
         return ApprovalRefused(
             f"gate {gate} needs {count} approval{'s' * (count != 1)} and has {len(approvers)}{among}"
         )
