@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -179,7 +180,9 @@ def test_a_refusal_gives_the_policy_its_reason_and_says_how_to_ask_for_more(
     policy(NO_SHELLS)
     answer = reach("run", workflow(SHELLS))
     assert "  detail: denied by policy shells: not here\n" in answer.err
-    assert "`reach policy explain " in answer.err
+    assert "hint: `reach policy explain " in answer.err
+    other = reach("run", workflow(SHELLS), "--home", "other")
+    assert re.search("hint: `reach policy explain [0-9a-z]+ --home other`", other.err)
 
 
 def test_long_texts_are_cut_beside_other_commands_and_whole_alone(

@@ -156,7 +156,7 @@ async def _go_on(session: Session, node: Node, gate: GateView) -> int:
         terminal.print_json(gate_object(gate))
     view = await _outermost(node, gate.run)
     if view.status in ENDED and drives(node) and not terminal.json:
-        show_result(terminal, view, await source_of(node, view, session.settings.limits))
+        show_result(session, view, await source_of(node, view, session.settings.limits))
         return exit_code(view)
     if gate.outcome is None or view.status in ENDED:
         return 0
