@@ -71,7 +71,7 @@ def _gate(gate: GateView, line: Line, run: str) -> Iterator[str]:
     if (terms.quorum, terms.groups, terms.self_approval) != (1, (), True):
         yield f"    it needs {needed(gate)}"
     if gate.verdicts:
-        yield f"    so far it {missing(gate)}"
+        yield f"    still missing: it {missing(gate)}"
     yield f"    look at it whole: {line('gates', gate.id)}"
     yield f"    let it happen:    {line('approve', gate.id)}"
     yield f"    refuse it:        {line('deny', gate.id, '--reason', 'TEXT')}"

@@ -565,7 +565,9 @@ def test_whose_approvals_a_waiting_run_needs_is_said_where_it_waits(
     first = reach("approve", gate["id"], "--yes")
     missing = "needs 2 approvals and has 1; one of ops must be among them"
     assert f"your approval of gate {gate['id']} counts; it {missing}" in first.err
-    assert f"so far it {missing}" in reach("show", "last").out
+    shown = reach("show", "last")
+    assert f"still missing: it {missing}" in shown.out
+    assert "reach resume" not in shown.err  # that would not let it go on
     monkeypatch.setenv("REACH_KEYS_USER", "lin")
     assert reach("approve", gate["id"], "--yes").code == 0
 
@@ -600,6 +602,7 @@ def test_a_gate_whose_time_has_passed_says_so_and_how_the_run_goes_on(
         time.sleep(0.05)
     shown = reach("show", "last").out
     run = reach("gates", gate, "--json").json["run"]
+    assert f"no process drives it; go on with: reach resume {run}" in reach("show", "last").err
     assert "its time has passed, so nobody can approve it any more" in shown
     assert f"reach resume {run}" in shown and f"reach approve {gate}" not in shown
     assert reach("resume", "last").code == 1
