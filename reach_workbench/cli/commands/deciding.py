@@ -253,7 +253,10 @@ COMMANDS = (
             "whole are the action as it would be typed and its exact arguments, with characters that can't be seen "
             "written out; who asked for it; the policies that hold it; what is missing; and what happens when "
             "the gate expires. docs/approvals.md tells more.",
-            "A gate ends in one of: " + ", ".join(get_args(GateOutcome)) + ". With --json: {gates: […]}, each as "
+            "`too late` stands at a gate whose time has passed while no process had the home: `reach resume RUN` goes "
+            "on with what follows. A gate ends in one of: "
+            + ", ".join(get_args(GateOutcome))
+            + ". With --json: {gates: […]}, each as "
             "`reach gates GATE --json` gives it: {id, outcome, reason, missing, kind, arguments, digest, requester, "
             "run, command, task, workflow, policy, policies, holding, quorum, groups, self_approval, otherwise, risk, "
             "nonce, opened_at, expires_at, closed_at, verdicts}; `holding` is filled in for one gate only.",
@@ -277,10 +280,10 @@ COMMANDS = (
             JSON,
         ),
         about=(
-            "The signature is made with the key of `keys.user`, or of your login name, and covers the action, its "
-            "arguments, the run, the policies and the gate: nothing else can be done with it, and one byte changed "
-            "later keeps the action from happening. Where you have no key yet, or the node does not know it, you are "
-            "asked first.",
+            "The signature is made with the key of the setting `keys.user` (REACH_KEYS_USER=NAME for one command), or "
+            "of your login name, and covers the action, its arguments, the run, the policies and the gate: nothing "
+            "else can be done with it, and one byte changed later keeps the action from happening. Where you have no "
+            "key yet, or the node does not know it, you are asked first.",
             "Where no process has the home, the run is driven on here until it ends or stops again, and the exit code "
             "is that of `reach run`; else it goes on in that process. With --json: the gate, as `reach gates GATE "
             "--json` gives it.",
