@@ -29,12 +29,12 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | loop.iterated | | index |
 | timer.started | | purpose (wait, timeout, attempt, retry), due |
 | timer.fired | yes | timer |
-| command.issued | | kind, arguments, idempotent |
-| command.completed | yes | command, output |
+| command.issued | | kind, arguments, idempotent? |
+| command.completed | yes | command, output? (absent: the event of an `event.emit` was delivered) |
 | command.faulted | yes | command, error |
 | command.in-doubt | yes | command |
 | command.resolved | yes | command, decision, output? or error? |
-| event.emitted | | event |
+| event.emitted | | event (of a run of behaviour 0; later ones have the command `event.emit`) |
 | event.awaited | | |
 | event.consumed | yes | event, filter, until?, correlations? |
 | event.delivered | | index |
@@ -56,6 +56,9 @@ A value is carried once. An absent `output`, `input` or `context` means: as it w
 value the task had, the raw input, the same context). A value that is a part of one recorded
 before is not repeated: `refs` maps its name to [root, step, ...], where root is `raw` (the raw
 input of the task), `input` (the transformed one), `output` (its raw output) or `context`.
+
+`workflow.created`, and `created` of a fork, also have `behaviour`: what the engine does where it once did otherwise
+(`state.BEHAVIOUR`), 0 if absent.
 
 `policies` are the ids of the policies that decided, `policy` the digest of all that were in force, each where it is
 another than at the decision before: most decisions of a run are alike.

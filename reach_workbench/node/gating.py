@@ -47,7 +47,11 @@ from reach_workbench.telemetry.crashpoints import crash_point
 
 _OUTCOMES: Final = {"approve": "approved", "deny": "denied"}
 _PORTION: Final = 100
-_NEEDED: Final = {"function.call": ("function",), "workflow.run": ("process", "await", "return")}
+_NEEDED: Final = {
+    "function.call": ("function",),
+    "workflow.run": ("process", "await", "return"),
+    "event.emit": ("type", "id", "source", "specversion"),
+}
 
 
 def views(store: Store, state: GateState, run: str | None, limit: int, after: str | None) -> list[GateView]:
@@ -299,6 +303,8 @@ def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
         wrong = next(
             (each for each in ("namespace", "name", "version") if not isinstance(process.get(each), str)), None
         )
+    elif wrong is None and gate.kind == "event.emit" and not arguments["type"]:
+        wrong = "type"
     if wrong is not None:
         raise BadInput(
             f"the edited action does not say {wrong!r} as the action that is held does",

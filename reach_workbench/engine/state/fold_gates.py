@@ -5,6 +5,7 @@ A command is performed only while its verdict is `allow`: a policy gave it, or a
 
 from __future__ import annotations
 
+from reach_workbench.engine import program as p
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.state.frame import Gate
 from reach_workbench.engine.state.moment import State
@@ -33,6 +34,9 @@ def gate_closed(state: State, event: Event) -> None:
         return
     if "arguments" in data:
         state.edited[number] = event.seq
+        frame = state.frames[event.frame]
+        if frame.resume is None and frame.task is not None and isinstance(frame.task.body, p.Emit):
+            frame.result = data["arguments"]
     if data["outcome"] == "superseded":
         state.verdicts.pop(number, None)
     else:
