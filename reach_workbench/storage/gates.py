@@ -57,7 +57,9 @@ _RATE_UPSERT: Final = """
 INSERT INTO rates (id, tenant_id, times, last_at) VALUES (:id, :tenant, :times, :last)
 ON CONFLICT (id) DO UPDATE SET times = excluded.times, last_at = excluded.last_at
 """
+_RATE_DELETE: Final = "DELETE FROM rates WHERE id = :id"
 RATES: Final = "SELECT id, times FROM rates WHERE last_at >= :since"
+OLD_RATES: Final = "SELECT id FROM rates WHERE last_at < :before LIMIT :limit"
 _POLICIES_UPSERT: Final = """
 INSERT INTO policies (digest, tenant_id, files, created_at, used_at) VALUES (:digest, :tenant, :files, :at, :at)
 ON CONFLICT (digest) DO UPDATE SET used_at = excluded.used_at
@@ -125,7 +127,10 @@ def give_approval(unit: Unit, approval: ApprovalRecord) -> None:
 
 
 def put_rate(unit: Unit, id: str, times: Sequence[int], *, tenant: int = LOCAL_TENANT) -> None:
-    """When the actions counted under this id were started; `times` is not empty."""
+    """When the actions counted under this id were started; nothing is kept of one without any."""
+    if not times:
+        unit.add(_RATE_DELETE, {"id": id})
+        return
     unit.add(_RATE_UPSERT, {"id": id, "tenant": tenant, "times": pack(list(times)), "last": times[-1]})
 
 
