@@ -228,6 +228,8 @@ class Permits:
             number = data["command"]
             ended = event.type in ("command.completed", "command.faulted")
             about = self._kinds.pop(number, None) if ended else self._kinds.get(number)
+            if about is None and not ended:  # of a run that was taken up again: nothing of it was begun here
+                about = command(number)
             if about is not None and event.type != "command.resolved":
                 self._outcomes.append(self._guard.notes.note(kind, event, about, digest, self._run))
                 return []
@@ -242,7 +244,7 @@ class Permits:
         self._open.pop(number, None)
         reason = data.get("reason")
         self._writes.append(lambda unit: gates.close_gate(unit, data["gate"], outcome, at=event.at, reason=reason))
-        about = command(number)
+        about = self._kinds[number] = command(number)
         self._note(f"gate.{outcome}", event, about, {name: data[name] for name in data if name != "arguments"})
         if outcome == "approved":
             if about.kind == COMMAND:

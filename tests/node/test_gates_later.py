@@ -209,3 +209,19 @@ def test_an_approval_for_a_home_that_was_restored_from_an_older_copy_is_refused_
         await node.close()
 
     go(body)
+
+
+@pytest.mark.parametrize(("verdict", "record"), [("approve", "effect.completed"), ("deny", "effect.faulted")])
+def test_what_became_of_an_approval_step_is_audited_whole_after_a_restart(gated, go, verdict, record) -> None:
+    async def body() -> None:
+        async with gated.node() as node:
+            run = await gated.run(node, "{ask: {call: 'approve:1.0.0@default', with: {title: Go on?}}}")
+            [gate] = await node.gates()
+        async with gated.node() as node:
+            await node.decide(gate.id, gated.sign(gate, verdict, "grace", "no" if verdict == "deny" else None))
+            await node.recover()
+            await node.wait(run.id)
+            [found] = await node.audit(run.id, type="effect.")
+            assert (found.type, found.data["kind"], found.data["task"]) == (record, "human.approve", "/do/0/ask")
+
+    go(body)
