@@ -97,7 +97,7 @@ def to_json(state: State, origins: Origins | None = None) -> Json:
     }
     if state.policy is not None:
         written_state |= {"policy": state.policy, "decided_by": state.decided_by}
-    for name in ("verdicts", "gates", "edited"):  # few runs have any: left out when empty
+    for name in ("verdicts", "gates", "approved", "edited"):  # few runs have any: left out when empty
         if kept := getattr(state, name):
             written_state[name] = list(kept.items())
     if origins is not None:
@@ -166,6 +166,7 @@ def from_json(
     state.policy, state.decided_by = written.get("policy"), written.get("decided_by")
     state.verdicts = dict(written.get("verdicts", ()))
     state.gates = {number: Gate(*gate) for number, gate in written.get("gates", ())}
+    state.approved = {number: Gate(*gate) for number, gate in written.get("approved", ())}
     state.edited = dict(written.get("edited", ()))
     for each in written["frames"]:
         frame = _frame(state, each, values)

@@ -253,6 +253,8 @@ class Driver:
             verdict = state.verdicts.get(number)
             if verdict == "allow" or (verdict is None and self.performing.has_child(command)):
                 self.performing.note_child(command)
+            if number not in intents.unbegun:
+                self._permits.was_begun(number)
             if verdict == "hold" or number in intents.unbegun or self._host.repeatable(command):
                 intents.due.append(number)
             else:
@@ -360,8 +362,8 @@ class Driver:
             self._intents.due += self._permits.due(now)
 
     def _expired(self, number: int, now: int) -> Fact:
-        """Nobody has decided in time about the gate of that command."""
-        gate = self.state.gates[number]
+        """Nobody has decided in time about the gate of that command, or it was not begun in time."""
+        gate = self.state.gates.get(number) or self.state.approved[number]
         opened = self._intents.event(gate.opened).data or {}
         data = {"command": number, "gate": gate.id, "outcome": "expired", "otherwise": opened["terms"]["otherwise"]}
         return Fact("gate.closed", now, data)
@@ -413,7 +415,7 @@ class Driver:
             intents.bring_back()
         if intents.due and self.committed:  # a fork reads those of its past once it is in the store itself
             turn.asked += intents.take(performing.numbers)
-        delivered: list[int] = []
+        follows: list[Fact] = []
         if turn.asked:
             screened = permits.screen(turn.asked)
             turn.asked = []
@@ -421,13 +423,15 @@ class Driver:
             turn.digests += screened.digests
             turn.weighed |= bool(screened.events)
             turn.begun += [command for command in screened.commands if command.kind != COMMAND]
+            now = self._host.clock.now()
             delivered = [command.number for command in screened.commands if command.kind == COMMAND]
+            follows = [Fact("command.completed", now, {"command": number}) for number in delivered]
+            follows += [self._expired(number, now) for number in screened.expired]
         if permits.waiting:
             intents.set_aside(number for number in permits.waiting if number not in performing)
-        now = self._host.clock.now()
-        for number in reversed(delivered):
-            self._intake.put_first(Fact("command.completed", now, {"command": number}))
-        return bool(delivered) and not turn.is_full
+        for fact in reversed(follows):
+            self._intake.put_first(fact)
+        return bool(follows) and not turn.is_full
 
     async def _commit(self, unit: Unit | None, turn: Turn, *, held: bool, active: bool) -> None:
         """One transaction. `active`: the run goes on."""

@@ -20,10 +20,12 @@ class State:
     """Everything a run is at one moment. Treat it as a value: only `fold` and its kin change it.
 
     By the number of a pending command: `verdicts` whether it may be performed (allow, hold, deny; none
-    before it was decided), `gates` what holds it, `edited` the event that changed its arguments.
+    before it was decided), `gates` what holds it, `approved` the gate whose approval it may still begin under until
+    that expires, `edited` the event that changed its arguments.
     """
 
     __slots__ = (
+        "approved",
         "at",
         "commands",
         "context",
@@ -78,6 +80,7 @@ class State:
         self.decided_by: list[str] | None = None
         self.verdicts: dict[int, str] = {}
         self.gates: dict[int, Gate] = {}
+        self.approved: dict[int, Gate] = {}
         self.edited: dict[int, int] = {}
 
     @property
@@ -98,6 +101,7 @@ class State:
         twin.resources = dict(self.resources)
         twin.verdicts = dict(self.verdicts)
         twin.gates = dict(self.gates)
+        twin.approved = dict(self.approved)
         twin.edited = dict(self.edited)
         return twin
 
