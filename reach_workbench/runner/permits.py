@@ -65,8 +65,9 @@ class Permits:
         self._outcomes: list[AuditEntry] = []
         self._about: Subject | None = None
         self._known = Known()
-        own = machine.state.run == run  # a fork begins with the gates of the run before it, which stay that one's
-        self._open: dict[int, str] = {number: gate.id for number, gate in machine.state.gates.items()} if own else {}
+        self._own = machine.state.run == run  # a fork begins with the gates of the run before it: they stay that one's
+        held = machine.state.gates if self._own else {}
+        self._open: dict[int, str] = {number: gate.id for number, gate in held.items()}
         self._kinds: dict[int, Command] = {}
         self._begun: set[int] = set()
         self.waiting: dict[int, Wait] = {}
@@ -246,7 +247,7 @@ class Permits:
             number = data["command"]
             ended = event.type in ("command.completed", "command.faulted")
             about = self._kinds.pop(number, None) if ended else self._kinds.get(number)
-            if about is None and not ended:  # of a run that was taken up again: nothing of it was begun here
+            if about is None and not ended and self._own:  # of a run that was taken up again, and not begun here
                 about = command(number)
             if about is not None and event.type != "command.resolved":
                 self._outcomes.append(self._guard.notes.note(kind, event, about, digest, self._run))
