@@ -19,7 +19,7 @@ from reach_workbench.storage.store import Store
 _NUMBERS: Final = frozenset({"command", "timer"})
 """Members of events that name another event."""
 
-_DECIDERS: Final = frozenset({"policies", "policy"})
+_DECIDERS: Final = frozenset({"policies", "policy", "groups"})
 """Members of a decision that are left out where they are as at the one before."""
 
 

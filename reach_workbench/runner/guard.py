@@ -176,8 +176,8 @@ class Guard:
         if self._rates is not None:
             self._rates.leave((run, number))
 
-    def request(self, command: Command, subject: Subject) -> Request:
-        """The command as policies see it."""
+    def request(self, command: Command, subject: Subject, groups: tuple[str, ...] | None = None) -> Request:
+        """The command as policies see it; the requester is in these groups, or in those of now with None."""
         from reach_workbench.policy.request import request_of
 
         requester, run, workflow, version, program, _ = subject
@@ -185,7 +185,7 @@ class Guard:
             command.kind,
             command.arguments,
             requester=requester,
-            groups=self.groups_of(requester),
+            groups=self.groups_of(requester) if groups is None else groups,
             run=run,
             workflow=workflow,
             version=version,

@@ -116,6 +116,8 @@ class Permits:
             data["decision"] = decision
         if (named := list(ruling.policies)) != state.decided_by:
             data["policies"] = named
+        if (groups := list(self._guard.groups_of(requester_of(state)))) != state.groups:
+            data["groups"] = groups
         if ruling.policy and ruling.policy != state.policy:
             data["policy"] = ruling.policy
             self._guard.keep_policies(ruling.policy, self._writes)

@@ -14,6 +14,7 @@ def workflow_forked(state: State, event: Event) -> None:
     state.pure = 0
     # Another run: its policy, its gates. What was decided for the one before does not count.
     state.policy = state.decided_by = None
+    state.groups = []
     state.verdicts.clear()
     state.gates.clear()
     state.approved.clear()

@@ -16,6 +16,7 @@ def policy_decided(state: State, event: Event) -> None:
     number = data["command"]
     state.policy = data.get("policy", state.policy)
     state.decided_by = data.get("policies", state.decided_by)
+    state.groups = data.get("groups", state.groups)
     if number in state.commands:
         state.verdicts[number] = data.get("decision", "allow")
 
