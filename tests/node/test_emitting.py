@@ -13,6 +13,7 @@ from reach_workbench.clock import SystemClock
 from reach_workbench.engine.evaluate import InProcess
 from reach_workbench.errors import BadInput
 from reach_workbench.node import archive
+from reach_workbench.protocol.debugging import Breakpoint
 from tests.node.gated import ALL, HEAD, rouse
 
 PAYMENT = "com.example.payment"
@@ -255,5 +256,40 @@ def test_what_a_capsule_says_of_an_event_can_be_verified(gated, go, tmp_path):
         assert found.ok, found
         steps = {step.name: (step.status, step.message) for step in found.steps}
         assert steps["approvals"][0] == steps["decisions"][0] == "held", steps
+
+    go(body)
+
+
+def test_a_fork_asks_for_the_event_that_is_held_and_whoever_hears_both_can_tell(gated, go):
+    gated.policy(HELD)
+
+    async def body():
+        async with gated.node() as node:
+            run = await gated.run(node, PAY)
+            fork = await node.wait((await node.fork(run.id, run.seq)).id)
+            [one, other] = await node.gates()
+            assert (one.run, other.run) == (run.id, fork.id)
+            assert one.arguments == other.arguments
+            await gated.approve(node, "grace", other)
+            assert (await node.wait(fork.id)).output == one.arguments
+            assert (delivered(node), (await node.gate(one.id)).outcome) == ([one.arguments], None)
+            assert (await node.verify(fork.id)).ok
+
+    go(body)
+
+
+def test_a_breakpoint_holds_an_event_before_it_is_decided_about(gated, go):
+    gated.policy(HELD)
+
+    async def body():
+        async with gated.node() as node:
+            await node.set_breakpoint(Breakpoint(on="command", command="event.emit"))
+            run = await gated.run(node, PAY)
+            assert (run.status, await node.gates(), delivered(node)) == ("held", [], [])
+            await node.resume(run.id)
+            await node.wait(run.id)
+            await gated.approve(node, "grace")
+            assert (await node.wait(run.id)).status == "completed"
+            assert len(delivered(node)) == 1
 
     go(body)
