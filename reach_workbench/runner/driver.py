@@ -415,7 +415,8 @@ class Driver:
             intents.bring_back()
         if intents.due and self.committed:  # a fork reads those of its past once it is in the store itself
             turn.asked += intents.take(performing.numbers)
-        follows: list[Fact] = []
+        delivered: list[int] = []
+        expired: list[int] = []
         if turn.asked:
             screened = permits.screen(turn.asked)
             turn.asked = []
@@ -423,15 +424,18 @@ class Driver:
             turn.digests += screened.digests
             turn.weighed |= bool(screened.events)
             turn.begun += [command for command in screened.commands if command.kind != COMMAND]
-            now = self._host.clock.now()
             delivered = [command.number for command in screened.commands if command.kind == COMMAND]
-            follows = [Fact("command.completed", now, {"command": number}) for number in delivered]
-            follows += [self._expired(number, now) for number in screened.expired]
+            expired = screened.expired
         if permits.waiting:
             intents.set_aside(number for number in permits.waiting if number not in performing)
+        if not (delivered or expired):
+            return False
+        now = self._host.clock.now()
+        follows = [Fact("command.completed", now, {"command": number}) for number in delivered]
+        follows += [self._expired(number, now) for number in expired]
         for fact in reversed(follows):
             self._intake.put_first(fact)
-        return bool(follows) and not turn.is_full
+        return not turn.is_full
 
     async def _commit(self, unit: Unit | None, turn: Turn, *, held: bool, active: bool) -> None:
         """One transaction. `active`: the run goes on."""
