@@ -47,7 +47,11 @@ from reach_workbench.telemetry.crashpoints import crash_point
 
 _OUTCOMES: Final = {"approve": "approved", "deny": "denied"}
 _PORTION: Final = 100
-_NEEDED: Final = {"function.call": ("function",), "workflow.run": ("process", "await", "return")}
+_NEEDED: Final = {
+    "function.call": ("function",),
+    "workflow.run": ("process", "await", "return"),
+    "event.emit": ("type", "id", "source", "specversion"),
+}
 _TARGETS: Final = ("endpoint", "method", "document", "operationId", "process", "command", "image")
 """Members that say what an action is about: without one of them it is none that a policy was written for."""
 
@@ -306,6 +310,8 @@ def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
         wrong = next(
             (each for each in ("namespace", "name", "version") if not isinstance(process.get(each), str)), None
         )
+    elif wrong is None and gate.kind == "event.emit" and not arguments["type"]:
+        wrong = "type"
     if wrong is None:
         wrong = _lost(gate.arguments, arguments)
     if wrong is not None:

@@ -11,9 +11,10 @@ from typing import Final
 from reach_workbench.engine.diagnostics import Diagnostic, Severity
 from reach_workbench.engine.values import Json
 from reach_workbench.policy import cedar
-from reach_workbench.policy.actions import ACTIONS, REST, RUN
+from reach_workbench.policy.actions import ACTIONS, REST, RUN, UNPERFORMED
 from reach_workbench.policy.judging import Policy
 from reach_workbench.policy.reads import reads_of
+from reach_workbench.policy.scope import scope_of
 from reach_workbench.policy.source import Source, Statement, Token
 from reach_workbench.policy.terms import WrongAnnotation, mode_of, terms_of
 
@@ -48,7 +49,8 @@ def check(files: Mapping[str, str]) -> tuple[tuple[Policy, ...], tuple[Diagnosti
             if policy.id in ids:
                 findings.append(_twice(file, policy, ids[policy.id]))
             ids.setdefault(policy.id, here)
-    if not findings and not any(policy.effect == "permit" and policy.mode == "enforce" for policy in policies):
+    sound = not any(each.severity == "error" for each in findings)
+    if sound and not any(policy.effect == "permit" and policy.mode == "enforce" for policy in policies):
         findings.append(_nothing_permits(min(files, default="policies")))
     return tuple(policies), tuple(sorted(findings))
 
@@ -148,6 +150,7 @@ class _File:
         for statement, policy in zip(self.source.statements, parsed, strict=True):
             if policy is not None:
                 self._asked_for(statement, policy)
+                self._written_ahead(statement, policy)
 
     def _asked_for(self, statement: Statement, policy: dict[str, Json]) -> None:
         """`has` with a name that no command knows is always false: Cedar lets it pass."""
@@ -157,6 +160,12 @@ class _File:
                 place = statement.place_of(path[-1]) or statement.place_of(f'"{path[-1]}"') or statement.tokens[0]
                 message = f"no command has the attribute `{'.'.join(path)}`, so this is never true"
                 self._find(place.start, "unknown-attribute", message, _similar(path[-1], known))
+
+    def _written_ahead(self, statement: Statement, policy: dict[str, Json]) -> None:
+        for action in sorted((scope_of(policy).actions or frozenset()) & UNPERFORMED):
+            place = statement.place_of(f'"{action}"') or statement.tokens[0]
+            message = f"nothing that this version performs is a {action}: the policy is kept, and never asked about one"
+            self._find(place.start, "action-not-performed", message, severity="warning")
 
     # ------------------------------------------------------------ what the annotations say
 

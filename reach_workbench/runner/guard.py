@@ -17,7 +17,7 @@ from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, PolicyInvalid
-from reach_workbench.policy.actions import ACTIONS
+from reach_workbench.policy.actions import ACTIONS, UNPERFORMED
 from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
@@ -177,8 +177,8 @@ class Guard:
         if self._rates is not None:
             self._rates.leave((run, number))
 
-    def request(self, command: Command, subject: Subject) -> Request:
-        """The command as policies see it."""
+    def request(self, command: Command, subject: Subject, groups: tuple[str, ...] | None = None) -> Request:
+        """The command as policies see it; the requester is in these groups, or in those of now with None."""
         from reach_workbench.policy.request import request_of
 
         requester, run, workflow, version, program, _ = subject
@@ -186,7 +186,7 @@ class Guard:
             command.kind,
             command.arguments,
             requester=requester,
-            groups=self.groups_of(requester),
+            groups=self.groups_of(requester) if groups is None else groups,
             run=run,
             workflow=workflow,
             version=version,
@@ -327,9 +327,10 @@ def check_capabilities(capabilities: Iterable[str]) -> None:
     """Raises BadInput for one that could never cover a command."""
     for capability in capabilities:
         kind, colon, resource = capability.partition(":")
-        if kind not in ACTIONS and kind != COMMAND:
-            close = get_close_matches(kind, ACTIONS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join((*ACTIONS, COMMAND))}"
+        kinds = [each for each in (*ACTIONS, COMMAND) if each not in UNPERFORMED]
+        if kind not in kinds:
+            close = get_close_matches(kind, kinds, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(kinds)}"
             raise BadInput(f"no command is of the kind {kind!r}", where=f"capability {capability!r}", hint=hint)
         if colon and not resource:
             raise BadInput(

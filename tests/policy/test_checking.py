@@ -205,6 +205,15 @@ def test_a_file_that_permits_nothing_is_warned_about() -> None:
         assert (only(text).code, only(text).severity) == ("nothing-permits", "warning")
 
 
+def test_a_policy_about_what_nothing_does_yet_is_warned_about_and_counts() -> None:
+    ahead = 'forbid (principal, action in [Action::"http.call", Action::"model.call"], resource);'
+    found = only(ALL + ahead)
+    assert (found.code, found.severity, found.line) == ("action-not-performed", "warning", 2)
+    assert load({"local.cedar": ALL + ahead}).policies is not None
+    assert only(ALL + ahead.replace("model.call", "modle.call")).code == "unknown-action"
+    assert only('permit (principal, action == Action::"tool.call", resource == Tool::"web");').code == found.code
+
+
 def test_comments_texts_and_line_ends_of_all_kinds_are_read_as_cedar_reads_them() -> None:
     text = (
         '// permit; "\rpermit (principal, action, resource) // ;\r\n'
