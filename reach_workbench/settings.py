@@ -157,7 +157,7 @@ def _home(variables: Mapping[str, str]) -> Path:
 
 def _overlay(base: Any, written: Any, variables: Mapping[str, str], prefix: str, file: str) -> Any:
     if not isinstance(written, dict):
-        raise BadInput(f"the settings under {prefix.rstrip('.') or 'the top'} must be an object", where=file)
+        raise BadInput(f"the settings{' under ' * bool(prefix)}{prefix.rstrip('.')} must be an object", where=file)
     names = {part.name for part in fields(base)} - ({"home"} if not prefix else set())
     for name in written:
         if name not in names:

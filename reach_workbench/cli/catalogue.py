@@ -99,13 +99,29 @@ def find(name: str) -> Command:
     """The command of that name; raises UsageError."""
     module = _MODULES.get(name)
     if module is None:
-        meant = similar(name, names())
+        meant = _meant(name)
         hint = f"did you mean `reach {meant}`?" if meant else "`reach --help` lists the commands"
+        if meant is None and (members := family(name.partition(" ")[0])):
+            hint = "one of: " + ", ".join(members)
         if name.lower().endswith((".yaml", ".yml", ".json")):
             hint = f"a workflow is run with `reach run {name}`"
         raise UsageError(f"there is no command {name!r}", hint=hint)
     commands: tuple[Command, ...] = import_module(f"reach_workbench.cli.commands.{module}").COMMANDS
     return next(command for command in commands if command.name == name)
+
+
+def _meant(name: str) -> str | None:
+    """What may have been meant by a name that no command has: the family may be right, or the second word alone."""
+    first, _, second = name.partition(" ")
+    members = family(first)
+    if not members:
+        families = {each.partition(" ")[0] for each in names() if " " in each}
+        return similar(name, [*names(), *families])
+    if second in _MODULES and _MODULES[second] == _MODULES[members[0]]:
+        return second
+    if (near := similar(second, [each.partition(" ")[2] for each in members])) is not None:
+        return f"{first} {near}"
+    return f"{first}s" if f"{first}s" in names() else None
 
 
 def grouped() -> Iterator[tuple[str, list[Command]]]:

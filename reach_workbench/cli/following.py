@@ -124,7 +124,7 @@ async def finish(
     left: set[str] = set()
     while await _decided_here(session, node, view, interruption, left):
         view = await follower.follow()
-    show_result(session.terminal, view, source)
+    show_result(session, view, source)
     if view.status not in ENDED:
         await stand(session, node, view, source)
     return exit_code(view)

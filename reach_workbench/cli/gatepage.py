@@ -10,7 +10,7 @@ from reach_workbench.cli.terminal import Painted, Part, Style, Terminal
 from reach_workbench.cli.watching import duration
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
-from reach_workbench.protocol.gates import APPROVAL_STEP, GateView
+from reach_workbench.protocol.gates import APPROVAL_STEP, GateView, Verdict
 from reach_workbench.ui.gates.spelled import headline, spelled
 from reach_workbench.ui.visible import remarks, visible, visible_json
 
@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 STYLES: Final[dict[str | None, Style]] = {"approved": "green", "denied": "red", "expired": "yellow", None: "cyan"}
 """By the outcome of a gate."""
 
+_SAID: Final[dict[Verdict, str]] = {
+    "approve": "approves",
+    "deny": "denies",
+    "delegate": "hands the decision over to {}",
+}
+
 _HEADLINE: Final = 60
-_SAID: Final = {"approve": "approves", "deny": "denies", "delegate": "hands the decision over to"}
 
 
 def gate_object(gate: GateView) -> dict[str, Json]:
@@ -41,7 +46,9 @@ def gate_object(gate: GateView) -> dict[str, Json]:
         "workflow": gate.workflow,
         "policy": gate.policy,
         "policies": list(gate.policies),
-        "holding": [{"id": each.id, "text": each.text, "reason": each.reason} for each in gate.holding],
+        "holding": [
+            {"id": each.id, "text": each.text, "reason": each.reason, "counts": each.counts} for each in gate.holding
+        ],
         "quorum": gate.terms.quorum,
         "groups": list(gate.terms.groups),
         "self_approval": gate.terms.self_approval,
@@ -72,15 +79,17 @@ def _moment(at: int | None) -> str | None:
 
 def show_table(terminal: Terminal, gates: Sequence[GateView], now: int) -> None:
     """A line a gate: id, how it ended or since when it waits, kind, the beginning of the action, run and requester."""
-    for gate in gates:
-        state = gate.outcome or (
-            "expired?" if _is_over(gate, now) else f"open {duration(max(now - gate.opened_at, 0))}"
-        )
+    states = [
+        gate.outcome or ("too late" if is_over(gate, now) else f"open {duration(max(now - gate.opened_at, 0))}")
+        for gate in gates
+    ]
+    width = max((len(state) for state in states), default=0)
+    for gate, state in zip(gates, states, strict=True):
         risk = Painted("high risk  ", "red") if gate.terms.risk == "high" and gate.outcome is None else ""
         terminal.show(
             Painted(gate.id, "bold"),
             "  ",
-            Painted(f"{state:<14}", STYLES.get(gate.outcome, "dim")),
+            Painted(f"{state:<{width}}  ", STYLES.get(gate.outcome, "dim")),
             f"{gate.kind:<14}",
             risk,
             _cut(visible(headline(gate.kind, gate.arguments))),
@@ -88,7 +97,8 @@ def show_table(terminal: Terminal, gates: Sequence[GateView], now: int) -> None:
         )
 
 
-def _is_over(gate: GateView, now: int) -> bool:
+def is_over(gate: GateView, now: int) -> bool:
+    """Whether its time has passed, and no process was there to close it."""
     return gate.outcome is None and gate.expires_at is not None and now > gate.expires_at
 
 
@@ -104,6 +114,11 @@ def show_gate(line: Callable[..., None], gate: GateView, now: int, width: int | 
     """
     for parts in gate_lines(gate, now, width):
         line(*parts)
+
+
+def show_beginning(terminal: Terminal, gate: GateView) -> None:
+    """What it is about, once more in a line: on a small terminal the action itself is out of sight by now."""
+    terminal.say(f"{gate.kind}: ", Painted(_cut(visible(headline(gate.kind, gate.arguments))), "bold"))
 
 
 def gate_lines(gate: GateView, now: int, width: int | None = None) -> Iterator[tuple[Part, ...]]:
@@ -129,15 +144,15 @@ def gate_lines(gate: GateView, now: int, width: int | None = None) -> Iterator[t
     yield from _policies(gate)
     for verdict in gate.verdicts:
         why = f": {visible(verdict.reason)}" if verdict.reason else ""
-        said = _SAID[verdict.verdict] + (f" {visible(verdict.to)}" if verdict.to else "")
+        said = _SAID[verdict.verdict].format(visible(verdict.to or ""))
         yield from _row("so far", f"{visible(verdict.reviewer)} {said}{why} (key {verdict.key})")
     if gate.outcome is not None:
         why = f": {visible(gate.reason)}" if gate.reason else ""
         yield from _row("outcome", f"{gate.outcome} {_moment(gate.closed_at) or ''}{why}")
         return
-    yield from _row("needs", _needed(gate))
+    yield from _row("needs", needed(gate))
     if gate.verdicts:
-        yield from _row("missing", visible(gate.missing or "nothing"))
+        yield from _row("missing", visible(missing(gate)))
     step = "the task ends, with the form's answer, or who approved, as its output"
     act = "the action is performed, exactly as above, and once"
     yield from _row("if approved", step if gate.kind == APPROVAL_STEP else act)
@@ -171,8 +186,9 @@ def _row(title: str, text: str) -> Iterator[tuple[Part, ...]]:
 def _policies(gate: GateView) -> Iterator[tuple[Part, ...]]:
     shown = {each.id for each in gate.holding}
     for policy in gate.holding:
+        title, words = ("counted by", "rate gate") if policy.counts else ("held by", "policy")
         reason = f": {visible(policy.reason)}" if policy.reason else ""
-        yield from _row("held by", f"policy {visible(policy.id)}{reason}")
+        yield from _row(title, f"{words} {visible(policy.id)}{reason}")
         for text in policy.text.split("\n"):
             yield ("    ", Painted(visible(text), "dim"))
     for name in gate.policies:
@@ -181,13 +197,19 @@ def _policies(gate: GateView) -> Iterator[tuple[Part, ...]]:
             yield from _row("held by", words)
 
 
-def _needed(gate: GateView) -> str:
+def needed(gate: GateView) -> str:
+    """Whose approvals the gate asks for, in words."""
     count = "one approval" if gate.terms.quorum == 1 else f"{gate.terms.quorum} approvals"
-    groups = f", one of each of these groups: {', '.join(gate.terms.groups)}" if gate.terms.groups else ""
-    own = "" if gate.terms.self_approval else ", none of them the requester's"
+    groups = f", one of each of these groups: {', '.join(map(visible, gate.terms.groups))}" if gate.terms.groups else ""
+    own = "" if gate.terms.self_approval else f", none by {visible(gate.requester)}, who asked for it"
     if own and gate.terms.editors:
-        own += f" or of who edited it: {', '.join(gate.terms.editors)}"
-    return visible(count + groups + own)
+        own += f", or by who edited it: {', '.join(map(visible, gate.terms.editors))}"
+    return count + groups + own
+
+
+def missing(gate: GateView) -> str:
+    """What the gate still waits for, in words that follow upon its name."""
+    return (gate.missing or "nothing").removeprefix(f"gate {gate.id} ")
 
 
 def _expiry(gate: GateView, now: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from reach_workbench.cli.session import Session
 from reach_workbench.cli.source import Source, show_line
 from reach_workbench.cli.terminal import Painted, Style, Terminal
 from reach_workbench.cli.watching import duration
@@ -34,8 +35,9 @@ def result(view: RunView) -> dict[str, Json]:
     }
 
 
-def show_result(terminal: Terminal, view: RunView, source: Source | None) -> None:
+def show_result(session: Session, view: RunView, source: Source | None) -> None:
     """The output on standard output, and what people should know on standard error."""
+    terminal = session.terminal
     if terminal.json:
         terminal.print_json(result(view))
         return
@@ -43,9 +45,20 @@ def show_result(terminal: Terminal, view: RunView, source: Source | None) -> Non
         terminal.print_json(view.output, indent=True)
     if view.error is not None:
         show_problem(terminal, view.error, source)
+        if hint := _what_to_do(session, view):
+            terminal.say("  hint: ", hint)
     style = _STYLES.get(view.status, "cyan")
     took = f" in {duration(view.ended_at - view.created_at)}" if view.ended_at is not None else ""
     terminal.say(Painted(view.status, style), f"{took}: run {view.id}, {view.seq:,} events, digest {view.digest}")
+
+
+def _what_to_do(session: Session, view: RunView) -> str | None:
+    match (view.error or {}).get("code"):
+        case "secret-missing":
+            return f"`{session.line('secret', 'set', 'NAME')}` keeps it, and --secret NAME=@FILE gives it once"
+        case "policy-denied":
+            return f"`{session.line('policy', 'explain', view.id)}` shows what decided, and what would change it"
+    return None
 
 
 def show_problem(terminal: Terminal, error: dict[str, Json], source: Source | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from reach_workbench.cli.terminal import brief
+from reach_workbench.clock import SystemClock
 from reach_workbench.engine.values import Json
 from reach_workbench.protocol.node_views import EventView, PendingView, StateView
 
@@ -30,6 +31,7 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView], gates: Seq
 
     `gates` are the open ones of the run and of its sub-workflows.
     """
+    rated = {frame.task for frame in state.stack if frame.phase == "held by a rate"}
     for each in state.pending:
         if each.kind == "event":
             yield from _event(each, line, state)
@@ -40,6 +42,8 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView], gates: Seq
         elif each.kind == "gate":
             if each.number not in {gate.command for gate in gates if gate.run == state.run}:
                 yield f"{each.task} is held at a gate"
+        elif each.task in rated:
+            yield f"{each.task} waits for a free place at a rate gate: {line('policy', 'explain', state.run)}"
         else:
             yield f"{each.task} performs effect {each.number}"
 
@@ -48,6 +52,7 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView], gates: Seq
 
 
 def _gate(gate: GateView, line: Line, run: str) -> Iterator[str]:
+    from reach_workbench.cli.gatepage import is_over, missing, needed
     from reach_workbench.ui.gates.spelled import headline
     from reach_workbench.ui.visible import visible
 
@@ -56,7 +61,17 @@ def _gate(gate: GateView, line: Line, run: str) -> Iterator[str]:
     yield f"    {gate.kind}: {_cut(visible(headline(gate.kind, gate.arguments)))}"
     for policy in gate.holding:
         reason = f": {visible(policy.reason)}" if policy.reason else ""
-        yield f"    the policy {policy.id} holds it{reason}"
+        if not policy.counts:
+            yield f"    the policy {policy.id} holds it{reason}"
+    if is_over(gate, SystemClock().now()):
+        yield "    its time has passed, so nobody can approve it any more; the run goes on with what follows from that:"
+        yield f"      {line('resume', run)}"
+        return
+    terms = gate.terms
+    if (terms.quorum, terms.groups, terms.self_approval) != (1, (), True):
+        yield f"    it needs {needed(gate)}"
+    if gate.verdicts:
+        yield f"    still missing: it {missing(gate)}"
     yield f"    look at it whole: {line('gates', gate.id)}"
     yield f"    let it happen:    {line('approve', gate.id)}"
     yield f"    refuse it:        {line('deny', gate.id, '--reason', 'TEXT')}"

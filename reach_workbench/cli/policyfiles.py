@@ -47,7 +47,9 @@ def sound(texts: dict[str, str]) -> PolicySet:
     loaded: Loaded = load(texts)
     if loaded.policies is None:
         raise CompileError(
-            "the policies have errors", diagnostics=loaded.diagnostics, hint="`reach policy check` shows them all"
+            "the policies have errors",
+            diagnostics=loaded.diagnostics,
+            hint="cases are about the files that they name under `policies`, else about every *.cedar beside them",
         )
     return loaded.policies
 

@@ -141,7 +141,8 @@ def _read(name: str, most: int) -> bytes:
 
 def _similar_file(missing: Path) -> str:
     try:
-        found = similar(missing.name, [each.name for each in missing.parent.iterdir() if each.is_file()])
+        near = [each.name for each in missing.parent.iterdir() if each.is_file() and similar(missing.stem, [each.stem])]
+        found = similar(missing.name, near)
     except OSError:
         found = None
     return f"did you mean {missing.with_name(found)}?" if found else "check the name"

@@ -7,6 +7,7 @@ from typing import Final
 
 from reach_workbench.cli.terminal import Painted, Part, Style, json_text
 from reach_workbench.engine.times import iso8601
+from reach_workbench.engine.values import Json
 from reach_workbench.protocol.policies import (
     CommandRuling,
     DecisionView,
@@ -21,10 +22,12 @@ Line = tuple[Part, ...]
 
 _STYLES: Final[dict[Ruled, Style]] = {"allow": "green", "hold": "yellow", "wait": "yellow", "deny": "red"}
 _SHORT: Final = 12
+_TEXT: Final = 120
+"""Characters of a text of a request that are shown beside other commands: a standard input may be a whole file."""
 
 
-def ruling(found: CommandRuling) -> Iterator[Line]:
-    """Everything about one command."""
+def ruling(found: CommandRuling, *, whole: bool = True) -> Iterator[Line]:
+    """Everything about one command; unless `whole`, long texts of its request are cut."""
     request = found.request
     at = f" at {request.resource}" if request.resource else ""
     yield Painted(f"command {found.command}", "bold"), f"  {found.kind}{at}", Painted(f"  {found.task or ''}", "dim")
@@ -50,7 +53,17 @@ def ruling(found: CommandRuling) -> Iterator[Line]:
         yield _row("now", *_verdict(found.now))
         yield from _judged(found.now)
     seen = {name: getattr(request, name) for name in ("principal", "groups", "action", "resource_type", "resource")}
-    yield _row("request", json_text({**seen, "context": request.context}))
+    told: Json = {**seen, "context": request.context}
+    yield _row("request", json_text(told if whole else shortened(told)))
+
+
+def shortened(value: Json) -> Json:
+    """The value with its long texts cut."""
+    if isinstance(value, dict):
+        return {name: shortened(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [shortened(each) for each in value]
+    return f"{value[:_TEXT]}…" if isinstance(value, str) and len(value) > _TEXT else value
 
 
 def _row(name: str, *parts: Part) -> Line:

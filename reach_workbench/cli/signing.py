@@ -12,18 +12,33 @@ from reach_workbench.errors import ApprovalRefused, KeyMissing
 from reach_workbench.keys.ed25519 import SigningKey
 
 if TYPE_CHECKING:
+    from reach_workbench.protocol.gates import GateView
     from reach_workbench.protocol.node import Node
 
 
-async def reviewer(session: Session, node: Node, interruption: Interruption | None = None) -> tuple[str, SigningKey]:
+async def reviewer(
+    session: Session, node: Node, gate: GateView, interruption: Interruption | None = None
+) -> tuple[str, SigningKey]:
     """Who decides here, and with what key; on a terminal it is made and let decide, once the person says so.
 
-    Raises KeyMissing or ApprovalRefused where nobody can be asked, or the answer is no.
+    Raises KeyMissing or ApprovalRefused where nobody can be asked, the answer is no, or the gate would not take it.
     """
     name = user(session, None)
     keys = key_store(session)
     add = session.line("reviewer", "add", name)
     known = {each.key_id: each for each in await node.reviewers()}
+    if name not in keys.names() and (gate.requester == name and not gate.terms.self_approval):
+        raise ApprovalRefused(
+            f"{name} asked for this action, and its gate lets nobody decide about an action of their own",
+            hint="somebody else has to decide: with REACH_KEYS_USER=NAME, or on a machine of theirs",
+        )
+    if name not in keys.names() and gate.terms.groups:
+        groups = " or ".join(gate.terms.groups)
+        add = session.line("reviewer", "add", name, "--group", "GROUP")
+        raise KeyMissing(
+            f"there is no key {name!r} to sign with, and the gate asks for a reviewer of {groups}",
+            hint=f"`{add}` makes one, and lets it decide for that group",
+        )
     if name not in keys.names():
         question = f"you have no key to sign with: make one for {name}, and let it decide about gates here? [y/N] "
         if not await _says_yes(session, question, interruption):

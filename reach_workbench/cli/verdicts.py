@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reach_workbench.cli.answering import filled_in, form_of
 from reach_workbench.cli.asking import ask_line, can_ask
-from reach_workbench.cli.gatepage import STYLES, show_gate, task_name
+from reach_workbench.cli.gatepage import STYLES, missing, show_beginning, show_gate, task_name
 from reach_workbench.cli.session import Interruption, Session
 from reach_workbench.cli.signing import reviewer
 from reach_workbench.cli.terminal import Painted
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from reach_workbench.protocol.node import Node
 
 
-def refuse_closed(session: Session, gate: GateView) -> None:
+def refuse_closed(session: Session, gate: GateView, *, hint: str | None = None) -> None:
     """Raise GateClosed for one that nobody need be asked about any more."""
     if gate.outcome is not None:
         why = f" ({gate.reason})" if gate.reason else ""
         raise GateClosed(
             f"gate {gate.id} is closed: {gate.outcome}{why}",
-            hint=f"`{session.line('gates')}` lists those that are open",
+            hint=hint or f"`{session.line('gates')}` lists those that are open",
         )
 
 
@@ -50,6 +50,7 @@ async def confirm(session: Session, gate: GateView, *, yes: bool, accepted: str 
         return
     if not asks:
         raise UsageError("nobody can be asked here, without a terminal", hint="add --yes if you mean it")
+    show_beginning(session.terminal, gate)
     if (await ask_line(session.terminal, "approve exactly this? [y/N] ") or "").lower() not in ("y", "yes"):
         raise UsageError("nothing was approved", hint=f"`{session.line('deny', gate.id, '--reason', 'TEXT')}` says no")
 
@@ -82,7 +83,7 @@ async def decide(
     interruption: Interruption | None = None,
 ) -> GateView:
     """Sign for exactly the action that was shown, and hand it in. Raises what the node refuses it with."""
-    name, key = await reviewer(session, node, interruption)
+    name, key = await reviewer(session, node, gate, interruption)
     try:
         signed = signed_verdict(gate, verdict, name, key, reason=reason, answer=answer)
     except ValueError as wrong:
@@ -94,9 +95,9 @@ def tell(session: Session, gate: GateView) -> None:
     """What became of the gate, on standard error."""
     handed = [each for each in gate.verdicts if each.verdict == "delegate"]
     if gate.outcome is None and handed and handed[-1] == gate.verdicts[-1]:
-        session.terminal.say(f"gate {gate.id} waits for {handed[-1].to} now; {gate.missing}")
+        session.terminal.say(f"gate {gate.id} waits for {handed[-1].to} now; it {missing(gate)}")
     elif gate.outcome is None:
-        session.terminal.say(f"your approval of gate {gate.id} counts; {gate.missing}")
+        session.terminal.say(f"your approval of gate {gate.id} counts; it {missing(gate)}")
     else:
         session.terminal.say("gate ", gate.id, " ", Painted(gate.outcome, STYLES.get(gate.outcome, "dim")))
 
@@ -105,6 +106,7 @@ async def ask_about(session: Session, node: Node, gate: GateView, interruption: 
     """Show a gate whole and ask what is to become of it; whether it was decided. What is refused is said."""
     terminal = session.terminal
     show_gate(terminal.say, gate, SystemClock().now(), terminal.columns)
+    show_beginning(terminal, gate)
 
     async def is_closed() -> bool:
         return (await node.gate(gate.id)).outcome is not None

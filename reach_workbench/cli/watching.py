@@ -51,6 +51,7 @@ class _Notes:
     lines: int = 0
     untold: int = 0
     told_waiting: set[str] = field(default_factory=set)
+    told_rated: set[str] = field(default_factory=set)
     went_on: int | None = None
     """When the first event came, in milliseconds since 1970."""
 
@@ -104,6 +105,8 @@ class Watcher:
             case "command.in-doubt":
                 number = (event.data or {}).get("command")
                 self._terminal.say(Painted("  ? ", "yellow"), f"{event.task}  effect {number} is in doubt")
+            case "policy.decided":
+                self._rated(event)
             case "gate.opened":
                 gate = (event.data or {}).get("gate")
                 self._terminal.say(Painted("  ? ", "yellow"), f"{event.task}  held at gate {gate}")
@@ -159,6 +162,18 @@ class Watcher:
         due = data.get("due")
         if data.get("purpose") == "wait" and isinstance(due, int) and due - event.at >= _LONG_WAIT:
             self._line(event.frame, "…", "dim", event.task or "", f"waits {duration(due - event.at)}")
+
+    def _rated(self, event: EventView) -> None:
+        """Says that a rate gate has no room for a task, once: a loop may come here again and again."""
+        due = (event.data or {}).get("until")
+        if not isinstance(due, int) or due - event.at < _LONG_WAIT:
+            return
+        words = f"{event.task}  waits for a free place at a rate gate, {duration(due - event.at)} at most"
+        if event.task in self._notes.told_rated:
+            self._terminal.hint_at(f"  … {words}")
+            return
+        self._notes.told_rated.add(event.task or "")
+        self._terminal.say(Painted("  … ", "cyan"), words)
 
     async def _listens(self, task: str) -> None:
         """Says which events the task waits for, once: a loop may come here again and again."""

@@ -209,6 +209,8 @@ class _Unreachable:
             return
         import httpx
 
+        if isinstance(wrong, httpx.ConnectError) and "[Errno 2]" in str(wrong):  # there is no socket
+            raise self._connection._silent("nothing serves this home") from None
         if isinstance(wrong, httpx.ConnectError | httpx.ConnectTimeout):
             raise self._connection._silent(str(wrong) or type(wrong).__name__) from None
         if isinstance(wrong, httpx.TransportError):

@@ -12,7 +12,8 @@ class Command(NamedTuple):
 
     `number` is the sequence number of that event; `id`, `RUN:NUMBER`, is the idempotency key
     handed to the tool. Kinds: http.call, openapi.call, shell.run, script.run, container.run,
-    workflow.run, function.call (a Python function registered with the node), resource.get.
+    workflow.run, function.call (a Python function registered with the node), resource.get, human.approve (performed by
+    nobody), event.emit (performed by whoever records its outcome).
     `arguments` hold placeholders where the workflow used a secret.
     """
 

@@ -29,12 +29,12 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | loop.iterated | | index |
 | timer.started | | purpose (wait, timeout, attempt, retry), due |
 | timer.fired | yes | timer |
-| command.issued | | kind, arguments, idempotent |
-| command.completed | yes | command, output |
+| command.issued | | kind, arguments, idempotent? |
+| command.completed | yes | command, output? (absent: the event of an `event.emit` was delivered) |
 | command.faulted | yes | command, error |
 | command.in-doubt | yes | command |
 | command.resolved | yes | command, decision, output? or error? |
-| event.emitted | | event |
+| event.emitted | | event (of a run of behaviour 0; later ones have the command `event.emit`) |
 | event.awaited | | |
 | event.consumed | yes | event, filter, until?, correlations? |
 | event.delivered | | index |
@@ -44,7 +44,7 @@ meaning gets a new name or a new `VERSION`, and `upcast` turns the older form in
 | task.evaluated | | output? (of a `set` that extensions follow), case?, then? (of a `switch`) |
 | expression.overran | yes | limit, detail |
 | limit.reached | yes | setting, error |
-| policy.decided | yes | command, decision? (absent: allow), policies?, policy?, warnings?, reason?, until? |
+| policy.decided | yes | command, decision? (absent: allow), policies?, policy?, groups?, warnings?, reason?, until? |
 | gate.opened | yes | command, gate, digest, nonce, policy, policies, terms, expires? |
 | gate.closed | yes | command, gate, outcome, approvals?, reason?, otherwise?, output?, arguments? |
 
@@ -57,8 +57,12 @@ value the task had, the raw input, the same context). A value that is a part of 
 before is not repeated: `refs` maps its name to [root, step, ...], where root is `raw` (the raw
 input of the task), `input` (the transformed one), `output` (its raw output) or `context`.
 
-`policies` are the ids of the policies that decided, `policy` the digest of all that were in force, each where it is
-another than at the decision before: most decisions of a run are alike.
+`workflow.created`, and `created` of a fork, also have `behaviour`: what the engine does where it once did otherwise
+(`state.BEHAVIOUR`), 0 if absent.
+
+`policies` are the ids of the policies that decided, `policy` the digest of all that were in force, `groups` those that
+the requester was in (none, if never told), each where it is another than at the decision before: most are alike.
+A gate that was approved is closed again, as `expired`, if that time has come before its command could be begun.
 A `gate.closed` with `arguments` replaces those of the command, which is then decided about afresh.
 """
 

@@ -72,6 +72,9 @@ class Recorder:
             task = owner.reference if owner is not None else None
         try:
             self._append(fact.type, task, frame, data)
+            if fact.type == "command.completed" and "output" not in data:
+                # The one outcome that is an effect itself: whoever commits it delivers the event with it.
+                self._emissions.append(Emission(state.seq, state.frames[frame].value))
         except Fault as fault:
             failed: dict[str, Json] = {"command": data.get("command"), "error": fault.problem(task)}
             if fact.type in ("command.completed", "command.faulted"):

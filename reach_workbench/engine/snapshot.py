@@ -97,7 +97,9 @@ def to_json(state: State, origins: Origins | None = None) -> Json:
     }
     if state.policy is not None:
         written_state |= {"policy": state.policy, "decided_by": state.decided_by}
-    for name in ("verdicts", "gates", "edited"):  # few runs have any: left out when empty
+    if state.groups:
+        written_state["groups"] = state.groups
+    for name in ("verdicts", "gates", "approved", "edited"):  # few runs have any: left out when empty
         if kept := getattr(state, name):
             written_state[name] = list(kept.items())
     if origins is not None:
@@ -164,8 +166,10 @@ def from_json(
     state.resources, state.overran = written["resources"], written["overran"]
     state.suspended, state.pure = written["suspended"], written["pure"]
     state.policy, state.decided_by = written.get("policy"), written.get("decided_by")
+    state.groups = written.get("groups", [])
     state.verdicts = dict(written.get("verdicts", ()))
     state.gates = {number: Gate(*gate) for number, gate in written.get("gates", ())}
+    state.approved = {number: Gate(*gate) for number, gate in written.get("approved", ())}
     state.edited = dict(written.get("edited", ()))
     for each in written["frames"]:
         frame = _frame(state, each, values)

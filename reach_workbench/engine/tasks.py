@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from reach_workbench.engine import approving
+from reach_workbench.engine import approving, emitting
 from reach_workbench.engine import program as p
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.fetched import compile_fetched
 from reach_workbench.engine.finishing import complete, fail, fail_with, finish, reference_of
 from reach_workbench.engine.recorder import Recorder, task_scope
 from reach_workbench.engine.state import Frame, Todo
-from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.transform import duration_of, load, passes_on, put
 from reach_workbench.engine.values import Json
 
@@ -97,19 +96,12 @@ def _wait(recorder: Recorder, frame: Frame, task: p.Task, body: p.Wait) -> None:
 
 
 def _emit(recorder: Recorder, frame: Frame, task: p.Task, body: p.Emit) -> None:
-    state = recorder.state
-    written = recorder.evaluate(body.event, frame.input, task_scope(state, frame))
-    event = {
-        "specversion": "1.0",
-        "id": f"{state.run}:{state.seq + 1}",
-        "source": f"/{state.program.namespace}/{state.program.name}/{state.program.version}",
-        "time": iso8601(state.at),
-        **written,
-    }
-    if not isinstance(event.get("type"), str) or not event["type"]:
-        raise Fault("validation", "an event needs a type that is a non-empty string")
-    if "data" in event:
-        event.setdefault("datacontenttype", "application/json")
+    event = emitting.event_of(
+        recorder.state, recorder.evaluate(body.event, frame.input, task_scope(recorder.state, frame))
+    )
+    if recorder.state.created.get("behaviour", 0) >= emitting.GOVERNED:
+        recorder.issue(frame, task.reference, emitting.COMMAND, event)
+        return
     number = recorder.emit("event.emitted", task.reference, frame.id, {"event": event})
     recorder.emitted(number, event)
 

@@ -26,6 +26,7 @@ _COMMANDS: Final = (
     "container.run",
     "workflow.run",
     "function.call",
+    "event.emit",
     "resource.get",
 )
 _REFERENCE: Final = re.compile(r"(/([^/~]|~[01])*)+")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final
 
+from reach_workbench.engine import emitting
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.values import Json, same
@@ -18,6 +19,9 @@ from reach_workbench.storage.store import Store
 _NUMBERS: Final = frozenset({"command", "timer"})
 """Members of events that name another event."""
 
+_DECIDERS: Final = frozenset({"policies", "policy", "groups"})
+"""Members of a decision that are left out where they are as at the one before."""
+
 
 def compare(store: Store, left: RunRecord, right: RunRecord, stopped: Stopped) -> Comparison:
     """The first events that differ in type, task or data. That a run was forked is no difference by itself."""
@@ -25,8 +29,10 @@ def compare(store: Store, left: RunRecord, right: RunRecord, stopped: Stopped) -
         return Comparison(True, left.seq, message="it is the same run")
     shared = _shared(store, left, right)
     common = shared
+    mine, theirs = _Deciders(), _Deciders()
     for one, other in zip_longest(_events(store, left, shared), _events(store, right, shared)):
-        if one is None or other is None or not _alike(one, other, left.id, right.id):
+        alike = one is not None and other is not None and _alike(one, other, left.id, right.id)
+        if not (alike and mine.take(one).agrees(theirs.take(other))):
             return Comparison(
                 False,
                 common,
@@ -38,6 +44,24 @@ def compare(store: Store, left: RunRecord, right: RunRecord, stopped: Stopped) -
         if stopped():
             break
     return Comparison(True, common, message=f"all {common:,} events agree")
+
+
+class _Deciders:
+    """By which policies the last command was decided about: an event says so only where they are others than before.
+
+    A fork says it once more, so what stands against that is what its ancestor has said at some time, if it is known.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Json] = {}
+
+    def take(self, event: Event | None) -> _Deciders:
+        if event is not None and event.type == "policy.decided":
+            self._known |= {name: part for name, part in (event.data or {}).items() if name in _DECIDERS}
+        return self
+
+    def agrees(self, other: _Deciders) -> bool:
+        return all(part == other._known.get(name, part) for name, part in self._known.items())
 
 
 def _shared(store: Store, left: RunRecord, right: RunRecord) -> int:
@@ -86,11 +110,13 @@ def _comparable(event: Event) -> Json:
         return {"input": data.get("input"), "workflow": [about.get("namespace"), about.get("name")]}
     if event.type == "workflow.forked":
         return {"edits": data.get("edits")}
-    kept = {name: part for name, part in data.items() if name not in _NUMBERS}
+    left_out = _NUMBERS | _DECIDERS if event.type == "policy.decided" else _NUMBERS
+    kept = {name: part for name, part in data.items() if name not in left_out}
     if "due" in kept:
         kept["due"] = data["due"] - event.at
-    if isinstance(kept.get("event"), dict):
-        kept["event"] = {name: part for name, part in kept["event"].items() if name not in ("id", "time")}
+    emitted = "arguments" if kept.get("kind") == emitting.COMMAND else "event"
+    if isinstance(kept.get(emitted), dict):
+        kept[emitted] = {name: part for name, part in kept[emitted].items() if name not in ("id", "time")}
     return kept
 
 

@@ -50,7 +50,13 @@ from reach_workbench.telemetry.crashpoints import crash_point
 
 _OUTCOMES: Final = {"approve": "approved", "deny": "denied"}
 _PORTION: Final = 100
-_NEEDED: Final = {"function.call": ("function",), "workflow.run": ("process", "await", "return")}
+_NEEDED: Final = {
+    "function.call": ("function",),
+    "workflow.run": ("process", "await", "return"),
+    "event.emit": ("type", "id", "source", "specversion"),
+}
+_TARGETS: Final = ("endpoint", "method", "document", "operationId", "process", "command", "image")
+"""Members that say what an action is about: without one of them it is none that a policy was written for."""
 
 
 def views(store: Store, state: GateState, run: str | None, limit: int, after: str | None) -> list[GateView]:
@@ -121,13 +127,18 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
 @lru_cache(maxsize=64)
 def _holding(store: Store, digest: str, ids: tuple[str, ...]) -> tuple[HoldingPolicy, ...]:
     from reach_workbench.policy.policyset import load
+    from reach_workbench.policy.terms import RateTerms
 
     try:
         policies = load(store.read.policies(digest).files).policies
     except NotFound:
         return ()
     known = {policy.id: policy for policy in policies.policies} if policies is not None else {}
-    return tuple(HoldingPolicy(id, known[id].text, known[id].annotations.get("reason")) for id in ids if id in known)
+    found = [known[id] for id in ids if id in known]
+    return tuple(
+        HoldingPolicy(each.id, each.text, each.annotations.get("reason"), isinstance(each.terms, RateTerms))
+        for each in found
+    )
 
 
 async def decide(runner: Runner, store: Store, clock: Clock, name: str, verdict: SignedVerdict) -> GateRecord:
@@ -306,7 +317,7 @@ async def edit(runner: Runner, store: Store, clock: Clock, name: str, arguments:
 
 
 def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
-    """What tells which function or sub-workflow is meant has to be there; adapters judge the rest themselves."""
+    """What tells which thing is acted on has to be there; adapters judge the rest themselves."""
     needed = _NEEDED.get(gate.kind, ())
     wrong = next((each for each in needed if not isinstance(arguments.get(each), type(gate.arguments[each]))), None)
     if wrong is None and gate.kind == "workflow.run":
@@ -314,11 +325,23 @@ def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
         wrong = next(
             (each for each in ("namespace", "name", "version") if not isinstance(process.get(each), str)), None
         )
+    elif wrong is None and gate.kind == "event.emit" and not arguments["type"]:
+        wrong = "type"
+    if wrong is None:
+        wrong = _lost(gate.arguments, arguments)
     if wrong is not None:
         raise BadInput(
             f"the edited action does not say {wrong!r} as the action that is held does",
             hint="change other values only, or deny the action and correct the workflow",
         )
+
+
+def _lost(held: Json, edited: Json) -> str | None:
+    """The first member that says what the held action is about and that the edited one does not have."""
+    if not isinstance(held, dict) or not isinstance(edited, dict):
+        return None
+    lost = next((each for each in _TARGETS if held.get(each) is not None and edited.get(each) is None), None)
+    return lost or _lost(held.get("process"), edited.get("process"))
 
 
 def _refuse_foreign_secrets(state: State, arguments: Json) -> None:

@@ -180,6 +180,8 @@ class _Tracer:
         as_it_was = _Flow("input", event.frame, event.seq, steps)
         if event.type in ("command.completed", "command.resolved"):
             issued = history.event(data["command"]).data or {}
+            if issued["kind"] == "event.emit" and "output" not in data:
+                return _Carried(self._edit(event, data["command"]) or data["command"], "arguments", steps)
             if issued["kind"] == "resource.get" or "output" not in data:
                 return None
             task = history.task(event.frame)
@@ -198,6 +200,15 @@ class _Tracer:
         if event.type == "timer.fired":
             purpose = (history.event(data["timer"]).data or {}).get("purpose")
             return as_it_was if purpose == "wait" else None
+        return None
+
+    def _edit(self, ended: Event, number: int) -> int | None:
+        """The event that last changed the arguments of a command before it ended."""
+        for seq in range(ended.seq - 1, number, -1):
+            event = self._history.event(seq)
+            data = event.data or {}
+            if event.type == "gate.closed" and data["command"] == number and "arguments" in data:
+                return seq
         return None
 
     def _listened(self, flow: _Flow) -> _Carried | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from reach_workbench.policy.decision import Decision
-from reach_workbench.policy.describing import approvals, asks, covers
+from reach_workbench.policy.describing import approvals, asks, covers, refusal
 from reach_workbench.policy.judging import Policy
 from reach_workbench.policy.policyset import PolicySet
 from reach_workbench.policy.request import Request
@@ -39,8 +39,7 @@ def judgement(policies: PolicySet, request: Request) -> Judgement:
     known = {policy.id: policy for policy in policies.policies}
     reason = decision.error
     if decision.verdict == "deny" and reason is None:
-        named = ", ".join(decision.policies)
-        reason = f"denied by policy {named}" if named else "no policy permits it"
+        reason = refusal(policies.policies, decision.policies)
     terms = decision.approval
     return Judgement(
         verdict=decision.verdict,

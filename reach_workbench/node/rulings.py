@@ -39,6 +39,9 @@ class _Story:
     kind: str
     arguments: Json
     owner: int
+    groups: tuple[str, ...] | None = None
+    """Those that the requester was in at the last decision; None where that is not known."""
+
     decisions: list[DecisionView] = field(default_factory=list)
     gates: list[GateNote] = field(default_factory=list)
 
@@ -49,23 +52,27 @@ def explain(store: Store, guard: Guard, record: RunRecord, command: int | None) 
     stories: dict[int, _Story] = {}
     digest: str | None = None
     ids: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
     owners = store.read.lineage(record.key)
     for chunk in store.read.sifted(record.key, _WITH_GATES):
         for told in chunk:
             data = told.data
             if told.type == "workflow.created":
                 created = data
+                groups = first_groups(created)
             elif told.type == "workflow.forked":
                 created = {**created, **data.get("created", {})}
-                digest, ids = None, ()
+                digest, ids, groups = None, (), first_groups(created)
             elif told.type == "command.issued":
                 owner = next(key for key, _, first, last in owners if first < told.seq <= last)
                 stories[told.seq] = _Story(told.seq, told.at, told.task, data["kind"], data["arguments"], owner)
             else:
                 if told.type == "policy.decided":
                     digest, ids = data.get("policy", digest), tuple(data.get("policies", ids))
+                    groups = tuple(data["groups"]) if "groups" in data else groups
                 story = stories.get(data["command"])
                 if story is not None:
+                    story.groups = groups if told.type == "policy.decided" else story.groups
                     _add(story, told, digest, ids)
     if command is not None and command not in stories:
         known = ", ".join(map(str, list(stories)[:20])) or "none"
@@ -108,7 +115,7 @@ def _ruling(store: Store, guard: Guard, record: RunRecord, created: dict[str, Js
     run = record if story.owner == record.key else store.read.run_by_key(story.owner)
     subject = subject_in(run, created)
     command = Command(story.number, f"{run.id}:{story.number}", story.kind, story.task or "", 0, story.arguments, None)
-    request = guard.request(command, subject)
+    request = guard.request(command, subject, story.groups)
     last = story.decisions[-1] if story.decisions else None
     then = _then(store, last.digest, request) if last is not None and last.digest else None
     return CommandRuling(
@@ -122,8 +129,13 @@ def _ruling(store: Store, guard: Guard, record: RunRecord, created: dict[str, Js
         decisions=tuple(story.decisions),
         gates=tuple(story.gates),
         then=then,
-        now=_now(guard, run, command, subject, request),
+        now=_now(guard, run, command, subject),
     )
+
+
+def first_groups(created: dict[str, Json]) -> tuple[str, ...] | None:
+    """The groups of a run's requester before a decision tells of any; None for runs of when none did."""
+    return () if created.get("behaviour") else None
 
 
 def subject_in(run: RunRecord | RunOrigin, created: dict[str, Json]) -> Subject:
@@ -161,13 +173,13 @@ def _kept(store: Store, digest: str) -> PolicySet | None:
         return None
 
 
-def _now(guard: Guard, run: RunRecord, command: Command, subject: Subject, request: Request) -> Judgement:
+def _now(guard: Guard, run: RunRecord, command: Command, subject: Subject) -> Judgement:
     missing = missing_capability(subject.may, command)
     if missing is not None:
         return Judgement("deny", None, reason=LACKING + missing)
     if command.kind == COMMAND:
         return Judgement("hold", None, reason="the workflow itself asks for an approval")
     try:
-        return judgement(guard.shelf.in_force(base_of(run)), request)
+        return judgement(guard.shelf.in_force(base_of(run)), guard.request(command, subject))
     except PolicyInvalid as wrong:
         return Judgement("deny", None, reason=f"{UNREADABLE}{wrong.message} ({wrong.where})")

@@ -14,7 +14,7 @@ from reach_workbench.engine.commands import Command
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import PolicyInvalid
 from reach_workbench.node.aside import Stopped
-from reach_workbench.node.rulings import TOLD, subject_in
+from reach_workbench.node.rulings import TOLD, first_groups, subject_in
 from reach_workbench.policy.policyset import PolicySet
 from reach_workbench.policy.request import Request
 from reach_workbench.policy.trial import Action, Group, Kind, Said, Trial, Verdict, said
@@ -52,7 +52,8 @@ class _Issued(NamedTuple):
 class _Run:
     """The run whose events are being read.
 
-    `held` are the kinds of commands that a gate holds, which may be edited; `ids` the policies that decided last.
+    `held` are the kinds of commands that a gate holds, which may be edited; `ids` the policies that decided last,
+    `groups` those that the requester was in then, where that is known.
     """
 
     record: RunOrigin
@@ -62,6 +63,7 @@ class _Run:
     issued: dict[int, _Issued] = field(default_factory=dict)
     held: dict[int, str] = field(default_factory=dict)
     ids: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
 
 
 class Trying:
@@ -131,6 +133,7 @@ class Trying:
         elif told.type == "policy.decided":
             number = data["command"]
             run.ids = tuple(data.get("policies", run.ids))
+            run.groups = tuple(data["groups"]) if "groups" in data else run.groups
             issued = run.issued.pop(number, None)
             if issued is not None:
                 if data.get("decision") == "hold" and "until" not in data:
@@ -145,6 +148,7 @@ class Trying:
             known = self._created[run.record.key]
             self._created[run.record.key] = known | {name: given[name] for name in _GIVEN if name in given}
             run.subject = subject_in(run.record, self._created[run.record.key])
+            run.groups = first_groups(self._created[run.record.key])
 
     def _issue(self, run: _Run, number: int, kind: str, arguments: Json, told: Told) -> None:
         asked = self._asked
@@ -168,7 +172,8 @@ class Trying:
         if may is not None and missing_capability(may, command):  # denied before any policy is asked
             self._trial.actions += 1
             return
-        request = self._guard.request(command, run.subject)
+        past = decided is not None and self._asked.basis == "recorded"
+        request = self._guard.request(command, run.subject, run.groups if past else None)
         decision = run.policies.decide(request)
         if decided is not None and self._asked.basis == "recorded":
             verdict: Verdict = "wait" if "until" in decided else decided.get("decision", "allow")
@@ -207,7 +212,7 @@ class Trying:
         )
 
 
-_GIVEN: Final = ("requester", "may", "parent")
+_GIVEN: Final = ("requester", "may", "behaviour", "parent")
 """What policies are told of what a run was created with."""
 
 

@@ -134,6 +134,10 @@ def _workflow(arguments: Json) -> str:
     return f"{text(member(process, 'namespace'))}/{text(member(process, 'name'))}"
 
 
+def _event_type(arguments: Json) -> str:
+    return text(member(arguments, "type"))
+
+
 def _function(arguments: Json) -> str:
     return text(member(arguments, "function"))
 
@@ -259,10 +263,45 @@ _TABLE: Final = (
             _argument("arguments", "String", "what it is given, as JSON", _json("arguments")),
         ),
     ),
+    Action(
+        "event.emit",
+        "EventType",
+        "the type of the CloudEvent",
+        _event_type,
+        (
+            _argument("type", "String", "the event's type", _event_type),
+            _argument("source", "String", "what it comes from: the workflow, if nothing else", _text("source")),
+            _argument("subject", "String", "what it is about, if it says", _text("subject")),
+            _argument("data", "String", "what it carries: a text as it is, anything else as JSON", _text("data")),
+        ),
+    ),
+    Action(
+        "model.call",
+        "Model",
+        "the model that is asked",
+        lambda arguments: text(member(arguments, "model")),
+        (
+            _argument("model", "String", "the model that is asked", _text("model")),
+            _argument("prompt", "String", "what it is told: a text as it is, anything else as JSON", _text("prompt")),
+        ),
+    ),
+    Action(
+        "tool.call",
+        "Tool",
+        "the tool that a model wants called",
+        lambda arguments: text(member(arguments, "tool")),
+        (
+            _argument("tool", "String", "the tool's name", _text("tool")),
+            _argument("arguments", "String", "what it is given, as JSON", _json("arguments")),
+        ),
+    ),
 )
 
 ACTIONS: Final = MappingProxyType({action.name: action for action in _TABLE})
 """By name, in the order in which pages show them."""
+
+UNPERFORMED: Final = frozenset({"model.call", "tool.call"})
+"""Actions that no command of this version is: policies may be written ahead, and the check says so."""
 
 RUN: Final = (
     Attribute("id", "String", "the run's id"),

@@ -11,9 +11,10 @@ from typing import Final
 from reach_workbench.engine.diagnostics import Diagnostic, Severity
 from reach_workbench.engine.values import Json
 from reach_workbench.policy import cedar
-from reach_workbench.policy.actions import ACTIONS, REST, RUN
+from reach_workbench.policy.actions import ACTIONS, REST, RUN, UNPERFORMED
 from reach_workbench.policy.judging import Policy
 from reach_workbench.policy.reads import reads_of
+from reach_workbench.policy.scope import scope_of
 from reach_workbench.policy.source import Source, Statement, Token
 from reach_workbench.policy.terms import WrongAnnotation, mode_of, terms_of
 
@@ -48,7 +49,8 @@ def check(files: Mapping[str, str]) -> tuple[tuple[Policy, ...], tuple[Diagnosti
             if policy.id in ids:
                 findings.append(_twice(file, policy, ids[policy.id]))
             ids.setdefault(policy.id, here)
-    if not findings and not any(policy.effect == "permit" and policy.mode == "enforce" for policy in policies):
+    sound = not any(each.severity == "error" for each in findings)
+    if sound and not any(policy.effect == "permit" and policy.mode == "enforce" for policy in policies):
         findings.append(_nothing_permits(min(files, default="policies")))
     return tuple(policies), tuple(sorted(findings))
 
@@ -108,7 +110,8 @@ class _File:
             self._find(last.start, "policy-syntax", "the policy is not finished", hint)
             return
         if not message.startswith(_MISPLACED):  # each token fits; what they say together does not
-            self._find((_named(statement, message) or statement.tokens[0]).start, "policy-syntax", message)
+            named = _named(statement, message) or _lone_equals(statement) or statement.tokens[0]
+            self._find(named.start, "policy-syntax", message, _syntax_hint(message))
             return
         number = _first_wrong(statement)
         before, place = statement.tokens[max(number - 2, 0)], statement.tokens[number - 1]
@@ -117,7 +120,7 @@ class _File:
             hint = "a new policy begins here: end the one before it with `;`"
             self._find(begins.start, "policy-syntax", f"unexpected `{begins.text}`", hint)
             return
-        self._find(place.start, "policy-syntax", message)
+        self._find(place.start, "policy-syntax", message, _misplaced_hint(statement.tokens[:number]))
 
     def _count(self) -> None:
         """Nothing may hide from us that Cedar sees: ours must be all the policies of the file."""
@@ -147,6 +150,7 @@ class _File:
         for statement, policy in zip(self.source.statements, parsed, strict=True):
             if policy is not None:
                 self._asked_for(statement, policy)
+                self._written_ahead(statement, policy)
 
     def _asked_for(self, statement: Statement, policy: dict[str, Json]) -> None:
         """`has` with a name that no command knows is always false: Cedar lets it pass."""
@@ -156,6 +160,12 @@ class _File:
                 place = statement.place_of(path[-1]) or statement.place_of(f'"{path[-1]}"') or statement.tokens[0]
                 message = f"no command has the attribute `{'.'.join(path)}`, so this is never true"
                 self._find(place.start, "unknown-attribute", message, _similar(path[-1], known))
+
+    def _written_ahead(self, statement: Statement, policy: dict[str, Json]) -> None:
+        for action in sorted((scope_of(policy).actions or frozenset()) & UNPERFORMED):
+            place = statement.place_of(f'"{action}"') or statement.tokens[0]
+            message = f"nothing that this version performs is a {action}: the policy is kept, and never asked about one"
+            self._find(place.start, "action-not-performed", message, severity="warning")
 
     # ------------------------------------------------------------ what the annotations say
 
@@ -212,6 +222,33 @@ def _beyond(statement: Statement) -> Token | None:
         if depth > _DEEPEST or nesting > _MOST_NESTING:
             return token
     return None
+
+
+def _syntax_hint(message: str) -> str:
+    """What to write instead, for slips that people make who know other languages."""
+    if message.startswith("invalid variable: "):
+        name = message.removeprefix("invalid variable: ")
+        return f'a text stands in quotes: "{name}"; names are principal, action, resource and context'
+    if message.startswith("invalid policy effect"):
+        return "a policy begins with permit or forbid"
+    if message.startswith("'=' "):
+        return "two things are compared with =="
+    found = re.search(r'expected an entity uid.* found literal `("[^`]*")`', message)
+    return f"say what it is the name of, such as User::{found[1]} or Host::{found[1]}" if found else ""
+
+
+def _misplaced_hint(tokens: tuple[Token, ...]) -> str:
+    """What to write instead, where the last of these tokens fits no more."""
+    before, place = [token.text for token in tokens[:-1]], tokens[-1].text
+    if place in ("action", "resource") and before[-1:] != [","]:
+        return "principal, action and resource are parted by commas"
+    if before[-1:] == ["("] and before[-3:-2] == ["@"]:
+        return f'the value of an annotation is a text in quotes: "{place}"'
+    return ""
+
+
+def _lone_equals(statement: Statement) -> Token | None:
+    return statement.place_of("=")
 
 
 def _first_wrong(statement: Statement) -> int:
@@ -305,6 +342,8 @@ def _explained(message: str, statement: Statement) -> tuple[str, str]:
         return "unknown-attribute", _attribute_hint(found[1])
     if message == _NEVER:
         return "never-applies", _never_hint(statement)
+    if "AnyEntity" in message:
+        return "wrong-type", '`in` asks for a group; one of several texts is asked for with ["a", "b"].contains(…)'
     return "wrong-type", "whether a set is empty is asked with .isEmpty()" if "empty set" in message else ""
 
 

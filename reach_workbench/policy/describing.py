@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from reach_workbench.engine.values import Json
@@ -23,6 +24,15 @@ def covers(policy: Policy) -> str:
         words += f" by {person}"
     kinds = [each["kind"] for each in parsed.get("conditions", [])]
     return words + "".join(f", {'if' if kind == 'when' else 'unless'} …" for kind in kinds)
+
+
+def refusal(policies: Iterable[Policy], ids: Sequence[str]) -> str:
+    """Why a command was denied: by which policies, with the sentences that they give; that none permits it."""
+    if not ids:
+        return "no policy permits it"
+    known = {policy.id: policy.annotations.get("reason") for policy in policies}
+    reasons = list(dict.fromkeys(reason for reason in map(known.get, ids) if reason))
+    return f"denied by policy {', '.join(ids)}" + (f": {' '.join(reasons)}" if reasons else "")
 
 
 def asks(terms: Terms) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final, Literal, NamedTuple, cast
 
 Otherwise = Literal["fault", "cancel"]
@@ -112,8 +113,10 @@ def terms_of(effect: str, annotations: Mapping[str, str]) -> Terms | None:
     """What a policy's gate asks for, None for a policy without a gate. Raises WrongAnnotation."""
     for name in annotations:
         if name not in _NAMES:
+            close = get_close_matches(name, _NAMES, n=1)
             known = ", ".join(f"@{row.name}" for row in ANNOTATIONS)
-            raise WrongAnnotation(name, "unknown-annotation", f"there is no annotation @{name}", f"known: {known}")
+            hint = f"did you mean @{close[0]}?" if close else f"known: {known}"
+            raise WrongAnnotation(name, "unknown-annotation", f"there is no annotation @{name}", hint)
     for name in ("id", "reason"):
         if not annotations.get(name, "-").strip():
             raise WrongAnnotation(name, "wrong-annotation", f"@{name} says nothing", f'write @{name}("…")')
@@ -180,7 +183,7 @@ def _rate(annotations: Mapping[str, str]) -> RateTerms:
         raise WrongAnnotation("gate", "wrong-annotation", "a rate gate needs a @limit", 'for example @limit("10/1m")')
     found = _LIMIT.fullmatch(limit)
     if found is None:
-        raise _wrong("limit", limit, "a number of commands, a stroke and a time, such as 10/1m")
+        raise _wrong("limit", limit, "a number of commands, a slash and a time, such as 10/1m")
     per = cast("tuple[Per, ...]", _list(annotations, "per", _PER)) or ("tenant",)
     return RateTerms(int(found[1]), int(found[2]) * _UNITS[found[3]], per)
 

@@ -38,11 +38,15 @@ class GateTerms:
 
 @dataclass(frozen=True, slots=True)
 class HoldingPolicy:
-    """A policy that holds an action: its text, and the sentence that it gives as its reason."""
+    """A policy that holds an action: its text, and the sentence that it gives as its reason.
+
+    One that `counts` is a rate gate: it does not wait for people, but counts the action once it is approved.
+    """
 
     id: str
     text: str
     reason: str | None = None
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from reach_workbench.clock import Clock
 from reach_workbench.engine.events import Fact
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.secrets import shape
-from reach_workbench.engine.state import State
+from reach_workbench.engine.state import BEHAVIOUR, State
 from reach_workbench.engine.values import Json
 from reach_workbench.runner.debug import Debug
 from reach_workbench.runner.driver import Driver
@@ -117,6 +117,7 @@ class Creating:
             "secrets": {name: shape(name, value) for name, value in new.secrets.items()},
             "limits": self._recorded_limits(),
             "runtime": {"name": "reach", "version": __version__},
+            "behaviour": BEHAVIOUR,
         }
         if new.requester is not None:
             data["requester"] = new.requester
@@ -164,8 +165,10 @@ class Creating:
             data["later"] = max(now - state.at, 0)
         if new.edits:
             data["edits"] = dict(new.edits)
-        if new.requester is not None and new.requester != state.created.get("requester"):
-            data["created"] = {"requester": new.requester}
+        created: dict[str, Json] = {"requester": new.requester} if new.requester is not None else {}
+        created["behaviour"] = BEHAVIOUR  # what an older run could do without being decided about, its fork can't
+        if changed := {name: said for name, said in created.items() if state.created.get(name) != said}:
+            data["created"] = changed
         self._secrets.give(new.run, given)
         driver = self._drivers.make(
             key,

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from reach_workbench.effects.effect import Surroundings
-from reach_workbench.engine.approving import COMMAND
+from reach_workbench.engine.approving import COMMAND as ASKED
+from reach_workbench.engine.emitting import COMMAND
 from reach_workbench.engine.events import Fact
-from reach_workbench.engine.machine import Machine
+from reach_workbench.engine.machine import Machine, Pause
 from reach_workbench.engine.origins import Origins
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
@@ -253,7 +254,9 @@ class Driver:
             verdict = state.verdicts.get(number)
             if verdict == "allow" or (verdict is None and self.performing.has_child(command)):
                 self.performing.note_child(command)
-            is_asked = command.kind == COMMAND  # nobody performs it: it can only be asked again
+            if number not in intents.unbegun:
+                self._permits.was_begun(number)
+            is_asked = command.kind == ASKED  # nobody performs it: it can only be asked again
             if verdict == "hold" or number in intents.unbegun or is_asked or self._host.repeatable(command):
                 intents.due.append(number)
             else:
@@ -361,8 +364,8 @@ class Driver:
             self._intents.due += self._permits.due(now)
 
     def _expired(self, number: int, now: int) -> Fact:
-        """Nobody has decided in time about the gate of that command."""
-        gate = self.state.gates[number]
+        """Nobody has decided in time about the gate of that command, or it was not begun in time."""
+        gate = self.state.gates.get(number) or self.state.approved[number]
         opened = self._intents.event(gate.opened).data or {}
         data = {"command": number, "gate": gate.id, "outcome": "expired", "otherwise": opened["terms"]["otherwise"]}
         return Fact("gate.closed", now, data)
@@ -373,24 +376,18 @@ class Driver:
         """Take the facts there are, decide, commit, perform. Returns idle, more or held."""
         state, holding = self.state, self._holding
         pause = holding.pause(state) if decide else _always
-        turn = await self._taking.turn(pause)
-        perform = decide and not state.suspended and not self._stopping
-        if perform:
-            if pause is not None:
-                await self._withhold(turn)
-            self._screen(turn)
-        else:
-            self._intents.set_aside_due()
-            self._intents.set_aside(command.number for command in turn.commands)
-            turn.commands = []
+        turn = Turn()
+        await self._taking.take(turn, pause)
+        while await self._screen(turn, pause, decide=decide):
+            await self._taking.take(turn, pause)  # an event's delivery shares the commit of what allowed it
         paused = turn.paused or bool(holding.withheld) or (holding.holds_first and bool(self._intents.unbegun))
         held = paused if decide else self.status == "held"
         await self._commit(unit, turn, held=held, active=decide)
         await self.performing.drop_cancelled()
         if self._stopping:  # since the commit began
-            self._intents.set_aside(command.number for command in turn.commands)
+            self._intents.set_aside(command.number for command in turn.begun)
         else:
-            await self.performing.begin(turn.commands)
+            await self.performing.begin(turn.begun)
         if turn.emissions:
             self._host.deliver(turn.emissions)
         if paused:
@@ -401,23 +398,46 @@ class Driver:
         """Leave out what a breakpoint holds back. An intent that is asked for again may be held back, too."""
         withheld = await self._holding.weigh(self.state)
         self._intents.due = [number for number in self._intents.due if number not in withheld]
-        turn.commands = [command for command in turn.commands if command.number not in withheld]
+        turn.asked = [command for command in turn.asked if command.number not in withheld]
 
-    def _screen(self, turn: Turn) -> None:
-        """Have it decided which of the commands may be performed now, those of earlier turns included."""
+    async def _screen(self, turn: Turn, pause: Pause | None, *, decide: bool) -> bool:
+        """Have it decided which of the commands may be performed now, those of earlier turns included.
+
+        Returns whether facts that follow from it are to be taken in the same turn.
+        """
         intents, performing, permits = self._intents, self.performing, self._permits
+        if not decide or self.state.suspended or self._stopping:
+            intents.set_aside_due()
+            intents.set_aside(command.number for command in [*turn.begun, *turn.asked])
+            turn.begun, turn.asked = [], []
+            return False
+        if pause is not None:
+            await self._withhold(turn)
         if not self._holding.holds_first:
             intents.bring_back()
         if intents.due and self.committed:  # a fork reads those of its past once it is in the store itself
-            turn.commands = [*turn.commands, *intents.take(performing.numbers)]
-        if turn.commands:
-            screened = permits.screen(turn.commands)
-            turn.commands = screened.commands
+            turn.asked += intents.take(performing.numbers)
+        delivered: list[int] = []
+        expired: list[int] = []
+        if turn.asked:
+            screened = permits.screen(turn.asked)
+            turn.asked = []
             turn.events += screened.events
             turn.digests += screened.digests
             turn.weighed |= bool(screened.events)
+            turn.begun += [command for command in screened.commands if command.kind != COMMAND]
+            delivered = [command.number for command in screened.commands if command.kind == COMMAND]
+            expired = screened.expired
         if permits.waiting:
             intents.set_aside(number for number in permits.waiting if number not in performing)
+        if not (delivered or expired):
+            return False
+        now = self._host.clock.now()
+        follows = [Fact("command.completed", now, {"command": number}) for number in delivered]
+        follows += [self._expired(number, now) for number in expired]
+        for fact in reversed(follows):
+            self._intake.put_first(fact)
+        return not turn.is_full
 
     async def _commit(self, unit: Unit | None, turn: Turn, *, held: bool, active: bool) -> None:
         """One transaction. `active`: the run goes on."""
@@ -426,7 +446,7 @@ class Driver:
         ledger.append(unit, turn.events, turn.digests, turn.emissions, audited=turn.audited)
         status = status_of(self.state, held=held, busy=self._intake.has_facts)
         if ledger.changes(status) or self._holding.holds_next or intents.unbegun or self._holding.withheld:
-            busy = bool(turn.commands or intents.due or self.performing)
+            busy = bool(turn.begun or intents.due or self.performing)
             ledger.update_job(unit, status, active=active, busy=busy)
             self._update_row(unit, status)
         self._holding.save(unit)

@@ -17,7 +17,7 @@ from reach_workbench.engine.commands import Command
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, PolicyInvalid
-from reach_workbench.policy.actions import ACTIONS
+from reach_workbench.policy.actions import ACTIONS, UNPERFORMED
 from reach_workbench.policy.errands import errands, strictest
 from reach_workbench.policy.shipped import PROGRAMS
 from reach_workbench.runner.noting import EffectNotes
@@ -157,7 +157,7 @@ class Guard:
             return known
         request = self.request(command, subject)
         decision = self._decided(policies, request, command, subject, others)
-        ruling = self._ruling(decision, request, state, command.number, policies.digest)
+        ruling = self._ruling(decision, request, state, command.number, policies)
         if ruling.verdict == "allow" and not decision.rates and not others and not policies.reads_context(request):
             if len(self._known) >= _KNOWN:
                 self._known.clear()
@@ -240,8 +240,8 @@ class Guard:
         if self._rates is not None:
             self._rates.leave((run, number))
 
-    def request(self, command: Command, subject: Subject) -> Request:
-        """The command as policies see it."""
+    def request(self, command: Command, subject: Subject, groups: tuple[str, ...] | None = None) -> Request:
+        """The command as policies see it; the requester is in these groups, or in those of now with None."""
         from reach_workbench.policy.request import request_of
 
         requester, run, workflow, version, program, _, origin = subject
@@ -249,7 +249,7 @@ class Guard:
             command.kind,
             command.arguments,
             requester=requester,
-            groups=self.groups_of(requester),
+            groups=self.groups_of(requester) if groups is None else groups,
             run=run,
             workflow=workflow,
             version=version,
@@ -325,12 +325,14 @@ class Guard:
         changes, self._shelf.changes = self._shelf.changes, []
         writes += [partial(_note_change, each, by, self._clock.now()) for each in changes]
 
-    def _ruling(self, decision: Decision, request: Request, state: State, number: int, digest: str) -> Ruling:
+    def _ruling(self, decision: Decision, request: Request, state: State, number: int, policies: PolicySet) -> Ruling:
         verdict: Verdict = decision.verdict
+        digest = policies.digest
         given = (decision.policies, digest)
         if verdict == "deny":
-            named = ", ".join(decision.policies)
-            reason = decision.error or (f"denied by policy {named}" if named else "no policy permits it")
+            from reach_workbench.policy.describing import refusal
+
+            reason = decision.error or refusal(policies.policies, decision.policies)
             if self.shelf.problems:
                 wrong = self.shelf.problems[0]
                 reason += f"; the newest policy file has errors and is not in force ({wrong.where}: {wrong.message})"
@@ -406,9 +408,10 @@ def check_capabilities(capabilities: Iterable[str]) -> None:
     """Raises BadInput for one that could never cover a command."""
     for capability in capabilities:
         kind, colon, resource = capability.partition(":")
-        if kind not in ACTIONS and kind != COMMAND:
-            close = get_close_matches(kind, ACTIONS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join((*ACTIONS, COMMAND))}"
+        kinds = [each for each in (*ACTIONS, COMMAND) if each not in UNPERFORMED]
+        if kind not in kinds:
+            close = get_close_matches(kind, kinds, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(kinds)}"
             raise BadInput(f"no command is of the kind {kind!r}", where=f"capability {capability!r}", hint=hint)
         if colon and not resource:
             raise BadInput(

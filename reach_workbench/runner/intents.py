@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.recorder import command_of
-from reach_workbench.engine.state import State
+from reach_workbench.engine.state import ROOT, State
 from reach_workbench.runner.loading import recorded_event
 from reach_workbench.storage.store import Store
 
@@ -31,12 +31,12 @@ class Intents:
         return recorded_event(self._store, self._key, seq)
 
     def command(self, number: int) -> Command:
-        """A pending command, read back from the event that recorded its intent."""
+        """A command that is pending, or has just ended, read back from the event that recorded its intent."""
         event = self.event(number)
         data = event.data or {}
         if (edited := self._state.edited.get(number)) is not None:
             data = {**data, "arguments": (self.edit(edited).data or {})["arguments"]}
-        return command_of(self._state, number, event.task or "", self._state.commands[number], data)
+        return command_of(self._state, number, event.task or "", self._state.commands.get(number, ROOT), data)
 
     def edit(self, seq: int) -> Event:
         """The event that changed the arguments of a command."""

@@ -55,7 +55,7 @@ class EffectNotes:
             "arguments": self._shown(command.arguments),
         }
         name = _GIVEN.get(event.type)
-        if name is not None:
+        if name is not None and name in (event.data or {}):
             written[name] = self._shown((event.data or {}).get(name))
         return written
 

@@ -38,11 +38,12 @@ _OUTCOMES: Final = {
 
 
 class Screening(NamedTuple):
-    """What was recorded, and which commands may be performed."""
+    """What was recorded, which commands may be performed, and those whose approvals have expired meanwhile."""
 
     events: list[Event]
     digests: list[bytes]
     commands: list[Command]
+    expired: list[int]
 
 
 class Wait(NamedTuple):
@@ -68,10 +69,12 @@ class Permits:
         self._outcomes: list[AuditEntry] = []
         self._about: Subject | None = None
         self._known = Known()
-        own = machine.state.run == run  # a fork begins with the gates of the run before it, which stay that one's
-        self._open: dict[int, str] = {number: gate.id for number, gate in machine.state.gates.items()} if own else {}
+        self._own = machine.state.run == run  # a fork begins with the gates of the run before it: they stay that one's
+        held = machine.state.gates if self._own else {}
+        self._open: dict[int, str] = {number: gate.id for number, gate in held.items()}
         self._kinds: dict[int, Command] = {}
         self._granted: dict[int, str] = {}
+        self._begun: set[int] = set()
         self.waiting: dict[int, Wait] = {}
         """When to ask again about commands that a rate gate holds, by their numbers."""
 
@@ -79,14 +82,17 @@ class Permits:
 
     def screen(self, commands: Iterable[Command]) -> Screening:
         """Decide about those that were not decided about, and record it; what is not allowed is left out."""
-        found = Screening([], [], [])
+        found = Screening([], [], [], [])
         for command in commands:
             number = command.number
             if number not in self._machine.state.commands:
                 continue  # a later fact of the same turn has ended what it was for
             verdict = self._machine.state.verdicts.get(number)
             if verdict == "allow":
-                self._begin(command, found)
+                if self._comes_too_late(number):
+                    found.expired.append(number)
+                else:
+                    self._begin(command, found)
             elif verdict != "deny" and number not in self._machine.state.gates:
                 self._decide(command, found)
             self._kinds[number] = command
@@ -114,6 +120,8 @@ class Permits:
             data["decision"] = decision
         if (named := list(ruling.policies)) != state.decided_by:
             data["policies"] = named
+        if (groups := list(self._guard.groups_of(requester_of(state)))) != state.groups:
+            data["groups"] = groups
         if ruling.policy and ruling.policy != state.policy:
             data["policy"] = ruling.policy
             self._guard.keep_policies(ruling.policy, self._writes)
@@ -142,6 +150,19 @@ class Permits:
             assert ruling.terms is not None
             self._open_gate(command, ruling, ruling.terms, found)
 
+    def was_begun(self, number: int) -> None:
+        """The command is begun, or may have been by a node before this one: no time makes that undone."""
+        if number in self._machine.state.approved:
+            self._begun.add(number)
+
+    def _comes_too_late(self, number: int) -> bool:
+        """Whether the command was not begun before what approved it expired: an approval is for that time alone."""
+        state = self._machine.state
+        gate = state.approved.get(number)
+        if gate is None or gate.expires is None or number in self._begun:
+            return False
+        return max(self._clock.now(), state.at) > gate.expires
+
     def _begin(self, command: Command, found: Screening) -> None:
         """Begin one that was allowed before: at once, when there is room, or once it is decided about afresh.
 
@@ -150,6 +171,7 @@ class Permits:
         self.waiting.pop(command.number, None)
         if command.kind == "workflow.run" and self._guard.has_run(child_id(command.id)):
             found.commands.append(command)  # it was begun, and is waited for again
+            self.was_begun(command.number)
             return
         ruling = self._guard.still(
             command,
@@ -165,6 +187,7 @@ class Permits:
         else:
             self._writes += [_rate(id, times) for id, times in ruling.counts]
             found.commands.append(command)
+            self.was_begun(command.number)
 
     def _is_approved(self, command: Command, policy: str) -> bool:
         """Whether reviewers let it go on under that policy, and their approvals still count."""
@@ -173,7 +196,8 @@ class Permits:
             return False
         state = self._machine.state
         record, given = self._guard.approvals(gate)
-        return counts(record, given, state, command, policy, max(self._clock.now(), state.at))
+        now = 0 if command.number in self._begun else max(self._clock.now(), state.at)
+        return counts(record, given, state, command, policy, now)
 
     def _wait(self, number: int, until: int) -> None:
         clock = self._clock
@@ -248,7 +272,10 @@ class Permits:
             number = data["command"]
             ended = event.type in ("command.completed", "command.faulted")
             self._granted.pop(number, None)
+            self._begun.discard(number)
             about = self._kinds.pop(number, None) if ended else self._kinds.get(number)
+            if about is None and not ended and self._own:  # of a run that was taken up again, and not begun here
+                about = command(number)
             if about is not None and event.type != "command.resolved":
                 self._outcomes.append(self._guard.notes.note(kind, event, about, digest, self._run))
                 return []
@@ -260,10 +287,11 @@ class Permits:
 
     def _closed(self, event: Event, data: dict[str, Json], command: Callable[[int], Command]) -> list[Fact]:
         number, outcome, now = data["command"], data["outcome"], self._clock.now()
-        self._open.pop(number, None)
+        late = self._open.pop(number, None) is None and outcome == "expired"
         reason = data.get("reason")
-        self._writes.append(lambda unit: gates.close_gate(unit, data["gate"], outcome, at=event.at, reason=reason))
-        about = command(number)
+        close = gates.expire_approved if late else gates.close_gate
+        self._writes.append(lambda unit: close(unit, data["gate"], outcome, at=event.at, reason=reason))
+        about = self._kinds[number] = command(number)
         if outcome == "approved":
             self._granted[number] = data["gate"]
         self._note(f"gate.{outcome}", event, about, {name: data[name] for name in data if name != "arguments"})
@@ -276,7 +304,10 @@ class Permits:
         if outcome == "expired":
             if data.get("otherwise") == "cancel":
                 return [Fact("workflow.cancel-requested", now, {"reason": f"gate {data['gate']} expired"})]
-            fault = Fault("timeout", f"nobody decided about gate {data['gate']} in time", code="gate-expired")
+            what = f"nobody decided about gate {data['gate']} in time"
+            if late:
+                what = f"gate {data['gate']} was approved, and expired before the action could begin"
+            fault = Fault("timeout", what, code="gate-expired")
         else:
             by = ", ".join(each["reviewer"] for each in data.get("approvals", ()))
             words = f"denied by {by or 'a reviewer'}" + (f": {reason}" if reason else "")

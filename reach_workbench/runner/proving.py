@@ -110,11 +110,14 @@ def lacking(
     barred = not_to_decide(terms, requester)
     approvers = {name: groups for name, groups in approvers.items() if name not in barred}
     count = terms["quorum"]
+    absent = [group for group in terms["groups"] if not any(group in groups for groups in approvers.values())]
     if len(approvers) < count:
-        return ApprovalRefused(f"gate {gate} needs {count} approval{'s' * (count != 1)} and has {len(approvers)}")
-    for group in terms["groups"]:
-        if not any(group in groups for groups in approvers.values()):
-            return ApprovalRefused(f"gate {gate} needs an approval from the group {group}")
+        among = f"; one of {' and one of '.join(absent)} must be among them" if approvers and absent else ""
+        return ApprovalRefused(
+            f"gate {gate} needs {count} approval{'s' * (count != 1)} and has {len(approvers)}{among}"
+        )
+    if absent:
+        return ApprovalRefused(f"gate {gate} needs an approval from the group {absent[0]}")
     return None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from heapq import heappop, heappush
 from typing import Final
 
 from reach_workbench.clock import Clock
@@ -14,6 +15,12 @@ _KEPT: Final = 31 * 24 * 3600 * 1000
 
 _GRACE: Final = 5_000
 """Milliseconds for which the place in the queue of one that does not ask in its turn is kept."""
+
+_SWEPT: Final = 8
+"""Counts looked at for each that is taken, whether they are over: more than are taken, so that none stay for good."""
+
+_LEFTOVERS: Final = 1_000
+"""Counts of the past that no window looks back on, read at a start to be deleted."""
 
 Counted = Sequence[tuple[str, RateTerms]]
 """Counts by their ids, with what they allow."""
@@ -33,6 +40,9 @@ class Rates:
         self._times: dict[str, list[int]] | None = None
         self._queues: dict[str, dict[Hashable, int]] = {}
         self._since = (0, 0.0)
+        self._ends: dict[str, int] = {}
+        self._sweep: list[tuple[int, str]] = []
+        """A heap, with one place for each count in the store: when to look whether its window is over."""
 
     def ask(self, who: Hashable, counted: Counted) -> int | None:
         """When to ask again, by the wall clock; None when every count has room for one more now.
@@ -48,7 +58,10 @@ class Rates:
         return until - now + self._clock.now()
 
     def take(self, who: Hashable, counted: Counted) -> tuple[tuple[str, list[int]], ...]:
-        """Count one that starts now; returns what is to be kept in the store, by id, oldest first."""
+        """Count one that starts now; returns what is to be kept in the store, by id, oldest first.
+
+        With nothing to keep come counts whose windows are over: they are to be deleted there.
+        """
         now, known = self._now(), self._known()
         kept = []
         for id, terms in counted:
@@ -56,8 +69,27 @@ class Rates:
             times.append(now)
             known[id] = times
             kept.append((id, list(times)))
+            self._watch(id, now + terms.window_ms)
         self.leave(who)
-        return tuple(kept)
+        return *kept, *((id, []) for id in self._over(now))
+
+    def _watch(self, id: str, end: int) -> None:
+        if id not in self._ends:
+            heappush(self._sweep, (end, id))
+        self._ends[id] = end
+
+    def _over(self, now: int) -> Iterator[str]:
+        """Some of the counts whose windows are over; they are forgotten."""
+        for _ in range(_SWEPT):
+            if not self._sweep or self._sweep[0][0] > now:
+                return
+            _, id = heappop(self._sweep)
+            if self._ends[id] > now:
+                heappush(self._sweep, (self._ends[id], id))  # taken again since
+                continue
+            del self._ends[id]
+            self._known().pop(id, None)
+            yield id
 
     def leave(self, who: Hashable) -> None:
         """Wait no longer."""
@@ -95,4 +127,8 @@ class Rates:
             stored = self._store.read.rates(since=now - _KEPT)
             # What was counted while the clock was ahead of what it says now was not started later than now.
             self._times = {id: [at - max(times[-1] - now, 0) for at in times] for id, times in stored.items()}
+            for id, times in self._times.items():
+                self._watch(id, times[-1] + _KEPT)  # which window it had is not known before it is taken again
+            for id in self._store.read.old_rates(before=now - _KEPT, limit=_LEFTOVERS):
+                self._watch(id, now)
         return self._times

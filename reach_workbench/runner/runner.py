@@ -8,6 +8,7 @@ from typing import Final
 
 from reach_workbench.clock import Clock
 from reach_workbench.effects.adapters import Adapters
+from reach_workbench.engine import emitting
 from reach_workbench.engine.commands import Command, Emission
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import Event, Fact
@@ -293,8 +294,9 @@ class Runner:
         return self.adapters.functions.waits(command)
 
     def repeatable(self, command: Command) -> bool:
-        """Whether the command may be performed again without asking: a sub-workflow is still the same run."""
-        return command.kind == "workflow.run" or self.adapters.idempotent(command)
+        """Whether the command may be performed again without asking: a sub-workflow is still the same run, and
+        an event is delivered in the transaction that says so."""
+        return command.kind in ("workflow.run", emitting.COMMAND) or self.adapters.idempotent(command)
 
     def stop_child(self, run: str, *, for_good: bool) -> None:
         """A caller no longer waits for this sub-workflow."""

@@ -271,6 +271,9 @@ def policies_of(texts: dict[str, str], files: dict[str, Path] | None = None) -> 
             where=f"{file}:{first.line}:{first.column}",
             hint=first.hint or "`reach policy check` lists all problems; the policies before stay in force",
         )
+    if files is not None:  # else they were told when the files were read
+        for each in loaded.diagnostics:
+            _LOG.warning("%s:%d: %s", files.get(each.file, each.file), each.line, each.message)
     for policy in loaded.policies.policies:
         if policy.file.startswith(WORKSPACE) and policy.effect == "permit":
             raise PolicyInvalid(

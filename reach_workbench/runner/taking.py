@@ -45,21 +45,28 @@ _WAKING: Final = frozenset(
 class Turn:
     """What a turn has recorded, and what is asked of the world.
 
+    `asked` are commands that were not decided about yet, `begun` those that may be performed.
     `more`: the run has more to decide; `paused`: it is held. `weighed`: a decision about a command was recorded;
     `audited`: something about the run's own life was.
     """
 
-    __slots__ = ("audited", "commands", "digests", "emissions", "events", "more", "paused", "weighed")
+    __slots__ = ("asked", "audited", "begun", "digests", "emissions", "events", "more", "paused", "weighed")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.digests: list[bytes] = []
-        self.commands: list[Command] = []
+        self.asked: list[Command] = []
+        self.begun: list[Command] = []
         self.emissions: list[Emission] = []
         self.more = False
         self.paused = False
         self.weighed = False
         self.audited = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has recorded enough for one commit."""
+        return len(self.events) > BUDGET
 
 
 class Taking:
@@ -90,9 +97,9 @@ class Taking:
         self._ledger = ledger
         self._recorded_before = 0
 
-    async def turn(self, pause: Pause | None) -> Turn:
+    async def take(self, turn: Turn, pause: Pause | None) -> None:
         """Take the facts there are, and decide until the run waits for something, is held, or it has been enough."""
-        intake, turn = self._intake, Turn()
+        intake = self._intake
         result: Advance | None = None
         while result is None or intake:
             offered = intake.next_offer()
@@ -127,18 +134,17 @@ class Taking:
                 intake.settle(answer, taken=True)
             turn.events += result.events
             turn.digests += result.digests
-            turn.commands += result.commands
+            turn.asked += result.commands
             turn.emissions += result.emissions
             if result.overrun is not None:
                 overrun = result.overrun
                 told = {"limit": overrun.limit, "detail": overrun.detail}
                 intake.put_first(Fact("expression.overran", self._clock.now(), told))
-            elif result.more or result.deferred or len(turn.events) > BUDGET:
+            elif result.more or result.deferred or turn.is_full:
                 break
         turn.more = result.more or result.deferred
         turn.paused = result.paused
         self._bound_pure()
-        return turn
 
     # ------------------------------------------------------------ deciding
 
@@ -218,11 +224,11 @@ class Taking:
     def _took(self, event: Event, digest: bytes, turn: Turn) -> list[Fact]:
         """A fact was recorded as this event; returns what is to be recorded with it."""
         intents, permits = self._intents, self._permits
-        if event.type in _WAKING:
-            self._recorded_before = self._machine.recorded
+        data = event.data or {}
+        if event.type in _WAKING and (event.type != "command.completed" or "output" in data):
+            self._recorded_before = self._machine.recorded  # an event that was delivered is no answer
         if event.type in ("command.completed", "command.faulted"):  # by far the most
             return permits.recorded(event, digest, intents.command)
-        data = event.data or {}
         if event.type == "command.resolved" and data["decision"] == "repeat":
             intents.due.append(data["command"])
         elif event.type == "workflow.suspended":

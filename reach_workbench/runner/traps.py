@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from reach_workbench.engine import emitting
 from reach_workbench.engine import program as p
 from reach_workbench.engine.canonical import canonical
 from reach_workbench.engine.evaluate import evaluate
@@ -241,4 +242,6 @@ def _kind_of(frame: Frame) -> str | None:
     if frame.resume is not None:
         return "resource.get"
     body = frame.task.body if frame.task is not None else None
+    if isinstance(body, p.Emit):
+        return emitting.COMMAND
     return body.command if isinstance(body, p.Call | p.Run) else None

@@ -45,6 +45,10 @@ class GateReader(Histories):
         """When the actions that rate gates count were started, by the id of the count."""
         return {id: unpack(times) for id, times in self._rows(sql.RATES, since=since)}
 
+    def old_rates(self, *, before: int, limit: int) -> list[str]:
+        """Some of the counts that have counted nothing since then."""
+        return [id for (id,) in self._rows(sql.OLD_RATES, before=before, limit=limit)]
+
     def policies(self, digest: str) -> PoliciesRecord:
         """Policies that were in force once. Raises NotFound."""
         rows = self._rows(sql.POLICIES, digest=digest)

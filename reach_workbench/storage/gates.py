@@ -48,6 +48,9 @@ INSERT INTO approvals (gate_id, reviewer, tenant_id, verdict, groups, public_key
 VALUES (:gate, :reviewer, :tenant, :verdict, :groups, :public_key, :body, :signature, :reason, :at)
 ON CONFLICT (gate_id, reviewer) DO NOTHING
 """
+_EXPIRE: Final = """
+UPDATE gates SET outcome = :outcome, closed_at = :at, reason = :reason WHERE id = :id AND outcome = 'approved'
+"""
 _STILL_OPEN: Final = "SELECT 1 FROM gates WHERE id = :id AND outcome IS NULL"
 APPROVALS: Final = """
 SELECT gate_id, reviewer, tenant_id, verdict, groups, public_key, body, signature, reason, given_at
@@ -57,7 +60,9 @@ _RATE_UPSERT: Final = """
 INSERT INTO rates (id, tenant_id, times, last_at) VALUES (:id, :tenant, :times, :last)
 ON CONFLICT (id) DO UPDATE SET times = excluded.times, last_at = excluded.last_at
 """
+_RATE_DELETE: Final = "DELETE FROM rates WHERE id = :id"
 RATES: Final = "SELECT id, times FROM rates WHERE last_at >= :since"
+OLD_RATES: Final = "SELECT id FROM rates WHERE last_at < :before LIMIT :limit"
 _POLICIES_UPSERT: Final = """
 INSERT INTO policies (digest, tenant_id, files, created_at, used_at) VALUES (:digest, :tenant, :files, :at, :at)
 ON CONFLICT (digest) DO UPDATE SET used_at = excluded.used_at
@@ -103,6 +108,11 @@ def close_gate(unit: Unit, id: str, outcome: GateOutcome, *, at: int, reason: st
     unit.add(_CLOSE, {"id": id, "outcome": outcome, "at": at, "reason": reason}, _closed)
 
 
+def expire_approved(unit: Unit, id: str, outcome: GateOutcome, *, at: int, reason: str | None) -> None:
+    """Give a gate that was approved its other outcome: it expired before its action was begun."""
+    unit.add(_EXPIRE, {"id": id, "outcome": outcome, "at": at, "reason": reason}, _closed)
+
+
 def give_approval(unit: Unit, approval: ApprovalRecord) -> None:
     """Keep what a reviewer said. The unit fails with GateClosed when the gate is not open, or this is not the first."""
     unit.add(_STILL_OPEN, {"id": approval.gate}, _open)
@@ -125,7 +135,10 @@ def give_approval(unit: Unit, approval: ApprovalRecord) -> None:
 
 
 def put_rate(unit: Unit, id: str, times: Sequence[int], *, tenant: int = LOCAL_TENANT) -> None:
-    """When the actions counted under this id were started; `times` is not empty."""
+    """When the actions counted under this id were started; nothing is kept of one without any."""
+    if not times:
+        unit.add(_RATE_DELETE, {"id": id})
+        return
     unit.add(_RATE_UPSERT, {"id": id, "tenant": tenant, "times": pack(list(times)), "last": times[-1]})
 
 

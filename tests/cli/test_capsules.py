@@ -100,3 +100,15 @@ def test_half_a_capsule_names_what_is_wrong_and_imports_nothing(reach: Reach, wo
         assert (refused.code, refused.error["code"]) == (1, "archive")
         assert "the capsule is cut off in " in refused.error["message"]
         assert refused.error["hint"] == "it was not copied whole: ask for it again"
+
+
+def test_a_capsule_takes_the_place_of_a_capsule_and_of_nothing_else(
+    reach: Reach, workflow: Write, tmp_path: Path
+) -> None:
+    file = workflow("do: [{a: {set: {b: 1}}}]")
+    reach("run", file)
+    refused = reach("export", "last", file, "--unsigned")
+    assert refused.code == 2 and "is there already, and is no capsule" in refused.err
+    assert "document:" in file.read_text("utf-8")
+    assert reach("export", "last", "run.reach", "--unsigned").code == 0
+    assert reach("export", "last", "run.reach", "--unsigned").code == 0

@@ -591,3 +591,126 @@ def test_a_decision_is_handed_over_and_the_other_reviewer_takes_it(
     monkeypatch.setenv("REACH_KEYS_USER", "lin")
     assert reach("approve", gate, "--yes").code == 0
     assert target.read_text() == "done\n"
+
+
+def test_whose_approvals_a_waiting_run_needs_is_said_where_it_waits(
+    reach: Reach, workflow: Write, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate = '@id("slow") @gate("rate") @limit("9/1h") forbid(principal, action, resource);\n'
+    policy(home, HOLD % '@quorum("2") @from("finance, ops")' + rate)
+    done = reach("run", workflow(SHELL % "'true'"))
+    needs = "it needs 2 approvals, one of each of these groups: finance, ops, none by ada, who asked for it"
+    assert needs in done.err
+    assert "the policy shells holds it" in done.err and "slow holds it" not in done.err
+    (gate,) = reach("gates", "--json").json["gates"]
+    assert "counted by  rate gate slow" in reach("gates", gate["id"]).out
+    let_decide(home, "grace", "finance")
+    let_decide(home, "lin", "ops")
+    monkeypatch.setenv("REACH_KEYS_USER", "grace")
+    first = reach("approve", gate["id"], "--yes")
+    missing = "needs 2 approvals and has 1; one of ops must be among them"
+    assert f"your approval of gate {gate['id']} counts; it {missing}" in first.err
+    shown = reach("show", "last")
+    assert f"still missing: it {missing}" in shown.out
+    assert "reach resume" not in shown.err  # that would not let it go on
+    monkeypatch.setenv("REACH_KEYS_USER", "lin")
+    assert reach("approve", gate["id"], "--yes").code == 0
+
+
+def test_who_can_not_decide_anyway_is_not_asked_to_make_a_key(
+    reach: Reach, held: Callable[..., str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy(home, HOLD % '@from("finance")')
+    gate = held()
+    assert_refused(reach("approve", gate, "--yes"), "approval-refused", "REACH_KEYS_USER=NAME")
+    monkeypatch.setenv("REACH_KEYS_USER", "grace")
+    assert_refused(reach("approve", gate, "--yes"), "key-missing", "reach reviewer add grace --group GROUP")
+    assert reach("reviewer", "list").out == ""
+
+
+def test_a_handed_over_decision_is_shown_as_that(
+    reach: Reach, held: Callable[..., str], home: Path, known: None
+) -> None:
+    let_decide(home, "lin")
+    gate = held()
+    assert reach("gate", "delegate", gate, "--to", "lin").code == 0
+    assert "  so far      ada hands the decision over to lin (key " in reach("gates", gate).out
+
+
+def test_a_gate_whose_time_has_passed_says_so_and_how_the_run_goes_on(
+    reach: Reach, held: Callable[..., str], home: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed") @expires("1s")')
+    gate = held()
+    until = time.monotonic() + PATIENCE
+    while "too late" not in reach("gates").out and time.monotonic() < until:
+        time.sleep(0.05)
+    shown = reach("show", "last").out
+    run = reach("gates", gate, "--json").json["run"]
+    assert f"no process drives it; go on with: reach resume {run}" in reach("show", "last").err
+    assert "its time has passed, so nobody can approve it any more" in shown
+    assert f"reach resume {run}" in shown and f"reach approve {gate}" not in shown
+    assert reach("resume", "last").code == 1
+    assert outcome(reach, gate) == "expired"
+
+
+def test_a_run_is_no_gate_but_its_gate_is_named(reach: Reach, held: Callable[..., str], known: None) -> None:
+    gate = held()
+    assert_refused(reach("gates", "last"), "not-found", f"waits at gate {gate}")
+    run = reach("gates", gate, "--json").json["run"]
+    assert_refused(reach("approve", run, "--yes"), "not-found", f"run {run} waits at gate {gate}")
+    assert reach("approve", gate, "--yes").code == 0
+    assert_refused(reach("approve", run, "--yes"), "not-found", f"run {run} waits at no gate")
+
+
+def test_after_other_policies_it_is_said_how_the_action_is_decided_about(
+    reach: Reach, held: Callable[..., str], known: None, home: Path
+) -> None:
+    policy(home, HOLD % '@self("allowed")')
+    gate = held()
+    run = reach("gates", gate, "--json").json["run"]
+    policy(home, HOLD % '@self("allowed") @quorum("1")')
+    again = f"the action is decided about afresh once its run goes on: reach resume {run}"
+    assert_refused(reach("approve", gate, "--yes"), "gate-closed", again)
+    assert_refused(reach("approve", gate, "--yes"), "gate-closed", again)
+    assert reach("resume", run).code == 4
+    (newer,) = reach("gates", "--json").json["gates"]
+    assert_refused(reach("approve", gate, "--yes"), "gate-closed", f"held at gate {newer['id']} now")
+    assert reach("approve", newer["id"], "--yes").code == 0
+
+
+@pytest.mark.parametrize("edited", ['{"await": true}', '{"process": {"comand": "true"}}'])
+def test_an_edit_that_loses_what_the_action_is_about_is_refused(
+    reach: Reach, held: Callable[..., str], edited: str
+) -> None:
+    gate = held()
+    assert_refused(reach("gate", "edit", gate, "--arguments", edited), "bad-input", "change other values only")
+    assert outcome(reach, gate) is None
+
+
+def test_states_of_any_length_keep_apart_from_the_action(
+    reach: Reach, held: Callable[..., str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held()
+    reach("gates")
+    from reach_workbench.clock import SystemClock
+
+    now = SystemClock.now
+    monkeypatch.setattr(SystemClock, "now", lambda clock: now(clock) + 605_000)
+    assert re.search(r"open 10 min \d+ s  shell\.run ", reach("gates").out)
+
+
+def test_a_rate_gate_without_room_is_told_while_the_run_waits(
+    reach: Reach, workflow: Write, home: Path, start: Start
+) -> None:
+    policy(home, PERMIT + '@id("slow") @gate("rate") @limit("1/1h") forbid(principal, action, resource);\n')
+    running = start("run", workflow(SHELLS_IN_A_LOOP))
+    said = running.read_error_until("rate gate")
+    assert re.search(r"… /do/0/many/do/0/one  waits for a free place at a rate gate, (1 h|59 min \d+ s) at most", said)
+    running.signal(signal.SIGINT)
+    assert running.end().code == 4
+    run = reach("runs", "--json").json["runs"][0]["id"]
+    assert f"waits for a free place at a rate gate: reach policy explain {run}" in reach("show", run).out
+
+
+SHELLS_IN_A_LOOP = "do: [{many: {for: {each: n, in: '${ [1, 2] }'}, do: [{one: {run: {shell: {command: 'true'}}}}]}}]"

@@ -170,3 +170,25 @@ def test_a_run_that_lacks_its_input_says_how_to_give_one(reach: Reach, workflow:
     file = workflow(schema + "\ndo:\n  - report: { set: { ok: true } }\n")
     assert "give one with --input JSON" in reach("run", file).err
     assert "--input" not in reach("run", file, "--input", '{"other": 1}').err
+
+
+def test_a_command_that_is_none_leads_to_its_family_or_to_the_one_that_does_it(reach: Reach) -> None:
+    for words, hint in {
+        ("no thing",): "`reach --help` lists the commands",
+        ("polcy",): "did you mean `reach policy`?",
+        ("gate", "approve"): "did you mean `reach approve`?",
+        ("gate", "list"): "did you mean `reach gates`?",
+        ("secret", "show"): "one of: secret set, secret list, secret remove",
+    }.items():
+        assert reach(*words, "--json").error["hint"] == hint
+
+
+def test_a_file_of_another_name_is_not_suggested_for_its_ending_alone(reach: Reach, tmp_path: Path) -> None:
+    (tmp_path / "note.yaml").write_text("", "utf-8")
+    assert reach("run", "cases.yaml", "--json").error["hint"] == "check the name"
+    assert reach("run", "note.yml", "--json").error["hint"] == "did you mean note.yaml?"
+
+
+def test_a_run_without_its_secret_says_how_to_give_it(reach: Reach, workflow: Write) -> None:
+    body = "use: {secrets: [token]}\ndo: [{a: {set: {b: '${ $secrets.token }'}}}]"
+    assert "`reach secret set NAME` keeps it" in reach("run", workflow(body)).err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -171,3 +172,28 @@ def test_runs_that_a_run_starts_have_its_capabilities(reach: Reach, policy: Call
     refused = reach("run", outer, "--json", "--may", "workflow.run")
     assert refused.code == 1
     assert "the run was not given the capability shell.run:echo" in refused.json["error"]["detail"]
+
+
+def test_a_refusal_gives_the_policy_its_reason_and_says_how_to_ask_for_more(
+    reach: Reach, policy: Callable[[str], Path], workflow
+) -> None:
+    policy(NO_SHELLS)
+    answer = reach("run", workflow(SHELLS))
+    assert "  detail: denied by policy shells: not here\n" in answer.err
+    assert "hint: `reach policy explain " in answer.err
+    other = reach("run", workflow(SHELLS), "--home", "other")
+    assert re.search("hint: `reach policy explain [0-9a-z]+ --home other`", other.err)
+
+
+def test_long_texts_are_cut_beside_other_commands_and_whole_alone(
+    reach: Reach, policy: Callable[[str], Path], workflow
+) -> None:
+    policy(ALL)
+    long = "x" * 5_000
+    body = "do: [{one: {run: {shell: {command: cat, stdin: %s}}}}]"
+    run = run_of(reach("run", workflow(body % long), "--json"))
+    answer = reach("policy", "explain", run)
+    assert max(map(len, answer.out.splitlines())) < 2_000
+    assert answer.err == f"long texts are cut; one command whole: reach policy explain {run} 4\n"
+    alone = reach("policy", "explain", run, "4")
+    assert long in alone.out and alone.err == ""

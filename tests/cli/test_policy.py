@@ -157,3 +157,35 @@ def test_what_makes_no_sense_is_refused_with_a_hint(reach: Reach) -> None:
 def test_completion_offers_what_can_be_done() -> None:
     assert candidates(["policy", ""]) == ["check", "test", "init", "explain", "try"]
     assert candidates(["policy", "check", ""]) == [":files"]
+
+
+SLIPS = {
+    "permit (principal, action, resource) when { context.args.method == GET };": 'a text stands in quotes: "GET"',
+    'permit (principal, action, resource) when { context.args.method = "GET" };': "compared with ==",
+    "permit (principal action, resource);": "parted by commas",
+    "deny (principal, action, resource);": "permit or forbid",
+    'permit (principal, action, resource == "a.example");': 'Host::"a.example"',
+    '@quorum(2) @gate("approval") forbid (principal, action, resource);': 'a text in quotes: "2"',
+    '@expire("24h") @gate("approval") forbid (principal, action, resource);': "did you mean @expires?",
+    'permit (principal, action, resource) when { context.run.task in ["a"] };': ".contains(",
+    '@gate("rate") @limit("3") forbid (principal, action, resource);': "a slash and a time",
+}
+
+
+@pytest.mark.parametrize("text", SLIPS)
+def test_a_slip_of_somebody_new_to_cedar_says_what_to_write(reach: Reach, tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.cedar").write_text(text + "\n", "utf-8")
+    answer = reach("policy", "check", "a.cedar")
+    assert answer.code == 2
+    assert SLIPS[text] in answer.err
+
+
+def test_a_single_equals_sign_is_marked_itself(reach: Reach, tmp_path: Path) -> None:
+    (tmp_path / "a.cedar").write_text('permit (\n  principal,\n  action,\n  resource = Host::"a"\n);\n', "utf-8")
+    assert "a.cedar:4:12: error" in reach("policy", "check", "a.cedar").err
+
+
+def test_broken_policies_beside_cases_are_told_from_those_of_the_home(reach: Reach, tmp_path: Path) -> None:
+    (tmp_path / "cases.yaml").write_text(CASES, "utf-8")
+    (tmp_path / "a.cedar").write_text("nothing", "utf-8")
+    assert "every *.cedar beside them" in reach("policy", "test", "cases.yaml").err

@@ -183,3 +183,12 @@ def test_what_keeps_a_node_from_starting_is_raised(home: Path) -> None:
         assert getattr(refused.value, "code", "").startswith("store")
 
     asyncio.run(body())
+
+
+def test_where_nothing_serves_a_home_it_is_said_in_words(tmp_path: Path) -> None:
+    from reach_workbench.client import BlockingNode
+
+    with pytest.raises(NodeUnreachable) as raised, BlockingNode(home=tmp_path):
+        pass
+    assert raised.value.message == "the node does not answer: nothing serves this home"
+    assert (raised.value.where, raised.value.hint) == (str(tmp_path), "`reach serve` starts one there")

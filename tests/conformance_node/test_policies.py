@@ -177,7 +177,7 @@ def test_a_denial_is_explained_with_what_would_change_it(meet: Meet) -> None:
         assert (decision.verdict, decision.policies, decision.reason) == (
             "deny",
             ("shells",),
-            "denied by policy shells",
+            "denied by policy shells: not here",
         )
         assert ruling.then is not None
         [shells] = ruling.then.policies

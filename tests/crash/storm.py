@@ -145,8 +145,10 @@ class Storm:
 
     async def _judge(self) -> None:
         """Hold the histories against the marks."""
-        marks = self._marks()
         node = await LocalNode.open(Settings(home=self.home, policy=unheld.POLICY), write=False)
+        # An event that was delivered has the id of the command that asked for it.
+        delivered = Counter(each.payload["id"] for each in node.store.read.cloudevents(limit=1_000_000))
+        marks = self._marks() + delivered
         known: set[str] = set()
         for view in await node.runs(limit=1_000_000):
             await self._judge_run(node, view, marks, known)

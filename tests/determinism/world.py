@@ -20,8 +20,8 @@ from reach_workbench.engine.evaluator import Overrun
 from reach_workbench.engine.events import Event, Fact
 from reach_workbench.engine.listening import offer
 from reach_workbench.engine.machine import Advance, Machine
-from reach_workbench.engine.program import Program
-from reach_workbench.engine.state import State
+from reach_workbench.engine.program import Emit, Program
+from reach_workbench.engine.state import BEHAVIOUR, State
 from reach_workbench.engine.templates import Expression
 from tests.determinism.documents import EVENT_TYPES, Generator, document, input_of
 
@@ -67,6 +67,8 @@ def created(seed: int, program: Program, at: int) -> Fact:
         "limits": LIMITS,
         "runtime": {"name": "reach", "version": "test"},
     }
+    if seed % 2:
+        data["behaviour"] = BEHAVIOUR  # the other half are runs of before
     return Fact("workflow.created", at, data)
 
 
@@ -172,6 +174,9 @@ class World:
             if odds < 0.04:
                 told = {"decision": "result", "output": value} if odds < 0.02 else {"decision": "fail", "error": error}
             return Fact("command.resolved", self._tick(), {"command": number, **told})
+        if _emits(self.machine.state, number):  # delivered or refused, and never in doubt
+            told = {"error": error} if odds < 0.15 else {}
+            return Fact("command.faulted" if told else "command.completed", self._tick(), {"command": number, **told})
         if odds < 0.06 and number not in self._doubted:
             self._doubted.add(number)
             return Fact("command.in-doubt", self._tick(), {"command": number})
@@ -198,3 +203,9 @@ class World:
             if facts:
                 return self._random.choice(facts)
         return Fact("workflow.cancel-requested", self._tick(), {"reason": "nobody has anything to say"})
+
+
+def _emits(state: State, number: int) -> bool:
+    """Whether the pending command is the delivery of an event."""
+    frame = state.frames[state.commands[number]]
+    return frame.task is not None and isinstance(frame.task.body, Emit) and frame.resume is None

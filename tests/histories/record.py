@@ -98,11 +98,20 @@ do:
     try: [{forbidden: {call: 'forbidden:1.0.0@python', with: {}}}]
     catch: {as: problem, do: [{last: {set: {codes: ['${ .code }', '${ $problem.code }']}}}]}
 """,
+    "events-decided-about": """
+do:
+- free: {emit: {event: {with: {type: a.free, data: {n: 1}}}}}
+- held: {emit: {event: {with: {type: a.held, data: {n: '${ .data.n + 1 }'}}}}}
+- refused:
+    try: [{no: {emit: {event: {with: {type: a.held, data: {n: 0}}}}}}]
+    catch: {as: problem, do: [{note: {set: {n: '${ .data.n }', code: '${ $problem.code }'}}}]}
+""",
 }
 
 POLICY: Final = """
 @id("all") permit(principal, action, resource);
 @id("held") @gate("approval") @quorum("2") forbid(principal, action, resource == Function::"held:1.0.0");
+@id("events") @gate("approval") forbid(principal, action, resource == EventType::"a.held");
 @id("never") forbid(principal, action, resource == Function::"forbidden:1.0.0");
 """
 
@@ -125,7 +134,8 @@ async def record(name: str) -> None:
             functions.register(plain, "1.0.0", lambda given: given)
         policy = folder / "policy.cedar"
         policy.write_text(POLICY)
-        variables = unheld.VARIABLES if name != "decisions-and-gates" else {"REACH_POLICY_FILE": str(policy)}
+        decide = DECIDING.get(name)
+        variables = unheld.VARIABLES if decide is None else {"REACH_POLICY_FILE": str(policy)}
         node = await LocalNode.open(load(folder / "home", variables | {"REACH_KEYS_USER": "tess"}), functions=functions)
         try:
             given = {"order": {"lines": [{"price": 7}, {"price": 5.5}, {"price": 1}, {"price": 100}]}}
@@ -133,8 +143,8 @@ async def record(name: str) -> None:
             run = await node.wait(run.id)
             if name == "commands-and-a-fork":
                 run = await node.wait((await node.fork(run.id, 7, edits={"/data": "another"})).id)
-            if name == "decisions-and-gates":
-                run = await decided(node, run)
+            if decide is not None:
+                run = await decide(node, run)
             await node.export(run.id, HERE / f"{name}.reach", unsigned=True)
             print(f"{name}: {run.status}, {run.seq} events, {run.output or run.error}")
         finally:
@@ -164,6 +174,24 @@ async def decided(node: LocalNode, run: RunView) -> RunView:
     [gate] = await node.gates()
     await say(gate, "deny", "ada")
     return await node.wait(run.id)
+
+
+async def events_decided(node: LocalNode, run: RunView) -> RunView:
+    """The run once a reviewer has approved an event as it was edited, and denied another."""
+    key = SigningKey.from_seed(bytes([1]) * 32)
+    await node.add_reviewer("ada", b64encode(key.public).decode(), [])
+    [gate] = await node.gates()
+    newer = await node.edit_gate(gate.id, {**gate.arguments, "data": {"n": 7}}, by="ada")
+    assert newer is not None
+    await node.decide(newer.id, signed_verdict(newer, "approve", "ada", key))
+    await node.wait(run.id)
+    [gate] = await node.gates()
+    await node.decide(gate.id, signed_verdict(gate, "deny", "ada", key, reason="no"))
+    return await node.wait(run.id)
+
+
+DECIDING: Final = {"decisions-and-gates": decided, "events-decided-about": events_decided}
+"""What people do about the gates of a document."""
 
 
 if __name__ == "__main__":

@@ -47,6 +47,24 @@ def test_a_broken_policy_file_is_said_by_the_doctor_in_the_denial_and_once_in_th
     go(body)
 
 
+def test_a_policy_that_is_written_ahead_is_in_force_and_said_to_be_so_when_it_is_loaded(
+    home, go, tmp_path: Path, caplog
+) -> None:
+    policy = tmp_path / "policy.cedar"
+    home.environment["REACH_POLICY_FILE"] = str(policy)
+    policy.write_text(NEVER + 'forbid(principal, action == Action::"model.call", resource == Model::"large");\n')
+
+    async def body() -> None:
+        async with home.node() as node:
+            assert await _check(node) == (True, f"3 policies in force, of {policy}")
+            assert [each for each in caplog.messages if "model.call" in each] == [
+                f"{policy}:3: nothing that this version performs is a model.call: "
+                "the policy is kept, and never asked about one"
+            ]
+
+    go(body)
+
+
 def test_a_policy_file_that_was_never_good_denies_everything_and_says_where(home, go, tmp_path: Path) -> None:
     policy = tmp_path / "policy.cedar"
     home.environment["REACH_POLICY_FILE"] = str(policy)

@@ -9,17 +9,21 @@ import signal
 import subprocess
 import sys
 from base64 import b64encode
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from reach_workbench.engine.evaluate import InProcess
 from reach_workbench.errors import ApprovalRefused, GateClosed, NotFound
 from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.node import archive
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.gates import GateView, SignedVerdict, signed_verdict
 from reach_workbench.protocol.node_views import RunView
 from reach_workbench.settings import load
 from reach_workbench.telemetry.crashpoints import VARIABLE
+from tests.node.gated import ALL, call, gate
 
 from .test_clock import DAY, ShiftedClock
 
@@ -207,5 +211,83 @@ def test_an_approval_for_a_home_that_was_restored_from_an_older_copy_is_refused_
         assert (await node.gate(other.id)).outcome is None
         assert held.written == 0
         await node.close()
+
+    go(body)
+
+
+@pytest.mark.parametrize(("verdict", "record"), [("approve", "effect.completed"), ("deny", "effect.faulted")])
+def test_what_became_of_an_approval_step_is_audited_whole_after_a_restart(gated, go, verdict, record) -> None:
+    async def body() -> None:
+        async with gated.node() as node:
+            run = await gated.run(node, "{ask: {call: 'approve:1.0.0@default', with: {title: Go on?}}}")
+            [gate] = await node.gates()
+        async with gated.node() as node:
+            await node.decide(gate.id, gated.sign(gate, verdict, "grace", "no" if verdict == "deny" else None))
+            await node.recover()
+            await node.wait(run.id)
+            [found] = await node.audit(run.id, type="effect.")
+            assert (found.type, found.data["kind"], found.data["task"]) == (record, "human.approve", "/do/0/ask")
+
+    go(body)
+
+
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("otherwise", ["fault", "cancel"])
+def test_an_approval_does_not_outlast_its_gate_while_the_run_is_suspended(
+    gated, go, tmp_path, restarts, late, otherwise
+) -> None:
+    gated.policy(ALL + gate("gated", f'@expires("1h") @otherwise("{otherwise}")'))
+
+    async def body() -> None:
+        async with AsyncExitStack() as stack:
+            node = await stack.enter_async_context(gated.node())
+            run = await gated.run(node, f"{{a: {call('gated')}}}")
+            await node.suspend(run.id)
+            held = await gated.approve(node, "grace")
+            assert held.outcome == "approved"
+            if restarts:
+                await stack.aclose()
+                node = await stack.enter_async_context(gated.node())
+            gated.clock.wait(2 * HOUR if late else HOUR // 2)
+            await node.resume(run.id)
+            run = await node.wait(run.id)
+            after = await node.gate(held.id)
+            if not late:
+                assert (run.status, after.outcome, len(gated.performed)) == ("completed", "approved", 1)
+                return
+            assert (after.outcome, gated.performed) == ("expired", [])
+            if otherwise == "cancel":
+                assert run.status == "cancelled"
+            else:
+                assert (run.status, run.error["code"]) == ("faulted", "gate-expired")
+                assert "was approved, and expired before" in run.error["detail"]
+            assert (await node.verify(run.id)).ok
+            assert [each.type for each in await node.audit(run.id, type="gate.")] == [
+                "gate.expired", "gate.approved", "gate.verdict", "gate.opened",
+            ]  # fmt: skip
+            await node.export(run.id, tmp_path / "run.reach", unsigned=True)
+        found = archive.verify(tmp_path / "run.reach", InProcess(), gated.clock)
+        assert found.ok, found
+
+    go(body)
+
+
+def test_an_approval_that_expires_while_a_rate_gate_holds_its_action_is_not_used(gated, go) -> None:
+    gated.policy(ALL + gate("gated", '@expires("1m")') + gate("gated", '@limit("1/1h")', "rate"))
+
+    async def body() -> None:
+        async with gated.node() as node:
+            runs = [await gated.run(node, f"{{a: {call('gated')}}}") for _ in range(2)]
+            for held in await node.gates():
+                await gated.approve(node, "grace", held)
+            await gated.pass_time(node, HOUR + 1)
+            runs = [await node.wait(run.id) for run in runs]
+            assert [run.status for run in runs] == ["completed", "faulted"]
+            assert runs[1].error["code"] == "gate-expired"
+            assert len(gated.performed) == 1
 
     go(body)

@@ -12,6 +12,7 @@ from reach_workbench.errors import CompileError
 from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.protocol.gates import signed_verdict
 from reach_workbench.protocol.policies import TryPolicies
+from tests.node.gated import KEYS, call
 
 GRACE = SigningKey.from_seed(bytes([2]) * 32)
 ALL = '@id("all") permit (principal, action, resource);\n'
@@ -154,5 +155,30 @@ def test_a_home_that_only_reads_leaves_saving_to_its_owner(home, go, policy) -> 
             saved = await reader.save_policy(WARNED, by="lin")
             assert (saved.text, file.read_text("utf-8")) == (WARNED, WARNED)
             assert [each.data["by"] for each in await node.audit(type="policy.changed")] == ["lin"]
+
+    go(body)
+
+
+def test_what_was_decided_is_explained_by_the_groups_of_then(gated, go) -> None:
+    finance = 'permit(principal in Group::"finance", action, resource);'
+    gated.environment["REACH_KEYS_USER"] = "grace"
+
+    async def body() -> None:
+        gated.policy('@id("finance") ' + finance)
+        async with gated.node() as node:
+            run = await gated.run(node, f"{{a: {call('plain')}}}, {{b: {call('plain', 2)}}}")
+            assert run.status == "completed"
+            decided = [event.data async for event in node.events(run.id) if event.type == "policy.decided"]
+            assert [data.get("groups") for data in decided] == [["finance"], None]
+            await node.add_reviewer("grace", b64encode(KEYS["grace"].public).decode(), [])
+            for ruling in await node.explain_policy(run.id):
+                assert ruling.request.groups == ("finance",)
+                assert (ruling.then.verdict, ruling.now.verdict) == ("allow", "deny")
+            assert (await gated.run(node, f"{{a: {call('plain')}}}")).error["code"] == "policy-denied"
+            report = await node.try_policies(TryPolicies({"new.cedar": '@id("new") ' + finance}))
+            assert (report.actions, report.changed) == (3, 0)
+            fork = await node.wait((await node.fork(run.id, 2)).id)
+            assert fork.error["code"] == "policy-denied"
+            assert (await node.verify(run.id)).ok
 
     go(body)

@@ -54,6 +54,33 @@ def test_no_window_has_more_starts_than_its_limit_over_restarts_and_clocks_that_
             assert last - first >= terms.window_ms
 
 
+def test_counts_whose_windows_are_over_are_deleted_and_the_limit_still_holds(tmp_path):
+    clock, settings, terms = SetClock(), Settings(home=tmp_path / "home"), RateTerms(2, 1_000)
+    counted = [("shared", terms)]
+
+    def start(rates: Rates, store: Store, number: int) -> None:
+        unit = store.unit()
+        for id, times in rates.take(number, [*counted, (f"run={number}", terms)]):
+            put_rate(unit, id, times)
+        store.commit_now(unit)
+
+    started: list[int] = []
+    for life in range(3):  # of the node
+        with Store.open(settings, write=True, clock=clock) as store:
+            rates = Rates(store, clock)
+            for number in range(100):
+                while (until := rates.ask(number, counted)) is not None:
+                    clock.wait(until - clock.now())
+                start(rates, store, life * 100 + number)
+                started.append(clock.now())
+                assert len(store.read.rates(since=0)) <= 4 + 3 * life  # those of the last moment of each life are kept
+    assert all(later - earlier >= 1_000 for earlier, later in zip(started, started[2:], strict=False))
+    clock.wait(32 * 24 * 3600 * 1000)
+    with Store.open(settings, write=True, clock=clock) as store:
+        start(Rates(store, clock), store, 1_000)
+        assert set(store.read.rates(since=0)) == {"shared", "run=1000"}
+
+
 def test_a_clock_that_was_set_back_makes_nothing_wait_for_longer_than_the_window(tmp_path):
     clock = SetClock()
     with Store.open(Settings(home=tmp_path / "home"), write=True, clock=clock) as store:

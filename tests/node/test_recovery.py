@@ -56,6 +56,10 @@ def test_a_person_decides_what_became_of_an_effect_in_doubt(home, go, decision, 
             view = await node.wait(run)
             await node.resolve(run, view.in_doubt[0], decision, value=value)
             view = await node.wait(run)
+            records = {each.type: each.data for each in await node.audit(run, type="effect.")}
+            assert {name: data["kind"] for name, data in records.items()} == dict.fromkeys(
+                ("effect.in-doubt", "effect.resolved"), "shell.run"
+            )
             assert (view.status, view.output, len(_marks(home))) == (status, output, marks)
             assert (await node.verify(run)).ok
 

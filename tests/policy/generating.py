@@ -51,6 +51,9 @@ RESOURCES: Final[dict[str, tuple[str, ...]]] = {
     "Image": IMAGES,
     "Workflow": WORKFLOWS,
     "Function": FUNCTIONS,
+    "EventType": ("com.example.payment", "a.b"),
+    "Model": ("large", "small"),
+    "Tool": ("search", "mail"),
 }
 _TEXTS: Final[dict[str, tuple[str, ...]]] = {
     "method": METHODS,
@@ -63,6 +66,9 @@ _TEXTS: Final[dict[str, tuple[str, ...]]] = {
     "image": IMAGES,
     "workflow": WORKFLOWS,
     "function": FUNCTIONS,
+    "type": ("com.example.payment", "a.b"),
+    "model": ("large", "small"),
+    "tool": ("search", "mail"),
     "scheme": ("http", "https"),
     "version": ("1.0.0", "2.0.0"),
     "tenant": ("default", "other"),

@@ -175,7 +175,8 @@ def test_a_flaw_is_found_where_it_is(text: str, place: tuple[int, int], code: st
         (ALL + 'permit (principal == Group::"a", action, resource);', 'principal in Group::"…"'),
         (ALL + "permit (principal, action, resource)\n\n" + ALL, "end the one before it with `;`"),
         (gate('@quorum("2")'), 'add @gate("approval")'),
-        (gate('@gte("rate")'), "known: @id, @reason"),
+        (gate('@gte("rate")'), "did you mean @gate?"),
+        (gate('@zzz("rate")'), "known: @id, @reason"),
     ],
 )
 def test_a_hint_says_what_to_do(text: str, hint: str) -> None:
@@ -202,6 +203,15 @@ def test_a_file_that_is_no_policies_at_all_is_soon_done_with(text: str) -> None:
 def test_a_file_that_permits_nothing_is_warned_about() -> None:
     for text in ("", "// nothing yet", "forbid (principal, action, resource);", '@mode("warn")\n' + ALL):
         assert (only(text).code, only(text).severity) == ("nothing-permits", "warning")
+
+
+def test_a_policy_about_what_nothing_does_yet_is_warned_about_and_counts() -> None:
+    ahead = 'forbid (principal, action in [Action::"http.call", Action::"model.call"], resource);'
+    found = only(ALL + ahead)
+    assert (found.code, found.severity, found.line) == ("action-not-performed", "warning", 2)
+    assert load({"local.cedar": ALL + ahead}).policies is not None
+    assert only(ALL + ahead.replace("model.call", "modle.call")).code == "unknown-action"
+    assert only('permit (principal, action == Action::"tool.call", resource == Tool::"web");').code == found.code
 
 
 def test_comments_texts_and_line_ends_of_all_kinds_are_read_as_cedar_reads_them() -> None:

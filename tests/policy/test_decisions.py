@@ -108,9 +108,9 @@ def test_an_action_that_nothing_knows_is_denied_whatever_is_remembered() -> None
     found = policies(ALL)
     assert found.decide(ask()).verdict == "allow"
     for decide in (found.decide, found.judge, found.unsliced):
-        decision = decide(ask("model.call"))
+        decision = decide(ask("mail.send"))
         assert (decision.verdict, decision.policies) == ("deny", ())
-        assert "no policy can speak about the action 'model.call'" in (decision.error or "")
+        assert "no policy can speak about the action 'mail.send'" in (decision.error or "")
 
 
 @pytest.mark.parametrize(

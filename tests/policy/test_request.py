@@ -112,6 +112,14 @@ def test_placeholders_stay_and_their_names_are_told() -> None:
     assert args(request)["path"] == "/⟦secret:github/token⟧"
 
 
+def test_an_event_is_about_its_type_and_what_it_carries() -> None:
+    event = {"type": "com.example.payment", "source": "/a/b/1", "subject": "order/7", "id": "01:4", "data": {"b": 1}}
+    request = ask("event.emit", event)
+    assert (request.resource_type, request.resource) == ("EventType", "com.example.payment")
+    assert args(request) == {"type": event["type"], "source": "/a/b/1", "subject": "order/7", "data": '{"b":1}'}
+    assert args(ask("event.emit", {"type": "t"}))["data"] == ""
+
+
 @pytest.mark.parametrize(
     ("line", "program", "plain"),
     [

@@ -51,6 +51,16 @@ def test_a_request_stands_as_it_would_be_sent() -> None:
     assert shown[-2:] == ["also", "output: raw"]
 
 
+def test_an_event_stands_by_its_type_and_what_it_carries_and_nothing_is_left_out() -> None:
+    event = {"specversion": "1.0", "id": "01:4", "source": "/a", "type": "com.example.payment", "data": {"amount": 4}}
+    assert headline("event.emit", event) == "com.example.payment"
+    assert lines("event.emit", event) == [
+        "CloudEvent of the type", "com.example.payment",
+        "its data", "{", '  "amount": 4', "}",
+        "also", "specversion: 1.0", "id: 01:4", "source: /a",
+    ]  # fmt: skip
+
+
 ARGUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -58,7 +68,7 @@ ARGUMENTS = st.recursive(
 )
 KINDS = st.sampled_from(
     ["shell.run", "script.run", "container.run", "http.call", "openapi.call", "workflow.run", "function.call",
-     "human.approve", "unheard.of"]
+     "event.emit", "human.approve", "unheard.of"]
 )  # fmt: skip
 
 

@@ -25,6 +25,9 @@ def _export(terminal: Terminal, given: Given) -> int:
     if file is not None and not file.parent.is_dir():
         raise NotFound(f"there is no folder {file.parent}", hint="make it first, or name another")
 
+    if file is not None and _is_other(file):
+        raise UsageError(f"{file} is there already, and is no capsule", hint="name another file, or move it away")
+
     async def work() -> tuple[RunView, Path]:
         async with session.exporting(key_store(session).node_key if not given.unsigned else None) as node:
             view = await node.run(given.run)
@@ -54,6 +57,16 @@ def _export(terminal: Terminal, given: Given) -> int:
         terminal.say(f"  anyone can prove it: reach verify {into} --key {key}")
         terminal.say("  tell them that key by another way than with the capsule")
     return 0
+
+
+def _is_other(file: Path) -> bool:
+    """Whether something else would be lost: a slip of the pen must cost nobody their workflow."""
+    try:
+        with file.open("rb") as opened:
+            beginning = opened.read(4)
+    except OSError:
+        return False
+    return bool(beginning) and not beginning.startswith(b"PK")
 
 
 def _import(terminal: Terminal, given: Given) -> int:

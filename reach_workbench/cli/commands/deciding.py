@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
 from reach_workbench.cli.following import ENDED, finish
-from reach_workbench.cli.gatepage import gate_object, show_gate, show_table
+from reach_workbench.cli.gatepage import gate_object, held_in, show_gate, show_table
 from reach_workbench.cli.outcome import exit_code, show_result
 from reach_workbench.cli.reading import read_json
 from reach_workbench.cli.session import Session, drives, go, interruptible
@@ -17,7 +17,7 @@ from reach_workbench.cli.unlocking import user
 from reach_workbench.cli.verdicts import answered, confirm, decide, refuse_closed, tell
 from reach_workbench.clock import SystemClock
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import RunStateError, UsageError
+from reach_workbench.errors import GateClosed, NotFound, ReachError, RunStateError, UsageError
 from reach_workbench.protocol.gates import GateOutcome, GateState, GateView, Verdict
 from reach_workbench.protocol.node_views import RunView
 
@@ -40,7 +40,7 @@ def _gates(terminal: Terminal, given: Given) -> int:
     async def work() -> int:
         async with session.reading() as node:
             if given.gate is not None:
-                gate = await node.gate(given.gate)
+                gate = await _gate_named(session, node, given.gate)
                 if terminal.json:
                     terminal.print_json(gate_object(gate))
                 else:
@@ -97,6 +97,31 @@ def _delegate(terminal: Terminal, given: Given) -> int:
     return _decide(Session(terminal, given), given.gate, "delegate", given.reason, ready)
 
 
+async def _gate_named(session: Session, node: Node, name: str) -> GateView:
+    """The gate of that id. Raises NotFound; where a run was named, with the gate at which that waits."""
+    try:
+        return await node.gate(name)
+    except NotFound as wrong:
+        try:
+            run = (await node.run(name)).id
+        except ReachError:
+            raise wrong from None
+        open_here = [each.id for each in await held_in(node, run)]
+        waits = f"run {run} waits at {'gate ' + ', '.join(open_here) if open_here else 'no gate'}"
+        raise NotFound(f"{name} names a run, and a gate is wanted here", hint=waits) from None
+
+
+async def _after_other_policies(session: Session, node: Node, gate: GateView) -> str:
+    """What became of an action whose gate was superseded: where it is held now, or what lets it be decided about."""
+    newer = [each for each in await node.gates(state="open", run=gate.run) if each.command == gate.command]
+    if newer:
+        return f"the action is held at gate {newer[0].id} now"
+    view = await _outermost(node, gate.run)
+    if view.status in ENDED or not drives(node):
+        return f"`{session.line('show', gate.run)}` shows what became of the action"
+    return f"the action is decided about afresh once its run goes on: {session.line('resume', view.id)}"
+
+
 Ready = Callable[[GateView], Awaitable[Json]]
 """Asks for what has to be said first, once the gate was shown; returns the answer for its form."""
 
@@ -104,12 +129,19 @@ Ready = Callable[[GateView], Awaitable[Json]]
 def _decide(session: Session, name: str, verdict: Verdict, reason: str | None, ready: Ready) -> int:
     async def work() -> int:
         async with session.asking() as node:
-            gate = await node.gate(name)
+            gate = await _gate_named(session, node, name)
+            if gate.outcome == "superseded":
+                refuse_closed(session, gate, hint=await _after_other_policies(session, node, gate))
             refuse_closed(session, gate)
             if not session.terminal.json:
                 show_gate(session.terminal.say, gate, SystemClock().now(), session.terminal.columns)
             answer = await ready(gate)
-            decided = await decide(session, node, gate, verdict, reason=reason, answer=answer)
+            try:
+                decided = await decide(session, node, gate, verdict, reason=reason, answer=answer)
+            except GateClosed as wrong:
+                if (await node.gate(gate.id)).outcome == "superseded":
+                    wrong.hint = await _after_other_policies(session, node, gate)
+                raise
             if not session.terminal.json:
                 tell(session, decided)
             return await _go_on(session, node, decided)
@@ -124,7 +156,7 @@ async def _go_on(session: Session, node: Node, gate: GateView) -> int:
         terminal.print_json(gate_object(gate))
     view = await _outermost(node, gate.run)
     if view.status in ENDED and drives(node) and not terminal.json:
-        show_result(terminal, view, await source_of(node, view, session.settings.limits))
+        show_result(session, view, await source_of(node, view, session.settings.limits))
         return exit_code(view)
     if gate.outcome is None or view.status in ENDED:
         return 0
@@ -172,12 +204,12 @@ async def _held_again(node: Node, gate: GateView) -> GateView | None:
 
 def _edit(terminal: Terminal, given: Given) -> int:
     session = Session(terminal, given)
-    word = given.arguments if given.arguments == "-" else f"@{given.arguments}"
+    word = given.arguments if given.arguments.startswith(("-", "@", "{")) else f"@{given.arguments}"
     arguments = read_json(word, "--arguments", session.settings.limits)
 
     async def work() -> int:
         async with session.asking() as node:
-            gate = await node.gate(given.gate)
+            gate = await _gate_named(session, node, given.gate)
             refuse_closed(session, gate)
             newer = await node.edit_gate(gate.id, arguments, by=user(session, None))
             if newer is None and drives(node):
@@ -222,14 +254,17 @@ COMMANDS = (
             "whole are the action as it would be typed and its exact arguments, with characters that can't be seen "
             "written out; who asked for it; the policies that hold it; what is missing; and what happens when "
             "the gate expires. docs/approvals.md tells more.",
-            "A gate ends in one of: " + ", ".join(get_args(GateOutcome)) + ". With --json: {gates: […]}, each as "
+            "`too late` stands at a gate whose time has passed while no process had the home: `reach resume RUN` goes "
+            "on with what follows. A gate ends in one of: "
+            + ", ".join(get_args(GateOutcome))
+            + ". With --json: {gates: […]}, each as "
             "`reach gates GATE --json` gives it: {id, outcome, reason, missing, kind, arguments, digest, requester, "
             "run, command, task, workflow, policy, policies, holding, quorum, groups, self_approval, otherwise, risk, "
             "editors, nonce, opened_at, expires_at, closed_at, verdicts}; `holding` is filled in for one gate only.",
         ),
         examples=(
             Example("reach gates", "what waits for a decision"),
-            Example("reach gates 01m84xtmxw", "one of them, whole"),
+            Example("reach gates fzpe7w5500", "one of them, whole"),
             Example("reach gates --run last --all", "every gate that the last run has had"),
         ),
     ),
@@ -246,17 +281,17 @@ COMMANDS = (
             JSON,
         ),
         about=(
-            "The signature is made with the key of `keys.user`, or of your login name, and covers the action, its "
-            "arguments, the run, the policies and the gate: nothing else can be done with it, and one byte changed "
-            "later keeps the action from happening. Where you have no key yet, or the node does not know it, you are "
-            "asked first.",
+            "The signature is made with the key of the setting `keys.user` (REACH_KEYS_USER=NAME for one command), or "
+            "of your login name, and covers the action, its arguments, the run, the policies and the gate: nothing "
+            "else can be done with it, and one byte changed later keeps the action from happening. Where you have no "
+            "key yet, or the node does not know it, you are asked first.",
             "Where no process has the home, the run is driven on here until it ends or stops again, and the exit code "
             "is that of `reach run`; else it goes on in that process. With --json: the gate, as `reach gates GATE "
             "--json` gives it.",
         ),
         examples=(
-            Example("reach approve 01m84xtmxw", "look at it, and say yes"),
-            Example("reach approve 01m84xtmxw --yes --reason 'as agreed'", "in a script"),
+            Example("reach approve fzpe7w5500", "look at it, and say yes"),
+            Example("reach approve fzpe7w5500 --yes --reason 'as agreed'", "in a script"),
         ),
     ),
     Command(
@@ -266,7 +301,7 @@ COMMANDS = (
         arguments=(_GATE,),
         options=(Option("--reason", "why: whoever asked for it reads this", value="TEXT", required=True), JSON),
         about=("One denial closes the gate, whatever was approved before. Signed and told as `reach approve` does.",),
-        examples=(Example("reach deny 01m84xtmxw --reason 'not on a Friday'", "with a reason"),),
+        examples=(Example("reach deny fzpe7w5500 --reason 'not on a Friday'", "with a reason"),),
     ),
     Command(
         "gate delegate",
@@ -282,7 +317,7 @@ COMMANDS = (
             "Signed as an approval is. At this gate alone, whoever takes the decision decides for your groups, too; "
             "you have spoken by that, and decide about it no more. The action goes on waiting.",
         ),
-        examples=(Example("reach gate delegate 01m84xtmxw --to lin", "let another decide"),),
+        examples=(Example("reach gate delegate fzpe7w5500 --to lin", "let another decide"),),
     ),
     Command(
         "gate edit",
@@ -292,7 +327,7 @@ COMMANDS = (
         options=(
             Option(
                 "--arguments",
-                "the whole arguments as JSON, or - for standard input",
+                "the file with the whole arguments as JSON, or - for standard input",
                 value="FILE",
                 required=True,
                 fills="file",
@@ -305,8 +340,8 @@ COMMANDS = (
             "held again.",
         ),
         examples=(
-            Example("reach gates 01m84xtmxw --json | jq .arguments > action.json", "get what there is"),
-            Example("reach gate edit 01m84xtmxw --arguments action.json", "hand in what you made of it"),
+            Example("reach gates fzpe7w5500 --json | jq .arguments > action.json", "get what there is"),
+            Example("reach gate edit fzpe7w5500 --arguments action.json", "hand in what you made of it"),
         ),
     ),
 )

@@ -54,7 +54,7 @@ def _step(terminal: Terminal, given: Given) -> int:
                 for text, style in change_lines(changes):
                     terminal.say("  ", Painted(text, style))
                 if ended:
-                    show_result(terminal, view, source)
+                    show_result(session, view, source)
                 else:
                     terminal.say(Painted(view.status, "cyan"), f": run {view.id}")
                     await stand(session, node, view, source)

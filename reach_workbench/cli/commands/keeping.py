@@ -12,7 +12,7 @@ from reach_workbench.cli.session import Session
 from reach_workbench.cli.terminal import Terminal
 from reach_workbench.cli.unlocking import ask_unseen, key_store, user
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import UsageError
+from reach_workbench.errors import KeyMissing, UsageError
 from reach_workbench.keys.ed25519 import SigningKey
 
 _MOST: Final = 1 << 20
@@ -107,7 +107,12 @@ def _secrets(terminal: Terminal, given: Given) -> int:
 
 
 def _remove(terminal: Terminal, given: Given) -> int:
-    key_store(Session(terminal, given)).drop_secret(given.name)
+    session = Session(terminal, given)
+    try:
+        key_store(session).drop_secret(given.name)
+    except KeyMissing as wrong:
+        wrong.hint = f"`{session.line('secret', 'list')}` lists those that are kept"
+        raise
     if terminal.json:
         terminal.print_json({"removed": given.name})
     else:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import orjson
 
 from reach_workbench.cli.archives import run_or_archive
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
-from reach_workbench.cli.gatepage import held_in
+from reach_workbench.cli.gatepage import held_in, is_over
 from reach_workbench.cli.history import event_line, event_object
 from reach_workbench.cli.pending import waits
 from reach_workbench.cli.runpage import run_object, show_page, show_table
@@ -22,7 +23,10 @@ from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.clock import SystemClock
 from reach_workbench.errors import UsageError
 from reach_workbench.protocol.lifecycle import Lifecycle
-from reach_workbench.protocol.node_views import Status
+from reach_workbench.protocol.node_views import StateView, Status
+
+if TYPE_CHECKING:
+    from reach_workbench.protocol.gates import GateView
 
 _ENDED = ("completed", "faulted", "cancelled")
 _GOING = ("pending", "running", "waiting")
@@ -69,18 +73,28 @@ def _show(terminal: Terminal, given: Given) -> int:
                 return 0
             lines: list[str] = []
             place = None
+            people = False
             if state is not None:
-                lines = list(waits(state, session.line, await doubtful(node, state), await held_in(node, view.id)))
+                gates = await held_in(node, view.id)
+                lines = list(waits(state, session.line, await doubtful(node, state), gates))
+                people = _waits_for_people(state, gates)
                 source = await source_of(node, view, session.settings.limits) if view.position else None
                 place = source.line(view.position) if source is not None else None
             show_page(terminal, view, str(place) if place is not None else None, lines)
             if view.status in ("held", "suspended"):
                 terminal.say(f"go on with: {session.line('resume', view.id)}")
-            elif view.status in _GOING and not session.is_driven:
+            elif view.status in _GOING and not session.is_driven and not people:
                 terminal.say(f"no process drives it; go on with: {session.line('resume', view.id)}")
         return 0
 
     return go(work())
+
+
+def _waits_for_people(state: StateView, gates: Sequence[GateView]) -> bool:
+    """Whether nothing but verdicts lets the run go on: `reach approve` then drives it, and `reach resume` is no use."""
+    now = SystemClock().now()
+    waits_for_nothing_else = all(each.kind == "gate" for each in state.pending)
+    return bool(gates) and waits_for_nothing_else and not any(is_over(gate, now) for gate in gates)
 
 
 def _events(terminal: Terminal, given: Given) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
-from reach_workbench.cli.rulingpage import report, ruling, summary
+from reach_workbench.cli.rulingpage import report, ruling, shortened, summary
 from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Painted, Terminal
 from reach_workbench.cli.when import moment
@@ -34,8 +34,12 @@ def _explain(terminal: Terminal, given: Given) -> int:
         terminal.print_json({"commands": [wire.tree(each) for each in found]})
         return 0
     for each in found:
-        for line in ruling(each):
+        for line in ruling(each, whole=number is not None):
             terminal.show(*line)
+    cut = [each for each in found if number is None and shortened(each.request.context) != each.request.context]
+    if cut:
+        whole = session.line("policy", "explain", cut[0].run, str(cut[0].command))
+        terminal.say(f"long texts are cut; one command whole: {whole}")
     if not found:
         terminal.say("the run has asked nothing of the world, so no policy was asked")
     return 0

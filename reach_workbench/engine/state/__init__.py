@@ -12,12 +12,14 @@ goes on exactly where the live one was.
 
 from reach_workbench.engine.state.fold_forked import replaced
 from reach_workbench.engine.state.fold_overrun import overrun_fault
+from reach_workbench.engine.state.fold_workflow import BEHAVIOUR
 from reach_workbench.engine.state.folding import apply, fold, fold_all
 from reach_workbench.engine.state.frame import ROOT, Frame, Gate, Timer, Todo
 from reach_workbench.engine.state.moment import ENDED, State, data_frame
 from reach_workbench.engine.state.places import after_extensions, block_of, child_task, name_of
 
 __all__ = [
+    "BEHAVIOUR",
     "ENDED",
     "ROOT",
     "Frame",

@@ -23,6 +23,8 @@ def command_issued(state: State, event: Event) -> None:
         frame.result = data["arguments"]["endpoint"]["uri"]
     elif data["kind"] in ("http.call", "openapi.call"):
         frame.authorization = _authorization(data["arguments"])
+    elif data["kind"] == "event.emit":
+        frame.result = data["arguments"]  # what will have been delivered; an edit replaces it
     set_todo(state, frame, None)
 
 
@@ -58,11 +60,18 @@ def command_completed(state: State, event: Event) -> None:
     data = event.data or {}
     frame = _settle(state, data["command"])
     if frame.resume is not None:
+        state.pure = 0
         state.resources[frame.result] = data["output"]
         todo, frame.resume, frame.result = frame.resume, None, None
         wake(state, frame, todo)
         return
     body = frame.task.body if frame.task is not None else None
+    if isinstance(body, p.Emit):
+        # Emitting waits for nothing, so the count of pure tasks goes on: a loop of it has an end, too.
+        frame.value, frame.result = data.get("output", frame.result), None
+        wake(state, frame, ("finish",))
+        return
+    state.pure = 0
     # dsl-reference.md, Run: a process that is not awaited has no result, the task outputs its input.
     frame.value = frame.input if isinstance(body, p.Run) and not body.wait else data["output"]
     wake(state, frame, ("finish",))
@@ -89,6 +98,7 @@ def command_resolved(state: State, event: Event) -> None:
     data = event.data or {}
     if data["decision"] == "repeat":
         state.in_doubt -= {data["command"]}
+        state.approved.pop(data["command"], None)
         state.verdicts.pop(data["command"], None)  # it may happen a second time: that is to be decided about
     elif data["decision"] == "result":
         command_completed(state, event)

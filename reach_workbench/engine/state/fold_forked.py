@@ -14,8 +14,10 @@ def workflow_forked(state: State, event: Event) -> None:
     state.pure = 0
     # Another run: its policy, its gates. What was decided for the one before does not count.
     state.policy = state.decided_by = None
+    state.groups = []
     state.verdicts.clear()
     state.gates.clear()
+    state.approved.clear()
     if later := data.get("later"):
         state.timers = {number: timer._replace(due=timer.due + later) for number, timer in state.timers.items()}
     for pointer, value in (data.get("edits") or {}).items():

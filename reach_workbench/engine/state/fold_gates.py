@@ -5,6 +5,7 @@ A command is performed only while its verdict is `allow`: a policy gave it, or a
 
 from __future__ import annotations
 
+from reach_workbench.engine import program as p
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.state.frame import Gate
 from reach_workbench.engine.state.moment import State
@@ -15,6 +16,7 @@ def policy_decided(state: State, event: Event) -> None:
     number = data["command"]
     state.policy = data.get("policy", state.policy)
     state.decided_by = data.get("policies", state.decided_by)
+    state.groups = data.get("groups", state.groups)
     if number in state.commands:
         state.verdicts[number] = data.get("decision", "allow")
 
@@ -28,11 +30,17 @@ def gate_opened(state: State, event: Event) -> None:
 def gate_closed(state: State, event: Event) -> None:
     data = event.data or {}
     number = data["command"]
-    state.gates.pop(number, None)
+    gate = state.gates.pop(number, None)
+    state.approved.pop(number, None)
     if number not in state.commands:
         return
+    if data["outcome"] == "approved" and gate is not None and gate.expires is not None:
+        state.approved[number] = gate
     if "arguments" in data:
         state.edited[number] = event.seq
+        frame = state.frames[event.frame]
+        if frame.resume is None and frame.task is not None and isinstance(frame.task.body, p.Emit):
+            frame.result = data["arguments"]
     if data["outcome"] == "superseded":
         state.verdicts.pop(number, None)
     else:
@@ -44,5 +52,7 @@ def forget_command(state: State, number: int) -> None:
     state.verdicts.pop(number, None)
     if state.gates:
         state.gates.pop(number, None)
+    if state.approved:
+        state.approved.pop(number, None)
     if state.edited:
         state.edited.pop(number, None)

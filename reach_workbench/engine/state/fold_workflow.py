@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from reach_workbench.engine.events import Event
 from reach_workbench.engine.state.bookkeeping import halt, remove, set_todo
 from reach_workbench.engine.state.frame import ROOT, Frame
 from reach_workbench.engine.state.moment import Phase, State
 from reach_workbench.engine.state.refs import value_of
+from reach_workbench.errors import HistoryUnknown
+
+BEHAVIOUR: Final = 1
+"""What the engine does now where it once did otherwise; a run keeps to the one it was created with, 0 if none.
+
+1: an `emit` task issues a command, `event.emit`, and its event is delivered when that is completed. Before, the event
+was recorded as `event.emitted` and delivered with it.
+"""
 
 
 def workflow_created(state: State, event: Event) -> None:
     data = event.data or {}
+    if data.get("behaviour", 0) > BEHAVIOUR:
+        raise HistoryUnknown(
+            f"the run was recorded by an engine of behaviour {data['behaviour']}; this one knows up to {BEHAVIOUR}",
+            hint="the run was recorded by a newer version; update the program",
+        )
     state.created = {name: part for name, part in data.items() if name != "input"}
     state.run = data["run"]
     state.input = data["input"]

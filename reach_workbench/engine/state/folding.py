@@ -133,7 +133,7 @@ _CHANGES: Final[dict[str, Callable[[State, Event], None]]] = {
     "timer.started": timer_started,
     "timer.fired": _waking(timer_fired),
     "command.issued": command_issued,
-    "command.completed": _waking(command_completed),
+    "command.completed": command_completed,
     "command.faulted": _waking(command_faulted),
     "command.in-doubt": command_in_doubt,
     "command.resolved": _waking(command_resolved),

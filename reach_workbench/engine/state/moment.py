@@ -19,11 +19,14 @@ ENDED: Final = frozenset({"cancelled", "faulted", "completed"})
 class State:
     """Everything a run is at one moment. Treat it as a value: only `fold` and its kin change it.
 
+    `policy` and `decided_by` are those of the last decision about a command, `groups` those its requester was in then.
     By the number of a pending command: `verdicts` whether it may be performed (allow, hold, deny; none
-    before it was decided), `gates` what holds it, `edited` the event that changed its arguments.
+    before it was decided), `gates` what holds it, `approved` the gate whose approval it may still begin under until
+    that expires, `edited` the event that changed its arguments.
     """
 
     __slots__ = (
+        "approved",
         "at",
         "commands",
         "context",
@@ -34,6 +37,7 @@ class State:
         "error",
         "frames",
         "gates",
+        "groups",
         "in_doubt",
         "input",
         "listeners",
@@ -76,8 +80,10 @@ class State:
         self.pure = 0
         self.policy: str | None = None
         self.decided_by: list[str] | None = None
+        self.groups: list[str] = []
         self.verdicts: dict[int, str] = {}
         self.gates: dict[int, Gate] = {}
+        self.approved: dict[int, Gate] = {}
         self.edited: dict[int, int] = {}
 
     @property
@@ -98,6 +104,7 @@ class State:
         twin.resources = dict(self.resources)
         twin.verdicts = dict(self.verdicts)
         twin.gates = dict(self.gates)
+        twin.approved = dict(self.approved)
         twin.edited = dict(self.edited)
         return twin
 

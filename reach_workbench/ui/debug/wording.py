@@ -72,8 +72,9 @@ def row_of(event: EventView, before: int | None) -> Row:
 
 
 def mark_of(event: EventView) -> str:
-    if event.type == "command.issued" and str((event.data or {}).get("kind", "")).startswith("approv"):
-        return GATE
+    if event.type == "command.issued":
+        kind = str((event.data or {}).get("kind"))
+        return {"human.approve": GATE, "event.emit": MARKS["event.emitted"]}.get(kind, MARKS[event.type])
     if event.type == "policy.decided":
         return {"hold": GATE, "deny": "✗"}.get(str((event.data or {}).get("decision")), " ")
     return MARKS.get(event.type, " ")

@@ -122,6 +122,14 @@ def _function(given: Mapping[str, Json]) -> Iterator[Part]:
     yield from _members(rest)
 
 
+def _event(given: Mapping[str, Json]) -> Iterator[Part]:
+    rest = dict(given)
+    yield Part.whole("CloudEvent of the type", _text(rest.pop("type", "")))
+    if rest.get("data") is not None:
+        yield Part.whole("its data", _text(rest.pop("data"), indent=2))
+    yield from _members(rest)
+
+
 def _asked(given: Mapping[str, Json]) -> Iterator[Part]:
     rest = dict(given)
     yield Part.whole("what is to be approved", _text(rest.pop("title", "")))
@@ -142,6 +150,7 @@ _SPELLINGS: Final[dict[str, Callable[[Mapping[str, Json]], Iterator[Part]]]] = {
     "openapi.call": _openapi,
     "workflow.run": _workflow,
     "function.call": _function,
+    "event.emit": _event,
     "human.approve": _asked,
 }
 
