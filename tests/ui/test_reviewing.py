@@ -184,6 +184,9 @@ def test_a_quorum_shows_who_has_approved_and_what_is_missing(court: Court, go: G
                 await approving(desk)
                 await desk.press("y")
                 await notified(desk, "decided about this gate before")
+                await desk.until_screen("InboxScreen")
+                await desk.until_shown("✓ grace approved")
+                assert "◆ 1" in desk.shown().split("\n")[0]
                 [gate] = await node.gates()
                 await node.decide(gate.id, court.signed(gate, "approve", "lin"))
                 await desk.until_shown("Nothing waits for you")
