@@ -47,9 +47,9 @@ COLUMNS: Final = (
     Column("", 7),
     Column("held", 0),
     Column("workflow", 18, rank=1),
-    Column("task", 14, rank=4),
+    Column("task", 14, rank=2),
     Column("asked by", 12, rank=5),
-    Column("risk", 6, rank=2),
+    Column("risk", 6, rank=4),
     Column("expires", 9, rank=3, right=True),
 )
 
@@ -398,7 +398,8 @@ def _cells(gate: GateView) -> tuple[str, ...]:
     """What a row says of a gate, but for what time and marks change."""
     held = f"{gate.kind}  {headline(gate.kind, gate.arguments)}"[:200]
     workflow = gate.workflow.rpartition(":")[0]
-    return tuple(map(visible, ("◆ gate", held, workflow, task_name(gate), gate.requester, gate.terms.risk)))
+    kind = "◆ gate!" if gate.terms.risk == "high" else "◆ gate"  # narrow terminals have no room for the risk
+    return tuple(map(visible, (kind, held, workflow, task_name(gate), gate.requester, gate.terms.risk)))
 
 
 def _doubt_row(doubt: Doubt, at: int) -> Row:
