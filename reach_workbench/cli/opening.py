@@ -12,8 +12,8 @@ from reach_workbench.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reach_workbench.cli.keyreviewer import KeptSecrets
     from reach_workbench.client.remote import RemoteNode
-    from reach_workbench.keys.keystore import KeyStore
 
 _REPAINTS: Final = "120"
 """A second at most. With the toolkit's own 60 an answer that follows a key may wait 17 ms for its repaint."""
@@ -50,7 +50,7 @@ def open_workbench(home: str | None) -> int:
     async def stop() -> None:
         await _stop(home)
 
-    def kept(ask: Callable[[], str | None]) -> KeyStore:
+    def kept(ask: Callable[[], str | None]) -> KeptSecrets:
         return _kept(home, ask)
 
     state = state_folder()
@@ -69,14 +69,15 @@ def open_workbench(home: str | None) -> int:
     return app.return_code or 0
 
 
-def _kept(home: str | None, ask: Callable[[], str | None]) -> KeyStore:
+def _kept(home: str | None, ask: Callable[[], str | None]) -> KeptSecrets:
     """What this machine keeps for the home; nothing is touched or asked until one of it is needed."""
+    from reach_workbench.cli.keyreviewer import KeptSecrets
     from reach_workbench.clock import SystemClock
     from reach_workbench.keys.keystore import KeyStore
     from reach_workbench.settings import load
 
     settings = load(Path(home) if home is not None else None)
-    return KeyStore.open(settings.home, SystemClock(), passphrase=ask, settings=settings.keys)
+    return KeptSecrets(KeyStore.open(settings.home, SystemClock(), passphrase=ask, settings=settings.keys))
 
 
 async def _node(home: str | None) -> RemoteNode:

@@ -6,6 +6,9 @@ import getpass
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from reach_workbench.cli.session import Session
@@ -25,7 +28,14 @@ def key_store(session: Session) -> KeyStore:
     def passphrase() -> str | None:
         return _passphrase(session, store.is_new)
 
-    store = KeyStore.open(session.settings.home, SystemClock(), passphrase=passphrase, settings=session.settings.keys)
+    @contextmanager
+    def waiting(seconds: float) -> Iterator[None]:
+        with interrupting():
+            session.terminal.say(f"waiting for the keyring, {seconds:g} seconds at most: look for its dialog")
+            yield
+
+    settings = session.settings
+    store = KeyStore.open(settings.home, SystemClock(), passphrase=passphrase, settings=settings.keys, waiting=waiting)
     return store
 
 
@@ -45,11 +55,22 @@ def ask_unseen(prompt: str) -> str:
     While it asks nothing else of this process goes on: an event loop's own way with Ctrl-C would keep the terminal
     waiting, and unable to show what is typed.
     """
-    before: FrameType | object = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return getpass.getpass(prompt)
+        with interrupting():
+            return getpass.getpass(prompt)
     except EOFError:
         return ""
+
+
+@contextmanager
+def interrupting() -> Iterator[None]:
+    """Let Ctrl-C end what waits in the main thread, where an event loop would take note of it and go on waiting."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before: FrameType | object = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
     finally:
         signal.signal(signal.SIGINT, before)  # type: ignore[arg-type]  # what it was is what it may be
 

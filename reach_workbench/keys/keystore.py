@@ -15,7 +15,7 @@ from reach_workbench.clock import Clock
 from reach_workbench.errors import BadInput, KeyMissing, KeysDamaged, UsageError
 from reach_workbench.keys.ed25519 import SEED_SIZE, SigningKey
 from reach_workbench.keys.privacy import locked
-from reach_workbench.keys.ring import Ring
+from reach_workbench.keys.ring import Ring, Waiting
 from reach_workbench.keys.sealed import SEALED, SealedFile
 from reach_workbench.settings import Keys
 
@@ -37,17 +37,24 @@ class KeyStore:
 
     Nothing is touched when it is opened; the names can be had without unlocking anything. Every
     method raises KeysUnavailable, KeysLocked or KeysDamaged when the keyring or the file is such.
-    Methods may wait for a keyring or a passphrase: call them aside from an event loop.
+    Methods may wait for a keyring or a passphrase: call them in `keys.aside` of an event loop.
     """
 
-    def __init__(self, home: Path, clock: Clock, passphrase: Callable[[], str | None], settings: Keys) -> None:
+    def __init__(
+        self,
+        home: Path,
+        clock: Clock,
+        passphrase: Callable[[], str | None],
+        settings: Keys,
+        waiting: Waiting | None = None,
+    ) -> None:
         if settings.backend not in ("", "keyring", "file"):
             raise BadInput(f"setting 'keys.backend' is keyring, file or empty, not {settings.backend!r}")
         self._clock = clock
         self._backend = settings.backend
         self._seconds = settings.wait_seconds
         self._lock_file = home / LOCK
-        self._ring = Ring(home, clock, settings.wait_seconds)
+        self._ring = Ring(home, clock, settings.wait_seconds, waiting)
         self._sealed = SealedFile(home, clock, passphrase)
         self._held = threading.RLock()
         self._keys: dict[str, SigningKey] = {}
@@ -60,8 +67,9 @@ class KeyStore:
         *,
         passphrase: Callable[[], str | None] | None = None,
         settings: Keys | None = None,
+        waiting: Waiting | None = None,
     ) -> KeyStore:
-        """The keys of `home`, as `settings` say.
+        """The keys of `home`, as `settings` say. `waiting` is entered while a keyring lets one wait.
 
         The passphrase of a sealed file is REACH_PASSPHRASE; without it, `passphrase` is called,
         which may ask a person and returns None when it can't. `is_new` says whether it is to be chosen.
@@ -70,7 +78,7 @@ class KeyStore:
         def words() -> str | None:
             return os.environ.get(PASSPHRASE) or (passphrase() if passphrase is not None else None)
 
-        return cls(home, clock, words, settings or Keys())
+        return cls(home, clock, words, settings or Keys(), waiting)
 
     @property
     def is_new(self) -> bool:
@@ -141,10 +149,10 @@ class KeyStore:
         return self._ring if self._ring.is_fit() else self._sealed
 
     def _named(self, prefix: str) -> tuple[str, ...]:
-        with self._held:
-            if not self._ring.begun and self.is_new:
-                return ()  # nothing was ever kept: no need to meet the keyring
-            return tuple(each.removeprefix(prefix) for each in self._vault().names() if each.startswith(prefix))
+        """No lock is waited for: who holds it may be waiting for the keyring, and a screen asks this."""
+        if not self._ring.begun and self.is_new:
+            return ()  # nothing was ever kept: no need to meet the keyring
+        return tuple(each.removeprefix(prefix) for each in self._vault().names() if each.startswith(prefix))
 
     def _key(self, entry: str) -> SigningKey:
         with self._held:

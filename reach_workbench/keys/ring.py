@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,15 @@ NAMES: Final = "keys.names"
 _FORMAT: Final = b"reach-names-1"
 _INSTEAD: Final = "REACH_KEYS_BACKEND=file keeps keys in a sealed file instead"
 
+_MEETING: Final = 10.0
+"""Seconds that finding the keyring may take at most: nobody is asked for anything yet."""
+
+_PATIENCE: Final = 2.0
+"""Seconds after which whoever waits is told for what."""
+
+Waiting = Callable[[float], AbstractContextManager[None]]
+"""Entered while the keyring keeps somebody waiting, with the number of seconds that it may take at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Names:
@@ -37,12 +47,13 @@ class _Names:
 class Ring:
     """The entries of one home, a text each, in the keyring. The keyring is met when it is first needed."""
 
-    def __init__(self, home: Path, clock: Clock, seconds: float) -> None:
+    def __init__(self, home: Path, clock: Clock, seconds: float, waiting: Waiting | None = None) -> None:
         self.file: Final = home / NAMES
         self._clock = clock
         self._seconds = seconds
+        self._waiting = waiting
         self._backend: KeyringBackend | None = None
-        self._silent = False
+        self._pending: threading.Thread | None = None
 
     @property
     def begun(self) -> bool:
@@ -130,13 +141,14 @@ class Ring:
 
     def _found(self) -> KeyringBackend | None:
         if self._backend is None:
-            self._backend = self._asked("start", _backend)
+            self._backend = self._asked("start", _backend, most=_MEETING)
         return self._backend
 
-    def _asked(self, verb: str, question: Callable[[], Result], secret: str = "") -> Result:
+    def _asked(self, verb: str, question: Callable[[], Result], secret: str = "", most: float = float("inf")) -> Result:
         """The keyring's answer, given up after the time allowed. `secret` must not show in an error."""
-        if self._silent:
-            raise self._no_answer()  # its thread still waits: another would too
+        seconds = min(self._seconds, most)
+        if self._pending is not None and self._pending.is_alive():
+            raise _no_answer(seconds)  # another thread would wait as this one still does
         answers: list[Result] = []
         failures: list[BaseException] = []
 
@@ -146,21 +158,17 @@ class Ring:
             except BaseException as wrong:  # whatever a backend raises belongs to the thread that waits
                 failures.append(wrong)
 
-        thread = threading.Thread(target=ask, name="keyring", daemon=True)
-        thread.start()
-        thread.join(self._seconds)
+        self._pending = threading.Thread(target=ask, name="keyring", daemon=True)
+        self._pending.start()
+        self._pending.join(min(seconds, _PATIENCE))
+        if self._pending.is_alive() and seconds > _PATIENCE:
+            with self._waiting(seconds) if self._waiting is not None else nullcontext():
+                self._pending.join(seconds - _PATIENCE)
         if answers:
             return answers[0]
         if failures:
             raise _refused(verb, failures[0], secret) from None
-        self._silent = True
-        raise self._no_answer()
-
-    def _no_answer(self) -> KeysUnavailable:
-        return KeysUnavailable(
-            f"the keyring did not answer within {self._seconds:g} seconds (setting 'keys.wait_seconds')",
-            hint=f"look for its dialog, or unlock it first; {_INSTEAD}",
-        )
+        raise _no_answer(seconds)
 
 
 def _backend() -> KeyringBackend | None:
@@ -180,6 +188,13 @@ def _is_unfit(backend: object) -> bool:
     return any(
         place in ("keyring.backends.fail", "keyring.backends.null") or place.split(".")[:2] == ["keyrings", "alt"]
         for place in places
+    )
+
+
+def _no_answer(seconds: float) -> KeysUnavailable:
+    return KeysUnavailable(
+        f"the keyring did not answer within {seconds:g} seconds (setting 'keys.wait_seconds')",
+        hint=f"look for its dialog, or unlock it first; {_INSTEAD}",
     )
 
 

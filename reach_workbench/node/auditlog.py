@@ -14,6 +14,7 @@ import orjson
 from reach_workbench.errors import EvidenceDamaged, ReachError
 from reach_workbench.evidence.merkle import inclusion_proofs, tree_root
 from reach_workbench.evidence.record import record_bytes, record_leaf
+from reach_workbench.keys.aside import aside
 from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.protocol.audit import AuditVerification, AuditView
 from reach_workbench.protocol.node_views import Progress
@@ -76,6 +77,7 @@ async def verify(
     store: Store, settings: Settings, signer: Signer | None, progress: Progress | None
 ) -> AuditVerification:
     """Verify the whole log in a thread, which ends soon when this is cancelled."""
+    public = await aside(lambda: _public(settings, signer))
     given_up = threading.Event()
 
     def told(done: int, total: int) -> None:
@@ -86,7 +88,7 @@ async def verify(
 
     def work() -> AuditVerification | None:
         try:
-            return store.check_audit(_public(settings, signer), told)
+            return store.check_audit(public, told)
         except _GivenUp:
             return None
 

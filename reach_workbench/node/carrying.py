@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from reach_workbench.errors import KeyMissing
+from reach_workbench.keys.aside import aside
 from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.node import archive, capsule
 from reach_workbench.node.governing import Governing
@@ -29,7 +30,7 @@ class Carrying(Governing):
 
     async def export(self, run: str, file: Path, *, unsigned: bool = False) -> None:
         record = self.store.read.run(run)
-        key = None if unsigned else await asyncio.to_thread(self._signing_key)
+        key = None if unsigned else await aside(self._signing_key)
         evidence = await self.audit_evidence(record.id, until=record.seq, key=key)
         if not self.store.writable and holder(self.settings.home) is not None:
             await ask(self.store, self.settings, "exported", {"run": record.id, "events": record.seq})

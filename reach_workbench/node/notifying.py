@@ -24,6 +24,7 @@ from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.state import State
 from reach_workbench.engine.times import iso8601
 from reach_workbench.errors import KeyMissing, ReachError
+from reach_workbench.keys.aside import aside
 from reach_workbench.keys.keystore import PASSPHRASE, KeyStore
 from reach_workbench.node.gating import gate_view
 from reach_workbench.protocol import wire
@@ -134,7 +135,7 @@ class Notifier:
         from reach_workbench.effects.scrubber import Scrubber
 
         body = wire.dumps(gate)
-        secret = await asyncio.to_thread(self._secret)
+        secret = await aside(self._secret)
         home = self._settings.home
         surroundings = Surroundings(base=home, secrets={}, catalog=home / "catalog")
         said = ""

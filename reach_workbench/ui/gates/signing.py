@@ -55,7 +55,7 @@ class Signing:
         if public is None:
             words = (
                 f"You have no key to sign with yet. One will be made in the name {reviewer.name!r}, kept in "
-                f"{reviewer.place}, and this node will be told that it may decide about gates.\n\n"
+                f"{await reviewer.place()}, and this node will be told that it may decide about gates.\n\n"
                 "Only this key's signature counts as yours. It never leaves this machine."
             )
             if not await self._workbench.confirm("Make a key?", words, "m", "make it"):
