@@ -56,6 +56,7 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
             "key list": "keeping",
             "key show": "keeping",
             "key delete": "keeping",
+            "key rotate": "keeping",
             "secret set": "keeping",
             "secret list": "keeping",
             "secret remove": "keeping",

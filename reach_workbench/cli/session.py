@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from reach_workbench.keys.ed25519 import SigningKey
     from reach_workbench.keys.keystore import KeyStore
-    from reach_workbench.node.auditlog import Signer
     from reach_workbench.node.local import LocalNode
+    from reach_workbench.node.rotating import Signer
     from reach_workbench.protocol.node import Node
 
 Result = TypeVar("Result")
@@ -102,8 +102,7 @@ class Session:
 
         node: Node | None = self._serving()
         if node is None:
-            key = unlock() if unlock is not None else None
-            signer = (lambda: key) if key is not None else None
+            signer = _unlocked(unlock) if unlock is not None else None
             try:
                 require_writable(self.settings.home)
                 node = await self._own(signer)
@@ -118,13 +117,19 @@ class Session:
         async with _closing(self._serving() or await self._open(write=False, signer=self.signer)) as node:
             yield node
 
-    def signer(self) -> SigningKey:
-        """The node's key. Raises a KeysError while it can't be had."""
+    @asynccontextmanager
+    async def signing(self) -> AsyncIterator[Node]:
+        """The node that has the home, with its key at hand. Raises HomeInUse as `owning`."""
+        async with _closing(self._serving() or await self._own(self.signer)) as node:
+            yield node
+
+    def signer(self, id: str | None = None) -> SigningKey:
+        """The node's key, the one with that id. Raises a KeysError while it can't be had."""
         if self._keys is None:
             from reach_workbench.keys.keystore import KeyStore
 
             self._keys = KeyStore.open(self.settings.home, SystemClock(), settings=self.settings.keys)
-        return self._keys.node_key()
+        return self._keys.node_key(id)
 
     def _serving(self) -> Node | None:
         """The node that serves the home. Without one this costs one look at a file."""
@@ -150,6 +155,12 @@ class Session:
         from reach_workbench.node.local import LocalNode  # half of the time that a command takes to start
 
         return await LocalNode.open(self.settings, write=write, signer=signer)
+
+
+def _unlocked(unlock: Signer) -> Signer:
+    """What gives the key that is asked for now. By its audit log the node may have changed it, once it is open."""
+    key = unlock()
+    return lambda id=None: key if id in (None, key.id) else unlock(id)
 
 
 def asks(node: Node) -> bool:

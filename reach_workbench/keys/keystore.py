@@ -7,12 +7,12 @@ import os
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from reach_workbench.clock import Clock
-from reach_workbench.errors import BadInput, KeyMissing, KeysDamaged, UsageError
+from reach_workbench.errors import BadInput, KeyMissing, KeysDamaged, KeysUnavailable, UsageError
 from reach_workbench.keys.ed25519 import SEED_SIZE, SigningKey
 from reach_workbench.keys.privacy import locked
 from reach_workbench.keys.ring import Ring, Waiting
@@ -27,9 +27,11 @@ LOCK: Final = "keys.lock"
 NAME_LENGTH: Final = 128
 
 _NODE: Final = "node"
+_NEXT: Final = "node/next"
 _KEY: Final = "key/"
 _SECRET: Final = "secret/"
-"""What entries are called. A person may be called `node`: the node's own key is not among theirs."""
+"""What entries are called. A person may be called `node`: the node's own key is not among theirs, nor is the one that
+is about to take its place."""
 
 
 class KeyStore:
@@ -90,12 +92,54 @@ class KeyStore:
         """Where entries are kept, for people: the keyring, or the name of the sealed file."""
         return "the keyring" if self._vault() is self._ring else SEALED
 
-    def node_key(self) -> SigningKey:
-        """The node's own key, made when it is first asked for."""
+    def node_key(self, id: str | None = None) -> SigningKey:
+        """The node's own key, made when it is first asked for.
+
+        With an id that one, which is about to take the other's place or has done so since this was last asked. Raises
+        KeysDamaged when it is not here.
+        """
         try:
-            return self._key(_NODE)
+            key = self._key(_NODE)
         except KeyMissing:
+            if id is not None:
+                raise _other(id) from None
             return self._made(_NODE, anew=False)
+        return key if id in (None, key.id) else self._changed(id)
+
+    def _changed(self, id: str) -> SigningKey:
+        with self._held:
+            for entry in (_NODE, _NEXT):
+                self._keys.pop(entry, None)
+                with suppress(KeyMissing):
+                    if (key := self._key(entry)).id == id:
+                        return key
+            raise _other(id)
+
+    @contextmanager
+    def rotating(self) -> Iterator[Rotating]:
+        """Change the node's key, while no other process changes what is kept here."""
+        self.node_key()
+        with self._changing():
+            yield Rotating(self)
+
+    def _next_node_key(self, id: str | None) -> tuple[SigningKey, SigningKey]:
+        vault, before = self._vault(), self.node_key(id)
+        if self._key(_NODE).id != before.id:
+            self._promote()  # a change was cut off after the node had recorded it
+        seed = self._clock.entropy(SEED_SIZE)
+        self._keys.pop(_NEXT, None)
+        _put_and_read(vault, _NEXT, b64encode(seed).decode())
+        return before, SigningKey.from_seed(seed)
+
+    def _promote(self) -> None:
+        vault = self._vault()
+        text = vault.get(_NEXT)
+        if text is None:
+            raise _missing(_NEXT)
+        _put_and_read(vault, _NODE, text)
+        vault.drop(_NEXT)
+        for entry in (_NODE, _NEXT):
+            self._keys.pop(entry, None)
 
     def signing_key(self, name: str) -> SigningKey:
         """A person's key; raises KeyMissing."""
@@ -196,6 +240,38 @@ class KeyStore:
             self._vault().ready()  # asks whom it must before other processes have to wait
             with locked(self._lock_file, self._clock, self._seconds):
                 yield
+
+
+class Rotating:
+    """A change of the node's key, in the order that loses neither whatever cuts it off (`KeyStore.rotating`)."""
+
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+
+    def begin(self, id: str | None) -> tuple[SigningKey, SigningKey]:
+        """The node's key, which has this id by its audit log if it was ever changed, and a new one kept beside it."""
+        return self._store._next_node_key(id)
+
+    def finish(self) -> None:
+        """Put the new key in the place of the other, which is gone then; once the node has recorded the change."""
+        self._store._promote()
+
+
+def _put_and_read(vault: Ring | SealedFile, entry: str, text: str) -> None:
+    """Keep an entry; raises KeysUnavailable when it does not read back."""
+    vault.put(entry, text)
+    if vault.get(entry) != text:
+        raise KeysUnavailable(
+            f"the keyring says that it keeps {entry!r}, and gives back something else",
+            hint="nothing was changed; look after the keyring",
+        )
+
+
+def _other(id: str) -> KeysDamaged:
+    return KeysDamaged(
+        f"the node's key {id}, which its audit log tells of, is not among the keys of this home",
+        hint="bring back the keyring or keys.sealed as it was since the key was changed",
+    )
 
 
 def _checked(name: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Final
 
 from reach_workbench.clock import Clock
 from reach_workbench.errors import KeysUnavailable, ReachError
 from reach_workbench.keys.aside import aside
 from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.node.rotating import Signer, due_key, own_key
 from reach_workbench.settings import Settings
 from reach_workbench.storage.checkpoint_file import file_of, pin
 from reach_workbench.storage.store import Store
@@ -28,7 +28,7 @@ class Pinning:
     last one from being written; it is tried again.
     """
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock, key: Callable[[], SigningKey]) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock, key: Signer) -> None:
         self._store = store
         self._file = file_of(settings)
         self._every, self._seconds = settings.audit.checkpoint_records, settings.audit.checkpoint_seconds
@@ -106,7 +106,10 @@ class Pinning:
             head = self._store.read.audit_head()
             self._tried = head.tree.size
             if head.tree.size > head.pinned:
-                key = await self._had()
+                due = due_key(self._store)
+                key = await self._had(due)
+                if due_key(self._store) != due:  # the key was changed meanwhile
+                    return await self._pin()
                 number = await asyncio.to_thread(pin, self._file, key, head, self._clock.now())
                 unit = self._store.unit()
                 unit.pin_audit(pins=number, size=head.tree.size)
@@ -115,9 +118,9 @@ class Pinning:
         except ReachError as wrong:
             self._note(wrong)
 
-    async def _had(self) -> SigningKey:
-        """The key. A keyring that does not answer keeps the node from ending no longer than `_PARTING`."""
-        asking = asyncio.ensure_future(aside(self._key))
+    async def _had(self, due: str | None) -> SigningKey:
+        """The key with that id. A keyring that does not answer keeps the node from ending no longer than `_PARTING`."""
+        asking = asyncio.ensure_future(aside(lambda: own_key(self._key, due)))
         parting = asyncio.ensure_future(self._parting.wait())
         try:
             await asyncio.wait({asking, parting}, return_when=asyncio.FIRST_COMPLETED)

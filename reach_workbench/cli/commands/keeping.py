@@ -8,9 +8,10 @@ from typing import Final
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given
 from reach_workbench.cli.reading import secret_value
-from reach_workbench.cli.session import Session
+from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Terminal
 from reach_workbench.cli.unlocking import ask_unseen, key_store, user
+from reach_workbench.clock import SystemClock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import KeyMissing, UsageError
 from reach_workbench.keys.ed25519 import SigningKey
@@ -63,6 +64,36 @@ def _delete(terminal: Terminal, given: Given) -> int:
     else:
         terminal.say(f"deleted the key of {given.name}: what it signed stays valid")
         terminal.say(f"  if it may decide about gates, revoke it: {session.line('reviewer', 'list')}")
+    return 0
+
+
+def _rotate(terminal: Terminal, given: Given) -> int:
+    from reach_workbench.evidence.rotation import rotate
+    from reach_workbench.protocol.rotating import KeyRotation, NodeKeyView
+
+    session = Session(terminal, given)
+    store = key_store(session)
+    store.node_key()  # in the main thread, where a passphrase can be typed
+
+    async def work() -> NodeKeyView:
+        async with session.signing() as node:
+            with store.rotating() as rotating:
+                known = await node.node_keys()
+                before, after = rotating.begin(known[-1].key_id if known else None)
+                said = rotate(before, after, SystemClock().now()).to_json()
+                view = await node.rotate_key(KeyRotation(said["body"], said["before"], said["after"]))
+                rotating.finish()
+                return view
+
+    view = go(work())
+    if terminal.json:
+        terminal.print_json({"id": view.key_id, "public_key": view.public_key, "before": view.endorsed_by})
+    else:
+        terminal.say(
+            f"the node signs with key {view.key_id} from now on; {view.endorsed_by} vouched for it and is gone"
+        )
+        terminal.say("  what that signed stays valid; tell those who verify your capsules the new key:")
+        terminal.show(view.public_key)
     return 0
 
 
@@ -175,6 +206,19 @@ COMMANDS = (
         options=(JSON,),
         about=("What it signed stays valid. Nodes that know it as a reviewer's go on to: revoke it there.",),
         examples=(Example("reach key delete ada", "it can't be got back"),),
+    ),
+    Command(
+        "key rotate",
+        "Let the node sign with a new key, which the old one vouches for",
+        _rotate,
+        options=(JSON,),
+        about=(
+            "The change stands in the audit log, signed by both keys; the old one is deleted then. Checkpoints and "
+            "capsules of before stay valid, and whoever trusts the old key can verify new capsules by it: `reach "
+            "verify FILE --key OLD`. A node that serves goes on with the new key. With --json: {id, public_key, "
+            "before}.",
+        ),
+        examples=(Example("reach key rotate", "after a backup went astray, or once a year"),),
     ),
     Command(
         "secret set",
