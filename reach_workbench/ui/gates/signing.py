@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reach_workbench.errors import ApprovalRefused, KeysLocked, UsageError
 from reach_workbench.keys.ed25519 import key_id
 from reach_workbench.protocol.gates import GateView, SignedVerdict, Verdict
+from reach_workbench.protocol.reviewing import another_key
 from reach_workbench.ui.reviewer import Reviewer
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Signing:
             if known is not None and known.revoked_at is not None:
                 raise ApprovalRefused(
                     f"your key {known.key_id} was revoked at this node: it decides no more",
-                    hint="a key that was revoked is not taken up again: REACH_KEYS_USER names another one",
+                    hint=f"what it signed before that stays; {another_key(reviewer.name)}",
                 )
             if known is not None:
                 return known.name
