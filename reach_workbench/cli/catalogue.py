@@ -57,6 +57,8 @@ GROUPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
             "key show": "keeping",
             "key delete": "keeping",
             "key rotate": "keeping",
+            "key passphrase": "keeping",
+            "key move": "keeping",
             "secret set": "keeping",
             "secret list": "keeping",
             "secret remove": "keeping",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from reach_workbench.cli.session import Session
 from reach_workbench.clock import SystemClock
 from reach_workbench.errors import UsageError
-from reach_workbench.keys.keystore import KeyStore
+from reach_workbench.keys.keystore import NEW_PASSPHRASE, KeyStore
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -91,7 +91,25 @@ def _passphrase(session: Session, is_new: bool) -> str | None:
         return None
     if not is_new:
         return ask_unseen("passphrase of this home's keys: ")
-    session.terminal.say("there is no keyring here: keys are kept in a file of the home, sealed by a passphrase")
+    session.terminal.say("keys are kept in a file of the home here, sealed by a passphrase")
+    return _chosen()
+
+
+def new_passphrase() -> str:
+    """What is to open the sealed file from now on: REACH_NEW_PASSPHRASE, or chosen on the terminal.
+
+    Raises UsageError where nobody can be asked, when it is empty, or not typed twice alike.
+    """
+    given = os.environ.get(NEW_PASSPHRASE)
+    if given is None and not on_terminal():
+        raise UsageError("there is no new passphrase", hint=f"set {NEW_PASSPHRASE}, or use a terminal")
+    chosen = given if given is not None else _chosen()
+    if not chosen:
+        raise UsageError("the new passphrase is empty", hint="nothing was changed: run the command again")
+    return chosen
+
+
+def _chosen() -> str:
     chosen = ask_unseen("new passphrase: ")
     if chosen != ask_unseen("the same again: "):
         raise UsageError("these were two different passphrases", hint="nothing was kept: run the command again")

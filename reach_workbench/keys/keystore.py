@@ -9,19 +9,22 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from reach_workbench.clock import Clock
-from reach_workbench.errors import BadInput, KeyMissing, KeysDamaged, KeysUnavailable, UsageError
+from reach_workbench.errors import BadInput, KeyMissing, KeysDamaged, UsageError
 from reach_workbench.keys.ed25519 import SEED_SIZE, SigningKey
 from reach_workbench.keys.privacy import locked
-from reach_workbench.keys.ring import Ring, Waiting
+from reach_workbench.keys.ring import Ring, Waiting, gives_something_else
 from reach_workbench.keys.sealed import SEALED, SealedFile
 from reach_workbench.settings import Keys
 
 Json = Any
 
+Place = Literal["keyring", "file"]
+
 PASSPHRASE: Final = "REACH_PASSPHRASE"
+NEW_PASSPHRASE: Final = "REACH_NEW_PASSPHRASE"
 LOCK: Final = "keys.lock"
 
 NAME_LENGTH: Final = 128
@@ -121,6 +124,56 @@ class KeyStore:
         self.node_key()
         with self._changing():
             yield Rotating(self)
+
+    def change_passphrase(self, choose: Callable[[], str]) -> None:
+        """Let another passphrase open the sealed file: `choose` gives it once the file was opened.
+
+        Raises UsageError when nothing is sealed, KeysLocked, KeysDamaged or KeysUnavailable.
+        """
+        if self.is_new or self._vault() is not self._sealed:
+            raise UsageError(
+                "no passphrase seals the keys of this home"
+                + (": they are in the keyring" if self._ring.begun else ": it has none yet"),
+                hint="`reach key move file` moves them into a sealed file" if self._ring.begun else None,
+            )
+        self._sealed.ready()
+        passphrase = choose()
+        with self._changing():
+            self._sealed.reseal(passphrase)
+
+    def move(self, place: Place) -> tuple[str, ...]:
+        """Move all that is kept to the keyring or to the sealed file; the names of the entries.
+
+        What is there already stays. The other place is emptied once everything was read back from this one; cut off
+        before, the move can be repeated. Raises UsageError when nothing is to be moved, when the setting names the
+        other place, or when both places have an entry of one name and they are not the same.
+        """
+        target, source = (self._ring, self._sealed) if place == "keyring" else (self._sealed, self._ring)
+        if self._backend and self._backend != place:
+            raise UsageError(
+                f"the setting 'keys.backend' says {self._backend}, where nothing would be then",
+                hint=f"take it out, or say {place} (REACH_KEYS_BACKEND, or config.json)",
+            )
+        left = self._ring.is_left if source is self._ring else not self.is_new
+        if not left:
+            here = self._ring.begun or not self.is_new
+            raise UsageError(
+                f"the keys of this home are in {self.place} already" if here else "this home keeps no keys yet"
+            )
+        self._ring.ready()
+        self._sealed.ready()
+        with self._held, locked(self._lock_file, self._clock, self._seconds):
+            entries, known = source.entries(), target.entries()
+            if unlike := sorted(name for name in entries.keys() & known.keys() if entries[name] != known[name]):
+                raise UsageError(
+                    f"the keyring and {SEALED} both have {_called(unlike[0])}, and they are not the same",
+                    hint="nothing was moved: delete the one that is not wanted, under REACH_KEYS_BACKEND",
+                )
+            if entries:
+                target.adopt(entries)
+            source.clear()
+            self._keys.clear()
+            return tuple(sorted({*entries, *known}))
 
     def _next_node_key(self, id: str | None) -> tuple[SigningKey, SigningKey]:
         vault, before = self._vault(), self.node_key(id)
@@ -257,14 +310,17 @@ class Rotating:
         self._store._promote()
 
 
+def _called(entry: str) -> str:
+    if entry.startswith(_SECRET):
+        return f"a secret {entry.removeprefix(_SECRET)!r}"
+    return f"a key {entry.removeprefix(_KEY)!r}" if entry.startswith(_KEY) else "a key of the node"
+
+
 def _put_and_read(vault: Ring | SealedFile, entry: str, text: str) -> None:
     """Keep an entry; raises KeysUnavailable when it does not read back."""
     vault.put(entry, text)
     if vault.get(entry) != text:
-        raise KeysUnavailable(
-            f"the keyring says that it keeps {entry!r}, and gives back something else",
-            hint="nothing was changed; look after the keyring",
-        )
+        raise gives_something_else(entry)
 
 
 def _other(id: str) -> KeysDamaged:
@@ -300,4 +356,10 @@ def _missing(entry: str) -> KeyMissing:
 
 
 def _unreadable(entry: str) -> KeysDamaged:
-    return KeysDamaged(f"what is kept for {entry!r} is not what was written", hint="delete it and make a new one")
+    if entry in (_NODE, _NEXT):
+        hint = "restore the keyring, or keys.sealed, from a backup"
+    elif entry.startswith(_KEY):
+        hint = f"delete it and make a new one: `reach key delete {entry.removeprefix(_KEY)}`"
+    else:
+        hint = f"keep it anew: `reach secret set {entry.removeprefix(_SECRET)}`"
+    return KeysDamaged(f"what is kept for {entry!r} is not what was written", hint=hint)

@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reach_workbench.clock import Clock
 from reach_workbench.errors import KeysDamaged, KeysLocked, KeysUnavailable
-from reach_workbench.keys.privacy import read_private, write_private
+from reach_workbench.keys.privacy import read_private, remove_private, rename_private, write_private
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 NAMES: Final = "keys.names"
+MOVING: Final = "keys.moving"
+"""The names while entries are moved into the keyring or out of it, in the form of the other file."""
+
 _FORMAT: Final = b"reach-names-1"
 _INSTEAD: Final = "REACH_KEYS_BACKEND=file keeps keys in a sealed file instead"
 
@@ -49,6 +53,7 @@ class Ring:
 
     def __init__(self, home: Path, clock: Clock, seconds: float, waiting: Waiting | None = None) -> None:
         self.file: Final = home / NAMES
+        self._moving: Final = home / MOVING
         self._clock = clock
         self._seconds = seconds
         self._waiting = waiting
@@ -84,11 +89,20 @@ class Ring:
         value = self._asked("give", lambda: backend.get_password(known.service, name))
         if value is None:
             raise KeysDamaged(
-                f"the keyring no longer has {name!r} of this home",
-                where=str(self.file),
-                hint="restore the keyring, or delete the entry to begin with a new one",
+                f"the keyring no longer has {name!r} of this home", where=str(self.file), hint=self._lost(name)
+            )
+        if not isinstance(value, str):
+            raise KeysDamaged(
+                f"the keyring gives no text for {name!r} of this home", where=str(self.file), hint=self._lost(name)
             )
         return value
+
+    def _lost(self, name: str) -> str:
+        kind, _, own = name.partition("/")
+        if kind == "node":
+            return f"restore the keyring; where it is lost for good, move {self.file.name} away to begin with new keys"
+        made = f"`reach key delete {own}`" if kind == "key" else f"`reach secret remove {own}`"
+        return f"restore the keyring, or begin anew: {made}"
 
     def put(self, name: str, value: str) -> None:
         """Add or replace an entry. The caller holds the lock. Raises as `get`."""
@@ -107,8 +121,64 @@ class Ring:
             self._asked("delete", lambda: backend.delete_password(known.service, name))
         self._write(_Names(known.service, tuple(each for each in known.names if each != name)))
 
-    def _read(self) -> _Names:
-        data = read_private(self.file)
+    def entries(self) -> dict[str, str]:
+        """All entries; raises as `get`."""
+        found: dict[str, str] = {}
+        for name in self.names():
+            text = self.get(name)
+            assert text is not None, "it is among the names"
+            found[name] = text
+        return found
+
+    def adopt(self, entries: Mapping[str, str]) -> None:
+        """Take entries over from elsewhere, besides those that are here. The caller holds the lock. Raises as `get`.
+
+        Until all of them were given back by the keyring as they are, nothing here tells of any of them.
+        """
+        known = self._read(self.file if self.begun else self._moving)
+        backend = self._fit()
+        names = _Names(known.service, tuple(sorted({*known.names, *entries})))
+        write_private(self._moving, _written(names))
+        for name, value in entries.items():
+            self._asked("keep", partial(backend.set_password, known.service, name, value), value)
+        for name, value in entries.items():
+            if self._asked("give", partial(backend.get_password, known.service, name)) != value:
+                raise gives_something_else(name)
+        rename_private(self._moving, self.file)
+
+    def clear(self) -> None:
+        """Forget all entries, and what a move that was cut off left here. The caller holds the lock. Raises as `get`.
+
+        First nothing tells of them any more, then they are deleted: a move that is cut off in between can be repeated.
+        """
+        if not self.is_left:
+            return
+        backend = self._fit()
+        left = self._read(self._moving)
+        if self.begun:
+            known = self._read()
+            if self._moving.exists() and left.service != known.service:
+                self._delete(backend, left)
+                left = known
+            left = _Names(known.service, tuple(sorted({*known.names, *left.names})))
+            write_private(self._moving, _written(left))
+            remove_private(self.file)
+        self._delete(backend, left)
+        remove_private(self._moving)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the keyring has entries of this home, or may have some that a move left there."""
+        return self.begun or self._moving.exists()
+
+    def _delete(self, backend: KeyringBackend, names: _Names) -> None:
+        for name in names.names:
+            if self._asked("give", partial(backend.get_password, names.service, name)) is not None:
+                self._asked("delete", partial(backend.delete_password, names.service, name))
+
+    def _read(self, file: Path | None = None) -> _Names:
+        file = file or self.file
+        data = read_private(file)
         if data is None:
             return _Names(f"reach-workbench {self._clock.entropy(8).hex()}", ())
         try:
@@ -119,7 +189,7 @@ class Ring:
         except (ValueError, KeyError, TypeError, RecursionError):
             raise KeysDamaged(
                 "the file that names what the keyring holds is damaged",
-                where=str(self.file),
+                where=str(file),
                 hint="it was left untouched: restore it from a backup, or move it away to begin with new keys",
             ) from None
         return found
@@ -188,6 +258,14 @@ def _is_unfit(backend: object) -> bool:
     return any(
         place in ("keyring.backends.fail", "keyring.backends.null") or place.split(".")[:2] == ["keyrings", "alt"]
         for place in places
+    )
+
+
+def gives_something_else(name: str) -> KeysUnavailable:
+    """What to raise when an entry that was just kept does not read back."""
+    return KeysUnavailable(
+        f"the keyring says that it keeps {name!r}, and gives back something else",
+        hint=f"nothing was changed; look after the keyring; {_INSTEAD}",
     )
 
 

@@ -135,7 +135,15 @@ def test_a_command_of_two_words_helps_with_the_second(reach: Reach) -> None:
         assert f"reach {word} COMMAND --help" in reach(word, "--help").out
         assert "needs one word more" in reach(word).err
     assert "did you mean `reach key new`?" in reach("key", "nw").err
-    assert reach("completion", "--words", "key", "").out.split() == ["new", "list", "show", "delete", "rotate"]
+    assert reach("completion", "--words", "key", "").out.split() == [
+        "new",
+        "list",
+        "show",
+        "delete",
+        "rotate",
+        "passphrase",
+        "move",
+    ]
     assert reach("completion", "--words", "reviewer", "add", "--gr").out.split() == ["--group"]
     assert reach("completion", "--words", "ke").out.split() == ["key", "keys"]
 

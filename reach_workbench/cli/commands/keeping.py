@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from base64 import b64encode
 from typing import Final
@@ -10,11 +11,12 @@ from reach_workbench.cli.command import JSON, Argument, Command, Example, Given
 from reach_workbench.cli.reading import secret_value
 from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Terminal
-from reach_workbench.cli.unlocking import ask_unseen, key_store, user
+from reach_workbench.cli.unlocking import ask_unseen, key_store, new_passphrase, user
 from reach_workbench.clock import SystemClock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import KeyMissing, UsageError
 from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.keys.keystore import PASSPHRASE
 
 _MOST: Final = 1 << 20
 """Bytes of a secret, as of one in a file."""
@@ -94,6 +96,32 @@ def _rotate(terminal: Terminal, given: Given) -> int:
         )
         terminal.say("  what that signed stays valid; tell those who verify your capsules the new key:")
         terminal.show(view.public_key)
+    return 0
+
+
+def _passphrase(terminal: Terminal, given: Given) -> int:
+    session = Session(terminal, given)
+    key_store(session).change_passphrase(new_passphrase)
+    if terminal.json:
+        terminal.print_json({"changed": True})
+    else:
+        terminal.say("the new passphrase opens the keys of this home, and the old one does not")
+        if os.environ.get(PASSPHRASE):
+            terminal.say(f"  {PASSPHRASE} has the old one still: set it anew, also for a node that serves")
+    return 0
+
+
+def _move(terminal: Terminal, given: Given) -> int:
+    session = Session(terminal, given)
+    if given.place not in ("keyring", "file"):
+        raise UsageError(f"{given.place!r} is no place for keys", hint="keyring or file")
+    store = key_store(session)
+    moved = store.move(given.place)
+    if terminal.json:
+        terminal.print_json({"place": store.place, "keys": list(store.names()), "secrets": list(store.secret_names())})
+    else:
+        entries = "1 key or secret is" if len(moved) == 1 else f"{len(moved)} keys and secrets are"
+        terminal.say(f"{entries} in {store.place} now, and nowhere else")
     return 0
 
 
@@ -219,6 +247,33 @@ COMMANDS = (
             "before}.",
         ),
         examples=(Example("reach key rotate", "after a backup went astray, or once a year"),),
+    ),
+    Command(
+        "key passphrase",
+        "Change the passphrase that seals the keys of this home",
+        _passphrase,
+        options=(JSON,),
+        about=(
+            "Where there is no keyring, or keys were moved out of it. The old one is REACH_PASSPHRASE, or asked for; "
+            "the new one is REACH_NEW_PASSPHRASE, or asked for twice. Copies of keys.sealed that somebody has are "
+            "opened by the old one still. With --json: {changed}.",
+        ),
+        examples=(Example("reach key passphrase", "asks for both"),),
+    ),
+    Command(
+        "key move",
+        "Move all keys and secrets to the keyring, or to the sealed file",
+        _move,
+        arguments=(Argument("PLACE", "keyring or file"),),
+        options=(JSON,),
+        about=(
+            "They are taken out of the one once they were read back from the other; a move that was cut off is "
+            "finished by the same command. With --json: {place, keys, secrets}.",
+        ),
+        examples=(
+            Example("reach key move keyring", "out of keys.sealed, whose passphrase is wanted no more"),
+            Example("reach key move file", "for a machine whose keyring goes away"),
+        ),
     ),
     Command(
         "secret set",
