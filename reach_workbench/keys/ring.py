@@ -29,6 +29,7 @@ MOVING: Final = "keys.moving"
 
 _FORMAT: Final = b"reach-names-1"
 _INSTEAD: Final = "REACH_KEYS_BACKEND=file keeps keys in a sealed file instead"
+_OUT: Final = "`reach key move file` takes the keys of this home out of it then"
 
 _MEETING: Final = 10.0
 """Seconds that finding the keyring may take at most: nobody is asked for anything yet."""
@@ -214,11 +215,15 @@ class Ring:
             self._backend = self._asked("start", _backend, most=_MEETING)
         return self._backend
 
+    def _further(self) -> str:
+        """What else a person may do: a home that keeps keys here would begin with others in a file."""
+        return _OUT if self.begun else _INSTEAD
+
     def _asked(self, verb: str, question: Callable[[], Result], secret: str = "", most: float = float("inf")) -> Result:
         """The keyring's answer, given up after the time allowed. `secret` must not show in an error."""
         seconds = min(self._seconds, most)
         if self._pending is not None and self._pending.is_alive():
-            raise _no_answer(seconds)  # another thread would wait as this one still does
+            raise _no_answer(seconds, self._further())  # another thread would wait as this one still does
         answers: list[Result] = []
         failures: list[BaseException] = []
 
@@ -237,8 +242,8 @@ class Ring:
         if answers:
             return answers[0]
         if failures:
-            raise _refused(verb, failures[0], secret) from None
-        raise _no_answer(seconds)
+            raise _refused(verb, failures[0], secret, self._further()) from None
+        raise _no_answer(seconds, self._further())
 
 
 def _backend() -> KeyringBackend | None:
@@ -265,26 +270,26 @@ def gives_something_else(name: str) -> KeysUnavailable:
     """What to raise when an entry that was just kept does not read back."""
     return KeysUnavailable(
         f"the keyring says that it keeps {name!r}, and gives back something else",
-        hint=f"nothing was changed; look after the keyring; {_INSTEAD}",
+        hint="nothing was changed; look after the keyring",
     )
 
 
-def _no_answer(seconds: float) -> KeysUnavailable:
+def _no_answer(seconds: float, further: str) -> KeysUnavailable:
     return KeysUnavailable(
         f"the keyring did not answer within {seconds:g} seconds (setting 'keys.wait_seconds')",
-        hint=f"look for its dialog, or unlock it first; {_INSTEAD}",
+        hint=f"look for its dialog, or unlock it first; {further}",
     )
 
 
-def _refused(verb: str, wrong: BaseException, secret: str) -> KeysLocked | KeysUnavailable:
+def _refused(verb: str, wrong: BaseException, secret: str, further: str) -> KeysLocked | KeysUnavailable:
     from keyring.errors import KeyringLocked
 
     if isinstance(wrong, KeyringLocked):
-        return KeysLocked("the keyring is locked", hint=f"unlock it, then try again; {_INSTEAD}")
+        return KeysLocked("the keyring is locked", hint=f"unlock it, then try again; {further}")
     reason = f"{type(wrong).__name__}: {wrong}"
     if secret and secret in reason:
         reason = type(wrong).__name__
-    return KeysUnavailable(f"the keyring can't {verb} it: {reason}", hint=f"look after the keyring; {_INSTEAD}")
+    return KeysUnavailable(f"the keyring can't {verb} it: {reason}", hint=f"look after the keyring; {further}")
 
 
 def _written(names: _Names) -> bytes:

@@ -173,7 +173,7 @@ class Governing(Ground):
             key = await self._own_key()
         except ReachError as wrong:
             key = wrong
-        return await rotating.rotate(self.store, self.settings, given, key)
+        return await rotating.rotate(self.store, self.settings, self.clock, given, key)
 
     async def _own_key(self) -> SigningKey:
         """The node's key, to sign with. Raises a KeysError."""

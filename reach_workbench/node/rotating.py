@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 
+from reach_workbench.clock import Clock
 from reach_workbench.errors import BadInput, EvidenceDamaged, KeysDamaged, ReachError
 from reach_workbench.evidence.rotation import Rotation, lineage, read_rotation
 from reach_workbench.keys.ed25519 import SigningKey, key_id
@@ -70,7 +71,9 @@ def read_given(given: KeyRotation) -> Rotation:
         raise BadInput(wrong.message) from None
 
 
-async def rotate(store: Store, settings: Settings, rotation: Rotation, key: SigningKey | ReachError) -> NodeKeyView:
+async def rotate(
+    store: Store, settings: Settings, clock: Clock, rotation: Rotation, key: SigningKey | ReachError
+) -> NodeKeyView:
     """Record that another key signs from now on. `key` is the node's own, or what keeps it from being had.
 
     Raises BadInput when it is not the node's key that gives way, or the new one was the node's before; `key` itself
@@ -95,6 +98,6 @@ async def rotate(store: Store, settings: Settings, rotation: Rotation, key: Sign
     if rotation.after in known:
         raise BadInput(f"key {key_id(rotation.after)} was this node's before, and is not taken up again")
     unit = store.unit()
-    put_rotation(unit, rotation)
+    put_rotation(unit, rotation, at=clock.now())
     await store.commit(unit)
     return views(store)[-1]

@@ -33,10 +33,10 @@ class Due(NamedTuple):
     public: bytes
 
 
-def put_rotation(unit: Unit, rotation: Rotation) -> None:
+def put_rotation(unit: Unit, rotation: Rotation, *, at: int) -> None:
     """From this record of the audit log on the node signs with another key."""
     keys = {"from": key_id(rotation.before), "to": key_id(rotation.after)}
-    unit.audit(ROTATED, {**keys, "statement": rotation.to_json()}, at=rotation.at)
+    unit.audit(ROTATED, {**keys, "statement": rotation.to_json()}, at=at)
 
 
 def read_rotations(rows: Sequence[tuple[int, bytes]]) -> tuple[Recorded, ...]:

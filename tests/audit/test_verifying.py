@@ -213,7 +213,7 @@ def rotated(log: Log, before: SigningKey, after: SigningKey) -> None:
     """The key changes with the next record."""
     with Store.open(log.settings, write=True, clock=log.clock) as store:
         unit = store.unit()
-        put_rotation(unit, rotate(before, after, log.clock.now()))
+        put_rotation(unit, rotate(before, after, log.clock.now()), at=log.clock.now())
         store.commit_now(unit)
 
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import signal
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reach_workbench.clock import SystemClock
+from reach_workbench.engine.canonical import canonical
 from reach_workbench.errors import KeysDamaged
+from reach_workbench.evidence.capsule import ENVELOPE, KEYS, MANIFEST, read_manifest, sealed, statement_of
+from reach_workbench.evidence.rotation import rotate
+from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.keys.keystore import KeyStore
 from reach_workbench.settings import Keys
 from tests.cli.conftest import Reach, Running
 from tests.keys.keyrings import MemoryRing
+from tests.tamper.forging import members_of, write
 
 TASK = "do: [{one: {set: {n: 1}}}]"
 
@@ -186,3 +193,56 @@ def test_a_keyring_that_keeps_something_else_changes_nothing(
         told = reach("key", "rotate", "--json").error
     assert told["code"] == "keys-unavailable" and "gives back something else" in told["message"]
     assert exported(reach, workflow, "after.reach") == old
+
+
+def signed_again(file: Path, key: SigningKey, change: Callable[[Any], None]) -> None:
+    """The capsule with other keys in it, under the node's own signature."""
+    members = members_of(file)
+    keys = json.loads(members[KEYS])
+    change(keys)
+    members = {**members, KEYS: canonical(keys)}
+    digests = {name: sha256(content).hexdigest() for name, content in members.items() if name != ENVELOPE}
+    write(file, {**members, ENVELOPE: sealed(statement_of(read_manifest(members[MANIFEST]), digests), key)})
+
+
+def without(keys: Any) -> None:
+    del keys["rotations"]
+
+
+def the_last_alone(keys: Any) -> None:
+    del keys["rotations"][0]
+
+
+def out_of_order(keys: Any) -> None:
+    keys["rotations"].reverse()
+
+
+def by_nobody(keys: Any) -> None:
+    keys["rotations"][0]["before"] = keys["rotations"][0]["after"]
+
+
+def with_more(keys: Any) -> None:
+    keys["rotations"][0]["more"] = 1
+
+
+def made_up(keys: Any) -> None:
+    """The new key's owner, who may be a thief, writes that another vouched for it."""
+    other = SigningKey.from_seed(b"1" * 32)
+    keys["rotations"][0] = rotate(other, SigningKey.from_seed(b"2" * 32), 1).to_json()
+
+
+@pytest.mark.parametrize("change", [without, the_last_alone, out_of_order, by_nobody, with_more, made_up])
+def test_a_new_key_can_not_name_itself_the_old_ones_successor(
+    reach: Reach, workflow: Write, memory_ring: MemoryRing, tmp_path: Path, change: Callable[[Any], None]
+) -> None:
+    old = exported(reach, workflow, "before.reach")
+    reach("key", "rotate")
+    reach("key", "rotate")
+    exported(reach, workflow, "run.reach")
+    (seed,) = memory_ring.held.values()
+    key = SigningKey.from_seed(b64decode(seed))
+    signed_again(tmp_path / "run.reach", key, lambda keys: None)
+    assert step(reach, "signature", "run.reach", "--key", old)[0] == "held"
+    signed_again(tmp_path / "run.reach", key, change)
+    assert step(reach, "signature", "run.reach", "--key", old)[0] == "failed"
+    assert reach("verify", "run.reach", "--key", old).code == 1

@@ -237,6 +237,21 @@ def test_a_keyring_that_hangs_is_given_up(tmp_path: Path, hanging: Hanging) -> N
     assert hanging.asked == 1, "one that did not answer is not asked again"
 
 
+def test_a_home_with_keys_in_a_keyring_is_not_sent_to_a_file_where_it_has_none(
+    tmp_path: Path, memory_ring: MemoryRing
+) -> None:
+    keyring.set_keyring(Failing(KeyringLocked("no")))
+    with pytest.raises(KeysLocked) as told:
+        store(tmp_path).keep_secret("token", 1)
+    assert "REACH_KEYS_BACKEND=file" in str(told.value.hint)
+    keyring.set_keyring(memory_ring)
+    store(tmp_path).node_key()
+    keyring.set_keyring(Failing(KeyringLocked("no")))
+    with pytest.raises(KeysLocked) as told:
+        store(tmp_path).node_key()
+    assert "`reach key move file`" in str(told.value.hint) and "BACKEND" not in str(told.value.hint)
+
+
 def test_a_keyring_that_has_answered_too_late_is_asked_again(tmp_path: Path, hanging: Hanging) -> None:
     keys = store(tmp_path, seconds=0.1)
     with pytest.raises(KeysUnavailable):
