@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from reach_workbench.cli.command import Given
 from reach_workbench.cli.terminal import Terminal
 from reach_workbench.clock import SystemClock
-from reach_workbench.errors import HomeInUse, HomeReadOnly, UsageError
+from reach_workbench.errors import HomeInUse, HomeReadOnly, KeysDamaged, UsageError
 from reach_workbench.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -128,8 +128,15 @@ class Session:
         if self._keys is None:
             from reach_workbench.keys.keystore import KeyStore
 
-            self._keys = KeyStore.open(self.settings.home, SystemClock(), settings=self.settings.keys)
+            settings = self.settings
+            self._keys = KeyStore.open(settings.home, SystemClock(), settings=settings.keys, waiting=self.waiting)
         return self._keys.node_key(id)
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Entered while a keyring lets this command wait; it says so."""
+        self.terminal.say(f"waiting for the keyring, {seconds:g} seconds at most: look for its dialog")
+        yield
 
     def _serving(self) -> Node | None:
         """The node that serves the home. Without one this costs one look at a file."""
@@ -159,7 +166,10 @@ class Session:
 
 def _unlocked(unlock: Signer) -> Signer:
     """What gives the key that is asked for now. By its audit log the node may have changed it, once it is open."""
-    key = unlock()
+    try:
+        key = unlock()
+    except KeysDamaged:
+        return unlock  # by its log another may be the one that counts
     return lambda id=None: key if id in (None, key.id) else unlock(id)
 
 

@@ -30,8 +30,7 @@ def key_store(session: Session) -> KeyStore:
 
     @contextmanager
     def waiting(seconds: float) -> Iterator[None]:
-        with interrupting():
-            session.terminal.say(f"waiting for the keyring, {seconds:g} seconds at most: look for its dialog")
+        with interrupting(), session.waiting(seconds):
             yield
 
     settings = session.settings

@@ -7,7 +7,7 @@ import os
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -101,27 +101,43 @@ class KeyStore:
         With an id that one, which is about to take the other's place or has done so since this was last asked. Raises
         KeysDamaged when it is not here.
         """
+        if id is not None:
+            return self._node_key_with(id)
         try:
-            key = self._key(_NODE)
+            return self._key(_NODE)
         except KeyMissing:
-            if id is not None:
-                raise _other(id) from None
             return self._made(_NODE, anew=False)
-        return key if id in (None, key.id) else self._changed(id)
 
-    def _changed(self, id: str) -> SigningKey:
+    def _node_key_with(self, id: str) -> SigningKey:
         with self._held:
+            known = self._keys.get(_NODE)
+            if known is not None and known.id == id:
+                return known
+            wrong = _other(id)
             for entry in (_NODE, _NEXT):
                 self._keys.pop(entry, None)
-                with suppress(KeyMissing):
-                    if (key := self._key(entry)).id == id:
-                        return key
-            raise _other(id)
+                try:
+                    key = self._key(entry)
+                except KeyMissing:
+                    continue
+                except KeysDamaged as damaged:
+                    wrong = damaged  # the other may be whole
+                    continue
+                if key.id == id:
+                    return key
+            raise wrong
+
+    def ready(self) -> None:
+        """See that the node has a key, and unlock what it is in, so that nothing need be asked for later."""
+        vault = self._vault()
+        vault.ready()
+        if _NODE not in vault.names():
+            self.node_key()
 
     @contextmanager
     def rotating(self) -> Iterator[Rotating]:
         """Change the node's key, while no other process changes what is kept here."""
-        self.node_key()
+        self.ready()
         with self._changing():
             yield Rotating(self)
 
@@ -177,7 +193,7 @@ class KeyStore:
 
     def _next_node_key(self, id: str | None) -> tuple[SigningKey, SigningKey]:
         vault, before = self._vault(), self.node_key(id)
-        if self._key(_NODE).id != before.id:
+        if vault.get(_NODE) != b64encode(before.seed).decode():
             self._promote()  # a change was cut off after the node had recorded it
         seed = self._clock.entropy(SEED_SIZE)
         self._keys.pop(_NEXT, None)

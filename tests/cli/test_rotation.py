@@ -195,6 +195,24 @@ def test_a_keyring_that_keeps_something_else_changes_nothing(
     assert exported(reach, workflow, "after.reach") == old
 
 
+def test_a_keyring_that_spoils_the_last_step_leaves_the_new_key_beside_it(
+    reach: Reach, workflow: Write, memory_ring: MemoryRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exported(reach, workflow, "before.reach")
+    whole = MemoryRing.set_password
+
+    def spoiling(self: MemoryRing, service: str, username: str, password: str) -> None:
+        whole(self, service, username, "spoilt" if username == "node" else password)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryRing, "set_password", spoiling)
+        assert "gives back something else" in reach("key", "rotate").err
+    new = exported(reach, workflow, "after.reach")
+    assert reach("audit", "verify", "--json").json["key"].endswith(b64encode(b"\1" + b64decode(new)).decode())
+    assert reach("key", "rotate").code == 0
+    assert reach("audit", "verify").code == 0
+
+
 def signed_again(file: Path, key: SigningKey, change: Callable[[Any], None]) -> None:
     """The capsule with other keys in it, under the node's own signature."""
     members = members_of(file)

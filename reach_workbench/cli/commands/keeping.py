@@ -75,7 +75,7 @@ def _rotate(terminal: Terminal, given: Given) -> int:
 
     session = Session(terminal, given)
     store = key_store(session)
-    store.node_key()  # in the main thread, where a passphrase can be typed
+    store.ready()  # in the main thread, where a passphrase can be typed
 
     async def work() -> NodeKeyView:
         async with session.signing() as node:
