@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from reach_workbench.keys.keystore import KeyStore
+    from reach_workbench.keys.ring import Waiting
     from reach_workbench.protocol.gates import GateView, SignedVerdict, Verdict
     from reach_workbench.settings import Settings
 
@@ -21,10 +22,13 @@ Result = TypeVar("Result")
 
 
 class KeyReviewer:
-    """See `ui.reviewer.Reviewer`. Nothing is touched or asked until the first verdict."""
+    """See `ui.reviewer.Reviewer`. Nothing is touched or asked until the first verdict. `waiting` is entered, in another
+    thread, while a keyring lets the screen wait.
+    """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, waiting: Waiting | None = None) -> None:
         self._settings = settings
+        self._waiting = waiting
         self._store: KeyStore | None = None
         self._passphrase: str | None = None
         self._asked = False
@@ -89,7 +93,13 @@ class KeyReviewer:
             from reach_workbench.keys.keystore import KeyStore
 
             settings = self._settings
-            self._store = KeyStore.open(settings.home, SystemClock(), passphrase=self._words, settings=settings.keys)
+            self._store = KeyStore.open(
+                settings.home,
+                SystemClock(),
+                passphrase=self._words,
+                settings=settings.keys,
+                waiting=self._waiting,
+            )
         return self._store
 
     def _words(self) -> str | None:
