@@ -1,4 +1,4 @@
-"""What every test can rely on: no setting of the person's own, a home thrown away, a policy that holds nothing."""
+"""What every test can rely on: no setting or keyring of the person's, a home thrown away, nothing that is held."""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Hide the person's `REACH_*` variables, point `REACH_HOME` at a folder of this session, and hold nothing."""
-    before = {name: value for name, value in os.environ.items() if name.startswith("REACH_")}
+    """Hide the person's `REACH_*` variables and keyring, point `REACH_HOME` at a new folder, hold nothing."""
+    ours = {
+        "REACH_HOME": str(tmp_path_factory.mktemp("home") / "reach"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+        **unheld.VARIABLES,
+    }
+    before = {name: value for name, value in os.environ.items() if name.startswith("REACH_") or name in ours}
     for name in before:
         del os.environ[name]
-    os.environ["REACH_HOME"] = str(tmp_path_factory.mktemp("home") / "reach")
-    os.environ.update(unheld.VARIABLES)
+    os.environ.update(ours)
     yield
-    for name in ("REACH_HOME", *unheld.VARIABLES):
+    for name in ours:
         del os.environ[name]
     os.environ.update(before)
 

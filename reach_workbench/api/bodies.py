@@ -40,6 +40,14 @@ class Verdict(BaseModel):
     signature: Annotated[str, Field(max_length=200)]
 
 
+class RotationBody(BaseModel):
+    """That one key of the node takes the place of another: canonical JSON as text, and both signatures in base64."""
+
+    body: Annotated[str, Field(max_length=1000)]
+    before: Annotated[str, Field(max_length=200)]
+    after: Annotated[str, Field(max_length=200)]
+
+
 class EditGate(BaseModel):
     """The arguments that a held action is to have instead."""
 

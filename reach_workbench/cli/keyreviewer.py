@@ -1,17 +1,19 @@
-"""The key of whoever opens the workbench, as the screen signs with it: all that waits is done in a thread."""
+"""What the screen has of this machine: the key of whoever opens it, and the secrets it keeps. All that waits for a
+keyring is done aside, and given up when the screen is left.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reach_workbench.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from reach_workbench.keys.keystore import KeyStore
+    from reach_workbench.keys.ring import Waiting
     from reach_workbench.protocol.gates import GateView, SignedVerdict, Verdict
     from reach_workbench.settings import Settings
 
@@ -20,10 +22,13 @@ Result = TypeVar("Result")
 
 
 class KeyReviewer:
-    """See `ui.reviewer.Reviewer`. Nothing is touched or asked until the first verdict."""
+    """See `ui.reviewer.Reviewer`. Nothing is touched or asked until the first verdict. `waiting` is entered, in another
+    thread, while a keyring lets the screen wait.
+    """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, waiting: Waiting | None = None) -> None:
         self._settings = settings
+        self._waiting = waiting
         self._store: KeyStore | None = None
         self._passphrase: str | None = None
         self._asked = False
@@ -38,9 +43,8 @@ class KeyReviewer:
         except (KeyError, OSError):  # no such entry, as in some containers
             return "local"
 
-    @property
-    def place(self) -> str:
-        return self._keys().place
+    async def place(self) -> str:
+        return await self._aside(lambda: self._keys().place)
 
     @property
     def asks(self) -> bool:
@@ -78,8 +82,10 @@ class KeyReviewer:
         return await self._aside(signed)
 
     async def _aside(self, work: Callable[[], Result]) -> Result:
+        from reach_workbench.keys.aside import aside
+
         self._asked = False
-        return await asyncio.to_thread(work)
+        return await aside(work)
 
     def _keys(self) -> KeyStore:
         if self._store is None:
@@ -87,7 +93,13 @@ class KeyReviewer:
             from reach_workbench.keys.keystore import KeyStore
 
             settings = self._settings
-            self._store = KeyStore.open(settings.home, SystemClock(), passphrase=self._words, settings=settings.keys)
+            self._store = KeyStore.open(
+                settings.home,
+                SystemClock(),
+                passphrase=self._words,
+                settings=settings.keys,
+                waiting=self._waiting,
+            )
         return self._store
 
     def _words(self) -> str | None:
@@ -95,3 +107,18 @@ class KeyReviewer:
         self._asked = True
         given, self._passphrase = self._passphrase, None
         return given
+
+
+class KeptSecrets:
+    """See `ui.keeper.Kept`."""
+
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+
+    def secret_names(self) -> tuple[str, ...]:
+        return self._store.secret_names()
+
+    async def secrets(self, names: Collection[str]) -> dict[str, Json]:
+        from reach_workbench.keys.aside import aside
+
+        return await aside(lambda: {name: self._store.secret(name) for name in sorted(names)})

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from reach_workbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from reach_workbench.cli.keyreviewer import KeptSecrets
     from reach_workbench.client.remote import RemoteNode
-    from reach_workbench.keys.keystore import KeyStore
+    from reach_workbench.keys.ring import Waiting
 
 _REPAINTS: Final = "120"
 """A second at most. With the toolkit's own 60 an answer that follows a key may wait 17 ms for its repaint."""
@@ -50,8 +52,19 @@ def open_workbench(home: str | None) -> int:
     async def stop() -> None:
         await _stop(home)
 
-    def kept(ask: Callable[[], str | None]) -> KeyStore:
-        return _kept(home, ask)
+    @contextmanager
+    def waiting(seconds: float) -> Iterator[None]:
+        with suppress(RuntimeError):  # the screen was left
+            app.call_from_thread(
+                app.notify,
+                f"It may take {seconds:g} seconds at most: look for its dialog.",
+                title="Waiting for the keyring",
+                timeout=seconds,
+            )
+        yield
+
+    def kept(ask: Callable[[], str | None]) -> KeptSecrets:
+        return _kept(home, ask, waiting)
 
     state = state_folder()
     app = Workbench(
@@ -62,21 +75,23 @@ def open_workbench(home: str | None) -> int:
         stop=stop,
         greet=True,
         kept=kept,
-        reviewer=KeyReviewer(settings),
+        reviewer=KeyReviewer(settings, waiting),
         notify_terminal=settings.notify.terminal,
     )
     app.run()
     return app.return_code or 0
 
 
-def _kept(home: str | None, ask: Callable[[], str | None]) -> KeyStore:
+def _kept(home: str | None, ask: Callable[[], str | None], waiting: Waiting) -> KeptSecrets:
     """What this machine keeps for the home; nothing is touched or asked until one of it is needed."""
+    from reach_workbench.cli.keyreviewer import KeptSecrets
     from reach_workbench.clock import SystemClock
     from reach_workbench.keys.keystore import KeyStore
     from reach_workbench.settings import load
 
     settings = load(Path(home) if home is not None else None)
-    return KeyStore.open(settings.home, SystemClock(), passphrase=ask, settings=settings.keys)
+    keys = KeyStore.open(settings.home, SystemClock(), passphrase=ask, settings=settings.keys, waiting=waiting)
+    return KeptSecrets(keys)
 
 
 async def _node(home: str | None) -> RemoteNode:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from reach_workbench.cli.command import Given
 from reach_workbench.cli.terminal import Terminal
 from reach_workbench.clock import SystemClock
-from reach_workbench.errors import HomeInUse, HomeReadOnly, UsageError
+from reach_workbench.errors import HomeInUse, HomeReadOnly, KeysDamaged, UsageError
 from reach_workbench.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from reach_workbench.keys.ed25519 import SigningKey
     from reach_workbench.keys.keystore import KeyStore
-    from reach_workbench.node.auditlog import Signer
     from reach_workbench.node.local import LocalNode
+    from reach_workbench.node.rotating import Signer
     from reach_workbench.protocol.node import Node
 
 Result = TypeVar("Result")
@@ -102,8 +102,7 @@ class Session:
 
         node: Node | None = self._serving()
         if node is None:
-            key = unlock() if unlock is not None else None
-            signer = (lambda: key) if key is not None else None
+            signer = _unlocked(unlock) if unlock is not None else None
             try:
                 require_writable(self.settings.home)
                 node = await self._own(signer)
@@ -118,13 +117,26 @@ class Session:
         async with _closing(self._serving() or await self._open(write=False, signer=self.signer)) as node:
             yield node
 
-    def signer(self) -> SigningKey:
-        """The node's key. Raises a KeysError while it can't be had."""
+    @asynccontextmanager
+    async def signing(self) -> AsyncIterator[Node]:
+        """The node that has the home, with its key at hand. Raises HomeInUse as `owning`."""
+        async with _closing(self._serving() or await self._own(self.signer)) as node:
+            yield node
+
+    def signer(self, id: str | None = None) -> SigningKey:
+        """The node's key, the one with that id. Raises a KeysError while it can't be had."""
         if self._keys is None:
             from reach_workbench.keys.keystore import KeyStore
 
-            self._keys = KeyStore.open(self.settings.home, SystemClock(), settings=self.settings.keys)
-        return self._keys.node_key()
+            settings = self.settings
+            self._keys = KeyStore.open(settings.home, SystemClock(), settings=settings.keys, waiting=self.waiting)
+        return self._keys.node_key(id)
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Entered while a keyring lets this command wait; it says so."""
+        self.terminal.say(f"waiting for the keyring, {seconds:g} seconds at most: look for its dialog")
+        yield
 
     def _serving(self) -> Node | None:
         """The node that serves the home. Without one this costs one look at a file."""
@@ -151,6 +163,15 @@ class Session:
         from reach_workbench.node.local import LocalNode  # half of the time that a command takes to start
 
         return await LocalNode.open(self.settings, write=write, signer=signer)
+
+
+def _unlocked(unlock: Signer) -> Signer:
+    """What gives the key that is asked for now. By its audit log the node may have changed it, once it is open."""
+    try:
+        key = unlock()
+    except KeysDamaged:
+        return unlock  # by its log another may be the one that counts
+    return lambda id=None: key if id in (None, key.id) else unlock(id)
 
 
 def asks(node: Node) -> bool:

@@ -10,6 +10,7 @@ from reach_workbench.cli.session import Interruption, Session
 from reach_workbench.cli.unlocking import key_store, user
 from reach_workbench.errors import ApprovalRefused, KeyMissing
 from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.protocol.reviewing import another_key
 
 if TYPE_CHECKING:
     from reach_workbench.protocol.gates import GateView
@@ -51,7 +52,7 @@ async def reviewer(
             if known[key.id].revoked_at is not None:
                 raise ApprovalRefused(
                     f"the key {key.id} of {name} was revoked: it decides no more",
-                    hint="a key that was revoked is not taken up again: REACH_KEYS_USER names another one",
+                    hint=f"what it signed before that stays; {another_key(name)}",
                 )
             return known[key.id].name, key
         question = f"this node does not know your key {key.id}: let {name} decide about gates with it? [y/N] "

@@ -54,6 +54,7 @@ from reach_workbench.protocol.policies import (
     TryReport,
 )
 from reach_workbench.protocol.reviewing import ReviewerView
+from reach_workbench.protocol.rotating import KeyRotation, NodeKeyView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 PATIENCE: Final = 30.0
@@ -403,6 +404,15 @@ class RemoteNode:
 
     async def revoke_reviewer(self, key_id: str) -> ReviewerView:
         return await self._requests.send(ReviewerView, "DELETE", f"/v1/reviewers/{quoted(key_id)}")
+
+    # ------------------------------------------------------------ the node's key
+
+    async def node_keys(self) -> Sequence[NodeKeyView]:
+        return await self._requests.all(NodeKeyView, "/v1/keys")
+
+    async def rotate_key(self, rotation: KeyRotation) -> NodeKeyView:
+        body: dict[str, Json] = {"body": rotation.body, "before": rotation.before, "after": rotation.after}
+        return await self._requests.post(NodeKeyView, "/v1/keys", body)
 
     # ------------------------------------------------------------ the system
 

@@ -22,6 +22,7 @@ from reach_workbench.engine.events import VERSION, Event, text_of
 from reach_workbench.errors import EvidenceDamaged
 from reach_workbench.evidence.approval import SignedApproval
 from reach_workbench.evidence.dsse import Envelope, read_envelope
+from reach_workbench.evidence.rotation import Rotation, read_rotation
 from reach_workbench.evidence.statement import PAYLOAD_TYPE, Statement, read_statement
 from reach_workbench.keys.ed25519 import SigningKey, key_id
 
@@ -237,10 +238,14 @@ def read_record(line: bytes) -> tuple[bytes, tuple[bytes, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The public keys in a capsule: the node's, None when it is not signed, and reviewers' by id and name."""
+    """The public keys in a capsule: the node's, None when it is not signed, and reviewers' by id and name.
+
+    `rotations` are the changes that led to the node's key, in order: none while it was never changed.
+    """
 
     node: bytes | None
     reviewers: Mapping[tuple[str, str], bytes]
+    rotations: tuple[Rotation, ...] = ()
 
     def to_json(self) -> bytes:
         """The member `keys.json`."""
@@ -249,7 +254,8 @@ class Keys:
             for (id, name), public in sorted(self.reviewers.items())
         ]
         own = None if self.node is None else {"id": key_id(self.node), "key": b64encode(self.node).decode()}
-        return canonical({"node": own, "reviewers": reviewers})
+        rotations = {"rotations": [each.to_json() for each in self.rotations]} if self.rotations else {}
+        return canonical({"node": own, "reviewers": reviewers, **rotations})
 
 
 def read_keys(data: bytes) -> Keys:
@@ -258,13 +264,16 @@ def read_keys(data: bytes) -> Keys:
     try:
         node = None if found["node"] is None else b64decode(found["node"]["key"], validate=True)
         reviewers = {(each["id"], each["name"]): b64decode(each["key"], validate=True) for each in found["reviewers"]}
-        exact = Keys(node, reviewers).to_json() == data
+        rotations = tuple(map(read_rotation, found.get("rotations", ())))
+        exact = Keys(node, reviewers, rotations).to_json() == data
         exact = exact and all(key_id(public) == id for (id, _), public in reviewers.items())
     except (KeyError, TypeError, ValueError, AttributeError):
         exact = False
     if not exact:
         raise EvidenceDamaged(f"{KEYS} is not in its one form, or a key's id is another's")
-    return Keys(node, reviewers)
+    if rotations and node is None:
+        raise EvidenceDamaged(f"{KEYS} tells of changes of a key that it does not have")
+    return Keys(node, reviewers, rotations)
 
 
 # -- the statement

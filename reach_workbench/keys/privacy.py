@@ -32,17 +32,39 @@ def write_private(file: Path, data: bytes) -> None:
             os.fsync(written.fileno())
         Path(name).replace(file)
         name = None
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # or the new name might not outlive a loss of power
-        finally:
-            os.close(folder)
+        _sync(file.parent)
     except OSError as wrong:
         raise _unusable("write", file, wrong) from None
     finally:
         if name is not None:
             with suppress(OSError):
                 Path(name).unlink()
+
+
+def remove_private(file: Path) -> None:
+    """Take a file away for good, if it is there; raises KeysUnavailable."""
+    try:
+        file.unlink(missing_ok=True)
+        _sync(file.parent)
+    except OSError as wrong:
+        raise _unusable("remove", file, wrong) from None
+
+
+def rename_private(file: Path, to: Path) -> None:
+    """Give a file the name of another, which is gone then; raises KeysUnavailable, and all is as it was."""
+    try:
+        file.replace(to)
+        _sync(to.parent)
+    except OSError as wrong:
+        raise _unusable("rename", file, wrong) from None
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)  # or the change of a name might not outlive a loss of power
+    finally:
+        os.close(descriptor)
 
 
 def read_private(file: Path) -> bytes | None:

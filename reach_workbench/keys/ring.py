@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reach_workbench.clock import Clock
 from reach_workbench.errors import KeysDamaged, KeysLocked, KeysUnavailable
-from reach_workbench.keys.privacy import read_private, write_private
+from reach_workbench.keys.privacy import read_private, remove_private, rename_private, write_private
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -22,8 +24,21 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 NAMES: Final = "keys.names"
+MOVING: Final = "keys.moving"
+"""The names while entries are moved into the keyring or out of it, in the form of the other file."""
+
 _FORMAT: Final = b"reach-names-1"
 _INSTEAD: Final = "REACH_KEYS_BACKEND=file keeps keys in a sealed file instead"
+_OUT: Final = "`reach key move file` takes the keys of this home out of it then"
+
+_MEETING: Final = 10.0
+"""Seconds that finding the keyring may take at most: nobody is asked for anything yet."""
+
+_PATIENCE: Final = 2.0
+"""Seconds after which whoever waits is told for what."""
+
+Waiting = Callable[[float], AbstractContextManager[None]]
+"""Entered while the keyring keeps somebody waiting, with the number of seconds that it may take at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +52,14 @@ class _Names:
 class Ring:
     """The entries of one home, a text each, in the keyring. The keyring is met when it is first needed."""
 
-    def __init__(self, home: Path, clock: Clock, seconds: float) -> None:
+    def __init__(self, home: Path, clock: Clock, seconds: float, waiting: Waiting | None = None) -> None:
         self.file: Final = home / NAMES
+        self._moving: Final = home / MOVING
         self._clock = clock
         self._seconds = seconds
+        self._waiting = waiting
         self._backend: KeyringBackend | None = None
-        self._silent = False
+        self._pending: threading.Thread | None = None
 
     @property
     def begun(self) -> bool:
@@ -73,11 +90,20 @@ class Ring:
         value = self._asked("give", lambda: backend.get_password(known.service, name))
         if value is None:
             raise KeysDamaged(
-                f"the keyring no longer has {name!r} of this home",
-                where=str(self.file),
-                hint="restore the keyring, or delete the entry to begin with a new one",
+                f"the keyring no longer has {name!r} of this home", where=str(self.file), hint=self._lost(name)
+            )
+        if not isinstance(value, str):
+            raise KeysDamaged(
+                f"the keyring gives no text for {name!r} of this home", where=str(self.file), hint=self._lost(name)
             )
         return value
+
+    def _lost(self, name: str) -> str:
+        kind, _, own = name.partition("/")
+        if kind == "node":
+            return f"restore the keyring; where it is lost for good, move {self.file.name} away to begin with new keys"
+        made = f"`reach key delete {own}`" if kind == "key" else f"`reach secret remove {own}`"
+        return f"restore the keyring, or begin anew: {made}"
 
     def put(self, name: str, value: str) -> None:
         """Add or replace an entry. The caller holds the lock. Raises as `get`."""
@@ -96,8 +122,64 @@ class Ring:
             self._asked("delete", lambda: backend.delete_password(known.service, name))
         self._write(_Names(known.service, tuple(each for each in known.names if each != name)))
 
-    def _read(self) -> _Names:
-        data = read_private(self.file)
+    def entries(self) -> dict[str, str]:
+        """All entries; raises as `get`."""
+        found: dict[str, str] = {}
+        for name in self.names():
+            text = self.get(name)
+            assert text is not None, "it is among the names"
+            found[name] = text
+        return found
+
+    def adopt(self, entries: Mapping[str, str]) -> None:
+        """Take entries over from elsewhere, besides those that are here. The caller holds the lock. Raises as `get`.
+
+        Until all of them were given back by the keyring as they are, nothing here tells of any of them.
+        """
+        known = self._read(self.file if self.begun else self._moving)
+        backend = self._fit()
+        names = _Names(known.service, tuple(sorted({*known.names, *entries})))
+        write_private(self._moving, _written(names))
+        for name, value in entries.items():
+            self._asked("keep", partial(backend.set_password, known.service, name, value), value)
+        for name, value in entries.items():
+            if self._asked("give", partial(backend.get_password, known.service, name)) != value:
+                raise gives_something_else(name)
+        rename_private(self._moving, self.file)
+
+    def clear(self) -> None:
+        """Forget all entries, and what a move that was cut off left here. The caller holds the lock. Raises as `get`.
+
+        First nothing tells of them any more, then they are deleted: a move that is cut off in between can be repeated.
+        """
+        if not self.is_left:
+            return
+        backend = self._fit()
+        left = self._read(self._moving)
+        if self.begun:
+            known = self._read()
+            if self._moving.exists() and left.service != known.service:
+                self._delete(backend, left)
+                left = known
+            left = _Names(known.service, tuple(sorted({*known.names, *left.names})))
+            write_private(self._moving, _written(left))
+            remove_private(self.file)
+        self._delete(backend, left)
+        remove_private(self._moving)
+
+    @property
+    def is_left(self) -> bool:
+        """Whether the keyring has entries of this home, or may have some that a move left there."""
+        return self.begun or self._moving.exists()
+
+    def _delete(self, backend: KeyringBackend, names: _Names) -> None:
+        for name in names.names:
+            if self._asked("give", partial(backend.get_password, names.service, name)) is not None:
+                self._asked("delete", partial(backend.delete_password, names.service, name))
+
+    def _read(self, file: Path | None = None) -> _Names:
+        file = file or self.file
+        data = read_private(file)
         if data is None:
             return _Names(f"reach-workbench {self._clock.entropy(8).hex()}", ())
         try:
@@ -108,7 +190,7 @@ class Ring:
         except (ValueError, KeyError, TypeError, RecursionError):
             raise KeysDamaged(
                 "the file that names what the keyring holds is damaged",
-                where=str(self.file),
+                where=str(file),
                 hint="it was left untouched: restore it from a backup, or move it away to begin with new keys",
             ) from None
         return found
@@ -130,13 +212,18 @@ class Ring:
 
     def _found(self) -> KeyringBackend | None:
         if self._backend is None:
-            self._backend = self._asked("start", _backend)
+            self._backend = self._asked("start", _backend, most=_MEETING)
         return self._backend
 
-    def _asked(self, verb: str, question: Callable[[], Result], secret: str = "") -> Result:
+    def _further(self) -> str:
+        """What else a person may do: a home that keeps keys here would begin with others in a file."""
+        return _OUT if self.begun else _INSTEAD
+
+    def _asked(self, verb: str, question: Callable[[], Result], secret: str = "", most: float = float("inf")) -> Result:
         """The keyring's answer, given up after the time allowed. `secret` must not show in an error."""
-        if self._silent:
-            raise self._no_answer()  # its thread still waits: another would too
+        seconds = min(self._seconds, most)
+        if self._pending is not None and self._pending.is_alive():
+            raise _no_answer(seconds, self._further())  # another thread would wait as this one still does
         answers: list[Result] = []
         failures: list[BaseException] = []
 
@@ -146,21 +233,17 @@ class Ring:
             except BaseException as wrong:  # whatever a backend raises belongs to the thread that waits
                 failures.append(wrong)
 
-        thread = threading.Thread(target=ask, name="keyring", daemon=True)
-        thread.start()
-        thread.join(self._seconds)
+        self._pending = threading.Thread(target=ask, name="keyring", daemon=True)
+        self._pending.start()
+        self._pending.join(min(seconds, _PATIENCE))
+        if self._pending.is_alive() and seconds > _PATIENCE:
+            with self._waiting(seconds) if self._waiting is not None else nullcontext():
+                self._pending.join(seconds - _PATIENCE)
         if answers:
             return answers[0]
         if failures:
-            raise _refused(verb, failures[0], secret) from None
-        self._silent = True
-        raise self._no_answer()
-
-    def _no_answer(self) -> KeysUnavailable:
-        return KeysUnavailable(
-            f"the keyring did not answer within {self._seconds:g} seconds (setting 'keys.wait_seconds')",
-            hint=f"look for its dialog, or unlock it first; {_INSTEAD}",
-        )
+            raise _refused(verb, failures[0], secret, self._further()) from None
+        raise _no_answer(seconds, self._further())
 
 
 def _backend() -> KeyringBackend | None:
@@ -183,15 +266,30 @@ def _is_unfit(backend: object) -> bool:
     )
 
 
-def _refused(verb: str, wrong: BaseException, secret: str) -> KeysLocked | KeysUnavailable:
+def gives_something_else(name: str) -> KeysUnavailable:
+    """What to raise when an entry that was just kept does not read back."""
+    return KeysUnavailable(
+        f"the keyring says that it keeps {name!r}, and gives back something else",
+        hint="nothing was changed; look after the keyring",
+    )
+
+
+def _no_answer(seconds: float, further: str) -> KeysUnavailable:
+    return KeysUnavailable(
+        f"the keyring did not answer within {seconds:g} seconds (setting 'keys.wait_seconds')",
+        hint=f"look for its dialog, or unlock it first; {further}",
+    )
+
+
+def _refused(verb: str, wrong: BaseException, secret: str, further: str) -> KeysLocked | KeysUnavailable:
     from keyring.errors import KeyringLocked
 
     if isinstance(wrong, KeyringLocked):
-        return KeysLocked("the keyring is locked", hint=f"unlock it, then try again; {_INSTEAD}")
+        return KeysLocked("the keyring is locked", hint=f"unlock it, then try again; {further}")
     reason = f"{type(wrong).__name__}: {wrong}"
     if secret and secret in reason:
         reason = type(wrong).__name__
-    return KeysUnavailable(f"the keyring can't {verb} it: {reason}", hint=f"look after the keyring; {_INSTEAD}")
+    return KeysUnavailable(f"the keyring can't {verb} it: {reason}", hint=f"look after the keyring; {further}")
 
 
 def _written(names: _Names) -> bytes:

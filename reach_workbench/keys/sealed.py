@@ -12,7 +12,7 @@ import json
 import threading
 import unicodedata
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from reach_workbench.clock import Clock
 from reach_workbench.errors import KeysDamaged, KeysLocked, KeysUnavailable
-from reach_workbench.keys.privacy import read_private, write_private
+from reach_workbench.keys.privacy import read_private, remove_private, write_private
 
 SEALED: Final = "keys.sealed"
 _FORMAT: Final = b"reach-keys-1"
@@ -95,6 +95,39 @@ class SealedFile:
             del entries[name]
             self._write(entries, found)
 
+    def entries(self) -> dict[str, str]:
+        """All entries; raises as `get`."""
+        found = self._read()
+        return dict(self._entries(found)) if found is not None else {}
+
+    def adopt(self, entries: Mapping[str, str]) -> None:
+        """Take entries over from elsewhere, besides those that are here. The caller holds the lock. Raises as `get`.
+
+        Returns once they were read back from the disk.
+        """
+        whole = {**self.entries(), **entries}
+        self._write(whole, self._read())
+        self._opened = None
+        if self.entries() != whole:
+            raise self._damaged()
+
+    def clear(self) -> None:
+        """Take the file away. The caller holds the lock. Raises KeysUnavailable."""
+        remove_private(self.file)
+        self._opened = None
+
+    def reseal(self, passphrase: str) -> None:
+        """Let another passphrase open the file. The caller holds the lock. Raises as `get`.
+
+        After a crash the one opens it or the other, and all entries are there.
+        """
+        found = self._read()
+        if found is None:
+            return
+        entries = self._entries(found)
+        derivation = (OPS, MEMORY, self._clock.entropy(_SALT))
+        self._seal(entries, derivation, _derive(derivation, passphrase, self.file))
+
     def _read(self) -> _File | None:
         data = read_private(self.file)
         if data is None:
@@ -119,13 +152,16 @@ class SealedFile:
         return self._opened[1]
 
     def _write(self, entries: dict[str, str], before: _File | None) -> None:
-        from nacl.secret import SecretBox
-
         if before is not None:
             derivation, key = before.derivation, self._key(before.derivation, before.box)
         else:
             derivation = (OPS, MEMORY, self._clock.entropy(_SALT))
             key = self._key(derivation, None)
+        self._seal(entries, derivation, key)
+
+    def _seal(self, entries: dict[str, str], derivation: tuple[int, int, bytes], key: bytes) -> None:
+        from nacl.secret import SecretBox
+
         plain = json.dumps(entries, sort_keys=True).encode()
         box = bytes(SecretBox(key).encrypt(plain, self._clock.entropy(_NONCE)))
         after = _File(*derivation, tuple(sorted(entries)), box)
@@ -135,9 +171,6 @@ class SealedFile:
 
     def _key(self, derivation: tuple[int, int, bytes], box: bytes | None) -> bytes:
         """The key of a derivation, which must open `box` where there is one."""
-        from nacl.exceptions import CryptoError
-        from nacl.pwhash import argon2id
-
         with _deriving:
             known = _derived.get(derivation)
             if known is not None and (box is None or _open(known, box) is not None):
@@ -151,14 +184,7 @@ class SealedFile:
                     where=str(self.file),
                     hint="set REACH_PASSPHRASE, or use a terminal, where it is asked for",
                 )
-            ops, memory, salt = derivation
-            words = unicodedata.normalize("NFC", given).encode("utf-8", "surrogateescape")
-            try:
-                key = bytes(argon2id.kdf(32, words, salt, ops, memory))
-            except (CryptoError, MemoryError):
-                raise KeysUnavailable(
-                    f"there is no memory to unlock the keys: {memory // 2**20} MiB are needed", where=str(self.file)
-                ) from None
+            key = _derive(derivation, given, self.file)
             if box is None:
                 return key
             if _open(key, box) is None:
@@ -180,6 +206,22 @@ def forget() -> None:
     """Drop every derived key of this process: the next use asks for the passphrase again."""
     with _deriving:
         _derived.clear()
+
+
+def _derive(derivation: tuple[int, int, bytes], passphrase: str, file: Path) -> bytes:
+    from nacl.exceptions import CryptoError
+    from nacl.pwhash import argon2id
+
+    ops, memory, salt = derivation
+    words = unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogateescape")
+    try:
+        return bytes(argon2id.kdf(32, words, salt, ops, memory))
+    except (CryptoError, MemoryError):
+        raise KeysUnavailable(
+            f"there is no memory to unlock the keys: {memory // 2**20} MiB are needed",
+            where=str(file),
+            hint="end what takes it up, then try again",
+        ) from None
 
 
 def _open(key: bytes, box: bytes) -> bytes | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reach_workbench.errors import ReachError
+from reach_workbench.engine.times import iso8601
+from reach_workbench.errors import EvidenceDamaged, ReachError
 from reach_workbench.settings import Settings
 from reach_workbench.storage.checkpoint_file import file_of, is_signed_by, read_pins
 from reach_workbench.storage.store import Store
@@ -18,16 +19,26 @@ def nobody(_: bytes) -> None:
 
 
 def acquaintances(store: Store, settings: Settings) -> Known:
-    """Who has which key. Unlocks nothing: the node's own key is the one that signed the checkpoints."""
+    """Who has which key. Unlocks nothing: the node's own key is the one that signed the checkpoints.
+
+    Those it had before are in the audit log.
+    """
     reviewers = {each.public_key: each for each in store.read.reviewers()}
     try:
         pins = read_pins(file_of(settings)) or ()
     except ReachError:
         pins = ()
     last = next((pin.signed for pin in reversed(pins) if pin.signed is not None), None)
+    try:
+        rotations = [each.rotation for each in store.read.rotations()]
+    except EvidenceDamaged:
+        rotations = []
+    earlier = {each.before: each for each in rotations}
 
     def known(public: bytes) -> str | None:
-        if last is not None and is_signed_by(last, public):
+        if public in earlier:
+            return f"the node of this home until {iso8601(earlier[public].at)}"
+        if (last is not None and is_signed_by(last, public)) or (rotations and rotations[-1].after == public):
             return "the node of this home"
         reviewer = reviewers.get(public)
         if reviewer is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,15 +14,13 @@ import orjson
 from reach_workbench.errors import EvidenceDamaged, ReachError
 from reach_workbench.evidence.merkle import inclusion_proofs, tree_root
 from reach_workbench.evidence.record import record_bytes, record_leaf
-from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.keys.aside import aside
+from reach_workbench.node.rotating import Signer, due_key, own_key
 from reach_workbench.protocol.audit import AuditVerification, AuditView
 from reach_workbench.protocol.node_views import Progress
 from reach_workbench.settings import Settings
 from reach_workbench.storage.checkpoint_file import Pin, file_of, is_signed_by, read_pins
 from reach_workbench.storage.store import Store
-
-Signer = Callable[[], SigningKey]
-"""Gives the node's key; raises a KeysError while it can't be had, and may wait for a person."""
 
 _WINDOW: Final = 20_000
 """Records that are looked through before others have a turn."""
@@ -76,6 +74,8 @@ async def verify(
     store: Store, settings: Settings, signer: Signer | None, progress: Progress | None
 ) -> AuditVerification:
     """Verify the whole log in a thread, which ends soon when this is cancelled."""
+    due = due_key(store)
+    public = await aside(lambda: _public(settings, signer, due))
     given_up = threading.Event()
 
     def told(done: int, total: int) -> None:
@@ -86,7 +86,7 @@ async def verify(
 
     def work() -> AuditVerification | None:
         try:
-            return store.check_audit(_public(settings, signer), told)
+            return store.check_audit(public, told)
         except _GivenUp:
             return None
 
@@ -99,12 +99,12 @@ async def verify(
     return found
 
 
-def _public(settings: Settings, signer: Signer | None) -> bytes | None:
+def _public(settings: Settings, signer: Signer | None, due: str | None) -> bytes | None:
     """The node's public key; None when it has none, or it can't be had now. No key is made to look at nothing."""
     if signer is None or not file_of(settings).exists():
         return None
     try:
-        return signer().public
+        return own_key(signer, due).public
     except ReachError:
         return None
 
@@ -133,17 +133,17 @@ class AuditEvidence:
 
 
 def prove(
-    store: Store, settings: Settings, run: str, *, until: int | None = None, public: bytes | None = None
+    store: Store, settings: Settings, run: str, *, until: int | None = None, keys: Sequence[bytes] = ()
 ) -> AuditEvidence:
     """The evidence about a run up to event `until`; reads every leaf once, so call it in a thread.
 
-    The checkpoint is the first that covers it all, signed by the node's key if that is given: as the log grows the
-    evidence stays the same. Records of exports are left out for that reason, too.
+    The checkpoint is the first that covers it all, signed by one of the node's `keys` if any are given: as the log
+    grows the evidence stays the same. Records of exports are left out for that reason, too.
     Raises EvidenceDamaged when the log does not give the root of its checkpoint.
     """
     rows = [row for row in store.read.audit_rows(run) if _is_due(row[4], row[5], until)]
     last = max((row[0] for row in rows), default=0)
-    found = covering(settings, store.read.audit_head().tree.size, last, public)
+    found = covering(settings, store.read.audit_head().tree.size, last, keys)
     if found is not None:
         note, size, root = found.note, *_size_and_root(found)
         leaves = store.read.audit_leaves(size)
@@ -174,10 +174,10 @@ def last_about(store: Store, run: str) -> int:
     return max((row[0] for row in store.read.audit_rows(run) if row[4] not in _NOT_HISTORY), default=0)
 
 
-def covering(settings: Settings, size: int, last: int, public: bytes | None) -> Pin | None:
+def covering(settings: Settings, size: int, last: int, keys: Sequence[bytes]) -> Pin | None:
     """The first checkpoint of this log that covers record `last`."""
     for pin in read_pins(file_of(settings)) or ():
-        if pin.signed is None or (public is not None and not is_signed_by(pin.signed, public)):
+        if pin.signed is None or (keys and not any(is_signed_by(pin.signed, each) for each in keys)):
             continue
         if last <= pin.signed.checkpoint.size <= size:
             return pin

@@ -69,7 +69,10 @@ def _write(store: Store, record: RunRecord, into: Writer, evidence: AuditEvidenc
     if evidence.note is not None:
         into.add(form.CHECKPOINT, [evidence.note.encode()])
     reviewers = {(key_id(public), name): public for _, name, public in approvals}
-    into.add(form.KEYS, [form.Keys(key.public if key is not None else None, reviewers).to_json()])
+    keys = form.Keys(None, reviewers)
+    if key is not None:
+        keys = form.Keys(key.public, reviewers, tuple(each.rotation for each in store.read.rotations()))
+    into.add(form.KEYS, [keys.to_json()])
     statement = form.statement_of(manifest, {each.name: each.sha256 for each in into.members})
     if key is None:
         into.add(form.STATEMENT, [statement.to_json()])

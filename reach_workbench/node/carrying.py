@@ -6,8 +6,6 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
-from reach_workbench.errors import KeyMissing
-from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.node import archive, capsule
 from reach_workbench.node.governing import Governing
 from reach_workbench.node.lineage import verify
@@ -29,22 +27,13 @@ class Carrying(Governing):
 
     async def export(self, run: str, file: Path, *, unsigned: bool = False) -> None:
         record = self.store.read.run(run)
-        key = None if unsigned else await asyncio.to_thread(self._signing_key)
+        key = None if unsigned else await self._own_key()
         evidence = await self.audit_evidence(record.id, until=record.seq, key=key)
         if not self.store.writable and holder(self.settings.home) is not None:
             await ask(self.store, self.settings, "exported", {"run": record.id, "events": record.seq})
         await asyncio.to_thread(capsule.write, self.store, record, file, evidence, key)
         if self.store.writable:
             await self.note_export(record.id, record.seq)
-
-    def _signing_key(self) -> SigningKey:
-        """The node's key, to sign a capsule with. Raises a KeysError."""
-        if self._signer is None:
-            raise KeyMissing(
-                "this node was opened without a key to sign the capsule with",
-                hint="open it with a signer, or export without a signature: `unsigned`",
-            )
-        return self._signer()
 
     async def note_export(self, run: str, events: int) -> None:
         """Audit that a run was exported with so many events."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ def examine(settings: Settings, store: Store, unpinned: ReachError | None = None
         *_work(store),
         *_policies(settings, store),
         *_audit(store, unpinned),
+        *_keys(settings),
     )
 
 
@@ -119,6 +121,26 @@ def _audit(store: Store, unpinned: ReachError | None) -> Iterator[Check]:
     else:
         vouched = f"; {head.pins:,} checkpoints vouch for the first {head.pinned:,}" if size else ""
         yield Check("audit", True, f"{records}{vouched}; `reach audit verify` checks them")
+
+
+def _keys(settings: Settings) -> Iterator[Check]:
+    """Who can read the files of keys, and whether a move was cut off. Nothing is unlocked."""
+    from reach_workbench.keys.ring import MOVING, NAMES
+    from reach_workbench.keys.sealed import SEALED
+
+    files = [file for name in (SEALED, MOVING, NAMES) if (file := settings.home / name).exists()]
+    if not files:
+        yield Check("keys", True, "none is kept yet")
+        return
+    moving = settings.home / MOVING
+    if open_ones := [file for file in files if file.stat().st_mode & 0o077]:
+        message = f"others may read {open_ones[0].name}, or change it"
+        yield Check("keys", False, message, f"chmod 600 {shlex.quote(str(open_ones[0]))}")
+    elif moving.exists():
+        message = f"{moving.name}: a move between the keyring and the sealed file was cut off"
+        yield Check("keys", False, message, "run `reach key move` again, to the place that it was to")
+    else:
+        yield Check("keys", True, f"kept in {'the keyring' if files[-1].name == NAMES else SEALED}")
 
 
 def _policies(settings: Settings, store: Store) -> Iterator[Check]:

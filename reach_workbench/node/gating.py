@@ -14,6 +14,7 @@ from reach_workbench.engine.events import Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.secrets import reveal
 from reach_workbench.engine.state import State
+from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import (
     ApprovalRefused,
@@ -36,6 +37,7 @@ from reach_workbench.protocol.gates import (
     VerdictView,
     approval_of,
 )
+from reach_workbench.protocol.reviewing import another_key
 from reach_workbench.runner.loading import base_of, load_state
 from reach_workbench.runner.permits import written_terms
 from reach_workbench.runner.proving import approvers_of, lacking, lent_groups, not_to_decide, output_of
@@ -368,10 +370,16 @@ def _open_gate(store: Store, name: str) -> GateRecord:
 def _signed(store: Store, gate: GateRecord, verdict: SignedVerdict) -> tuple[ReviewerRecord, Json]:
     """Whose verdict it is. Raises ApprovalRefused unless a known reviewer signed one about this very action."""
     reviewer = next((each for each in store.read.reviewers() if each.key_id == verdict.key), None)
-    if reviewer is None or reviewer.revoked_at is not None:
+    if reviewer is None:
         raise ApprovalRefused(
             f"the key {verdict.key} belongs to no reviewer of this node",
             hint="`reach reviewer add NAME` lets somebody decide",
+        )
+    if reviewer.revoked_at is not None:
+        raise ApprovalRefused(
+            f"the key {verdict.key} of {reviewer.name} was revoked at {iso8601(reviewer.revoked_at)}: "
+            "it decides no more",
+            hint=f"what it signed before that stays; {another_key(reviewer.name)}",
         )
     try:
         signature = b64decode(verdict.signature, validate=True)
@@ -455,13 +463,13 @@ def _refuse_wrong_taker(gate: GateRecord, approval: Approval, store: Store) -> N
     if to in not_to_decide(gate.terms, gate.requester):
         did = "asked for" if to == gate.requester else "edited"
         raise ApprovalRefused(f"{to} {did} this action, and may not decide about it")
-    if any(each.reviewer == to for each in store.read.approvals(gate.id)):
+    if any(each.reviewer == to for each in _counting(store, gate)):
         raise BadInput(f"{to} has decided about this gate before")
 
 
 def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord, store: Store) -> None:
     terms = gate.terms
-    lent = lent_groups([_written(each) for each in store.read.approvals(gate.id)]).get(reviewer.name, frozenset())
+    lent = lent_groups([_written(each) for each in _counting(store, gate)]).get(reviewer.name, frozenset())
     if reviewer.name in not_to_decide(terms, gate.requester):
         did = "asked for" if reviewer.name == gate.requester else "edited"
         raise ApprovalRefused(

@@ -9,11 +9,13 @@ from functools import partial
 
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import (
+    KeyMissing,
     PolicyInvalid,
     ReachError,
 )
+from reach_workbench.keys.aside import aside as keys_aside
 from reach_workbench.keys.ed25519 import SigningKey
-from reach_workbench.node import auditlog, gating, reviewers
+from reach_workbench.node import auditlog, gating, reviewers, rotating
 from reach_workbench.node.aside import Stopped, aside
 from reach_workbench.node.ground import Ground
 from reach_workbench.node.mailbox import ask
@@ -33,13 +35,14 @@ from reach_workbench.protocol.policies import (
     TryReport,
 )
 from reach_workbench.protocol.reviewing import ReviewerView
+from reach_workbench.protocol.rotating import KeyRotation, NodeKeyView
 from reach_workbench.storage.unit import Unit
 
 
 class Governing(Ground):
     """The part of `LocalNode` that is about what runs may do."""
 
-    _signer: auditlog.Signer | None
+    _signer: rotating.Signer | None
     _pinning: Pinning | None
     _refusals: Refusals | None
 
@@ -159,6 +162,32 @@ class Governing(Ground):
         self.runner.guard.forget_groups()
         return revoked
 
+    # ------------------------------------------------------------ the node's key
+
+    async def node_keys(self) -> Sequence[NodeKeyView]:
+        return rotating.views(self.store)
+
+    async def rotate_key(self, rotation: KeyRotation) -> NodeKeyView:
+        self._owner("change the node's key")
+        given = rotating.read_given(rotation)
+        key: SigningKey | ReachError
+        try:
+            key = await self._own_key()
+        except ReachError as wrong:
+            key = wrong
+        return await rotating.rotate(self.store, self.settings, self.clock, given, key)
+
+    async def _own_key(self) -> SigningKey:
+        """The node's key, to sign with. Raises a KeysError."""
+        signer = self._signer
+        if signer is None:
+            raise KeyMissing(
+                "this node was opened without a key to sign with",
+                hint="open it with a signer, or export without a signature: `unsigned`",
+            )
+        due = rotating.due_key(self.store)
+        return await keys_aside(lambda: rotating.own_key(signer, due))
+
     # ------------------------------------------------------------ the audit log
 
     async def audit(
@@ -199,13 +228,14 @@ class Governing(Ground):
     ) -> auditlog.AuditEvidence:
         """All audit records about a run up to event `until`, with proofs that a checkpoint covers them.
 
-        One is made now if need be; with `key` one that it signed. Raises EvidenceDamaged when the log does not hold.
+        One is made now if need be; with `key` one that it signed, or a key of this node before it. Raises
+        EvidenceDamaged when the log does not hold.
         """
         record = self.store.read.run(run)
-        public = key.public if key is not None else None
+        keys = rotating.lineage_of(self.store, key.public) if key is not None else ()
         size, last = self.store.read.audit_head().tree.size, auditlog.last_about(self.store, record.id)
-        if self._pinning is not None and auditlog.covering(self.settings, size, last, public) is None:
+        if self._pinning is not None and auditlog.covering(self.settings, size, last, keys) is None:
             with suppress(ReachError):  # then the evidence says that nobody vouches for it
                 await self._pinning.now()
-        work = partial(auditlog.prove, until=until, public=public)
+        work = partial(auditlog.prove, until=until, keys=keys)
         return await asyncio.to_thread(work, self.store, self.settings, record.id)

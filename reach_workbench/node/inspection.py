@@ -12,11 +12,13 @@ from reach_workbench.clock import Clock
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.engine.events import GENESIS
 from reach_workbench.engine.program import Program
+from reach_workbench.engine.times import iso8601
 from reach_workbench.errors import ArchiveError, ArchiveNewer, ArchiveUnsafe, CompileError, EvidenceDamaged, ReachError
 from reach_workbench.evidence import capsule as form
 from reach_workbench.evidence.approval import check
 from reach_workbench.evidence.checkpoint import read_checkpoint
 from reach_workbench.evidence.container import Member, content, lines, scan
+from reach_workbench.evidence.rotation import lineage
 from reach_workbench.evidence.statement import Statement
 from reach_workbench.keys.ed25519 import key_id
 from reach_workbench.keys.ed25519 import verify as signed_rightly
@@ -160,6 +162,7 @@ class Inspection:
         self._limits = limits
         self._manifest: form.Manifest | None = None
         self._found: form.Keys | None = None
+        self._lineage: tuple[bytes, ...] = ()
         self._programs: list[tuple[int, Program]] | None = None
         self._trail: Trail | None = None
         self._audit: Vouching | None = None
@@ -250,12 +253,27 @@ class Inspection:
         if not envelope.signers({id: partial(signed_rightly, public)}):
             raise EvidenceDamaged(f"the envelope is not what key {id} signed")
         self.signer = id
-        if self._keys and public not in self._keys:
-            raise EvidenceDamaged(f"it is signed by key {id}, which is none of those that were asked for")
+        self._lineage = lineage(self._found.rotations, public)
         name = self._known(public)
-        if name is not None or self._keys:
-            return "held", f"signed by key {id}" + (f", {name}" if name is not None else ", which was asked for")
+        called = f"key {id}" + (f", {name}" if name is not None else "")
+        asked = next((each for each in reversed(self._lineage) if each in self._keys), None)
+        if self._keys and asked is None:
+            raise EvidenceDamaged(f"it is signed by {called}, which is none of those that were asked for")
+        if asked == public or (name is not None and not self._keys):
+            return "held", f"signed by {called}" + ("" if name is not None else ", which was asked for")
+        trusted = asked or next((each for each in reversed(self._lineage) if self._known(each) is not None), None)
+        if trusted is not None:
+            whose = "was asked for" if asked is not None else f"is known here as {self._known(trusted)}"
+            return "held", f"signed by {called}; key {key_id(trusted)}, which {whose}, signed {self._led(trusted)}"
         return "noted", f"signed by key {id}, which is not known here: have its owner tell you the key, and give --key"
+
+    def _led(self, trusted: bytes) -> str:
+        """What an earlier key of the node signed that leads to the one that signed the capsule."""
+        assert self._found is not None
+        steps = self._found.rotations[self._lineage.index(trusted) :]
+        return ", and that one ".join(
+            f"at {iso8601(each.at)} that {key_id(each.after)} takes its place" for each in steps
+        )
 
     def _statement(self) -> Statement:
         if self._read_manifest().signed:
@@ -315,12 +333,13 @@ class Inspection:
         if (found.size, found.root) != (manifest.size, manifest.root):
             raise EvidenceDamaged("the checkpoint has another size or root than the records were proved with")
         public = self._found.node if self._found is not None else None
-        candidates = [public] if public is not None else list(self._keys)
+        candidates = list(self._lineage) if public is not None else list(self._keys)
         if not candidates:
             return "noted", f"checkpoint of {found.origin} at {found.size:,} records: its signer's key is not here"
         if not any(is_signed_by(note, each) for each in candidates):
             raise EvidenceDamaged(f"the checkpoint of {found.origin} is not signed by the key it names")
-        return "held", f"{found.origin} at {_counted(found.size, 'record')}, signed by the node's key"
+        of = "the node's key" if public is None or is_signed_by(note, public) else "a key that the node had before"
+        return "held", f"{found.origin} at {_counted(found.size, 'record')}, signed by {of}"
 
     def _chain(self) -> Said:
         manifest, trail = self._read_manifest(), Trail()

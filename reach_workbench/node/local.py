@@ -17,7 +17,7 @@ from reach_workbench.errors import (
     NobodyWaits,
     StoreError,
 )
-from reach_workbench.node import auditlog, gating, system
+from reach_workbench.node import gating, system
 from reach_workbench.node.carrying import Carrying
 from reach_workbench.node.doctor import examine
 from reach_workbench.node.looking import Looking
@@ -25,6 +25,7 @@ from reach_workbench.node.mailbox import Mailbox, ask
 from reach_workbench.node.pinning import Pinning
 from reach_workbench.node.publishing import complete_event
 from reach_workbench.node.refusals import Refusals
+from reach_workbench.node.rotating import Signer
 from reach_workbench.node.schedules import Schedules
 from reach_workbench.node.schedules import views as scheduled
 from reach_workbench.node.steering import Steering
@@ -59,7 +60,7 @@ class LocalNode(Looking, Steering, Writing, Carrying):
         self.runner = Runner(store, settings, clock, evaluator, Adapters(clock, functions))
         self._schedules: Schedules | None = None
         self._notifier = self._made_notifier() if store.writable else None
-        self._signer: auditlog.Signer | None = None
+        self._signer: Signer | None = None
         self._pinning: Pinning | None = None
         self._refusals: Refusals | None = None
         self._mailbox: Mailbox | None = (
@@ -85,7 +86,7 @@ class LocalNode(Looking, Steering, Writing, Carrying):
         clock: Clock | None = None,
         evaluator: Evaluator | None = None,
         functions: Functions | None = None,
-        signer: auditlog.Signer | None = None,
+        signer: Signer | None = None,
     ) -> LocalNode:
         """Open the home of `settings`; raises HomeInUse when `write` is asked for and another process owns it.
 

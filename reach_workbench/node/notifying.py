@@ -25,7 +25,8 @@ from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.state import State
 from reach_workbench.engine.times import iso8601
 from reach_workbench.errors import KeyMissing, ReachError
-from reach_workbench.keys.keystore import PASSPHRASE, KeyStore
+from reach_workbench.keys.aside import aside
+from reach_workbench.keys.keystore import NEW_PASSPHRASE, PASSPHRASE, KeyStore
 from reach_workbench.node.gating import gate_view
 from reach_workbench.protocol import wire
 from reach_workbench.protocol.gates import GateView
@@ -45,7 +46,7 @@ ATTEMPTS: Final = 3
 _PAUSE: Final = 0.5
 """Seconds between the first two attempts at a webhook, and twice as long before the next."""
 
-_HIDDEN: Final = (PASSPHRASE, "REACH_SECRET_")
+_HIDDEN: Final = (PASSPHRASE, NEW_PASSPHRASE, "REACH_SECRET_")
 """What the names of variables begin with that the command is not given."""
 
 _LOG: Final = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ class Notifier:
         from reach_workbench.effects.scrubber import Scrubber
 
         body = wire.dumps(gate)
-        secret = await asyncio.to_thread(self._secret)
+        secret = await aside(self._secret)
         home = self._settings.home
         surroundings = Surroundings(base=home, secrets={}, catalog=home / "catalog")
         said = ""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Final
 
 from reach_workbench.clock import Clock
-from reach_workbench.errors import ReachError
+from reach_workbench.errors import KeysUnavailable, ReachError
+from reach_workbench.keys.aside import aside
 from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.node.rotating import Signer, due_key, own_key
 from reach_workbench.settings import Settings
 from reach_workbench.storage.checkpoint_file import file_of, pin
-from reach_workbench.storage.records import AuditHead
 from reach_workbench.storage.store import Store
+
+_PARTING: Final = 3.0
+"""Seconds that are waited for the key once the node ends."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ class Pinning:
     last one from being written; it is tried again.
     """
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock, key: Callable[[], SigningKey]) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock, key: Signer) -> None:
         self._store = store
         self._file = file_of(settings)
         self._every, self._seconds = settings.audit.checkpoint_records, settings.audit.checkpoint_seconds
@@ -35,6 +38,7 @@ class Pinning:
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._parting = asyncio.Event()
         self.problem: ReachError | None = None
 
     def start(self) -> None:
@@ -56,7 +60,8 @@ class Pinning:
             raise self.problem
 
     async def close(self) -> None:
-        """Make the last one."""
+        """Make the last one, if the key can be had by then."""
+        asyncio.get_running_loop().call_later(_PARTING, self._parting.set)
         await self._finish()
         self._drop_timer()
         await self._pin()
@@ -101,7 +106,11 @@ class Pinning:
             head = self._store.read.audit_head()
             self._tried = head.tree.size
             if head.tree.size > head.pinned:
-                number = await asyncio.to_thread(self._write, head)
+                due = due_key(self._store)
+                key = await self._had(due)
+                if due_key(self._store) != due:  # the key was changed meanwhile
+                    return await self._pin()
+                number = await asyncio.to_thread(pin, self._file, key, head, self._clock.now())
                 unit = self._store.unit()
                 unit.pin_audit(pins=number, size=head.tree.size)
                 await self._store.commit(unit)
@@ -109,8 +118,20 @@ class Pinning:
         except ReachError as wrong:
             self._note(wrong)
 
-    def _write(self, head: AuditHead) -> int:
-        return pin(self._file, self._key(), head, self._clock.now())
+    async def _had(self, due: str | None) -> SigningKey:
+        """The key with that id. A keyring that does not answer keeps the node from ending no longer than `_PARTING`."""
+        asking = asyncio.ensure_future(aside(lambda: own_key(self._key, due)))
+        parting = asyncio.ensure_future(self._parting.wait())
+        try:
+            await asyncio.wait({asking, parting}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise KeysUnavailable(
+                    "the node ended before its key could be had", hint="the next one that serves makes the checkpoint"
+                )
+            return asking.result()
+        finally:
+            parting.cancel()
+            asking.cancel()
 
     def _note(self, wrong: ReachError) -> None:
         if self.problem is None or self.problem.code != wrong.code:  # once is enough: it is tried again and again

@@ -9,7 +9,7 @@ from typing import Final
 from reach_workbench.clock import Clock
 from reach_workbench.errors import BadInput, NotFound
 from reach_workbench.keys.ed25519 import is_public_key, key_id
-from reach_workbench.protocol.reviewing import ReviewerView
+from reach_workbench.protocol.reviewing import ReviewerView, another_key
 from reach_workbench.storage import reviewers as stored
 from reach_workbench.storage.records import LOCAL_TENANT, ReviewerRecord
 from reach_workbench.storage.store import Store
@@ -35,7 +35,8 @@ async def add(store: Store, clock: Clock, name: str, public_key: str, groups: Se
         stored.add_reviewer(unit, ReviewerRecord(LOCAL_TENANT, key_id(public), name, public, wanted, now, None))
     elif before.revoked_at is not None:
         raise BadInput(
-            f"the key {before.key_id} was revoked, and is not taken up again", hint="make a new one: `reach key new`"
+            f"the key {before.key_id} of {before.name} was revoked, and is not taken up again",
+            hint=another_key(before.name),
         )
     elif before.name != name:
         raise BadInput(

@@ -55,7 +55,8 @@ class AuditVerification:
 
     `records` were read and hold; `root` is the tree's over them, in base64 as checkpoints have it. `checkpoints` agree
     with them, and the last of those vouches for the first `covered` records. `key` is the node's public key that their
-    signatures were held against (C2SP signed-note's form, `name+hash+key`), None when there was none.
+    signatures were held against (C2SP signed-note's form, `name+hash+key`), None when there was none; `earlier` are the
+    keys before it, the newest first, each of which signed that the next takes its place.
     """
 
     ok: bool
@@ -66,6 +67,7 @@ class AuditVerification:
     key: str | None
     seconds: float
     problems: tuple[AuditProblem, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:

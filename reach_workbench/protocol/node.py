@@ -50,6 +50,7 @@ from reach_workbench.protocol.policies import (
     TryReport,
 )
 from reach_workbench.protocol.reviewing import ReviewerView
+from reach_workbench.protocol.rotating import KeyRotation, NodeKeyView
 from reach_workbench.protocol.system import JobState, JobView, NodeInfo, ScheduleView, Vitals
 
 
@@ -294,6 +295,19 @@ class Node(Protocol):
 
     async def revoke_reviewer(self, key_id: str) -> ReviewerView:
         """Let that key decide no more. Raises NotFound."""
+        ...
+
+    # ------------------------------------------------------------ the node's key
+
+    async def node_keys(self) -> Sequence[NodeKeyView]:
+        """The keys that the node had, the oldest first and the one in force last; none while it was never changed."""
+        ...
+
+    async def rotate_key(self, rotation: KeyRotation) -> NodeKeyView:
+        """Let another key sign for the node from now on, as the one in force has signed; it is audited.
+
+        Raises BadInput for a statement that is none, or is not about the key in force; HomeReadOnly.
+        """
         ...
 
     # ------------------------------------------------------------ the system

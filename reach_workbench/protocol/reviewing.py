@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 
@@ -19,3 +20,9 @@ class ReviewerView:
     groups: tuple[str, ...]
     added_at: int
     revoked_at: int | None = None
+
+
+def another_key(name: str) -> str:
+    """How the owner of a revoked key goes on to decide, as a hint of errors."""
+    made = shlex.quote(name)
+    return f"`reach key delete {made}` and `reach reviewer add {made}` let another key decide"

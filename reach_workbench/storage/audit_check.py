@@ -23,6 +23,7 @@ from reach_workbench.storage import statements as sql
 from reach_workbench.storage.audit_pins import Confirmed, Witness, believe
 from reach_workbench.storage.audit_scan import BATCH, Blocks, Scan, elsewhere, scan
 from reach_workbench.storage.checkpoint_file import read_pins, verifier_key
+from reach_workbench.storage.rotations import dues
 
 Progress = Callable[[int, int], None]
 """Called with (done, total); what it raises ends the verification."""
@@ -58,7 +59,8 @@ def check_audit(
 ) -> AuditVerification:
     """Verify the audit log of a database against itself and the checkpoints in a file.
 
-    `connect` gives a connection that reads; `public` is the node's key, without which signatures are not checked.
+    `connect` gives a connection that reads; `public` is the node's key, without which signatures are not checked; those
+    before it count for the checkpoints of their time.
     Raises StoreDamaged and its like when the database can't be read at all, HomeUnusable for the file.
     """
     began = clock.elapsed()
@@ -70,7 +72,8 @@ def check_audit(
         pins = read_pins(checkpoints)
         connection.execute("BEGIN")
         tree = _tree(connection)
-        witnesses, of_pins = believe(pins, confirmed, tree.confirmed, tree.size, public, checkpoints)
+        keys = dues(connection, public) if public is not None else ()
+        witnesses, of_pins = believe(pins, confirmed, tree.confirmed, tree.size, keys, checkpoints)
         verdict = _Verdict(witnesses, tree, confirmed)
         (total,) = connection.execute(sql.AUDIT_LAST).fetchone()
         read = _read(connection, database, total, verdict.sizes(total), progress)
@@ -86,6 +89,7 @@ def check_audit(
         checkpoints=len(agreeing),
         covered=max((each.size for each in agreeing), default=0),
         key=None if public is None else verifier_key(public),
+        earlier=tuple(verifier_key(each.public) for each in keys[1:]),
         seconds=clock.elapsed() - began,
         problems=tuple(each for each in (of_records, of_pins) if each is not None),
     )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from reach_workbench.protocol.audit import AuditProblem
 from reach_workbench.storage.checkpoint_file import Pin, is_signed_by
+from reach_workbench.storage.rotations import Due
 
 
 class Witness(NamedTuple):
@@ -26,12 +27,13 @@ class Confirmed(NamedTuple):
 
 
 def believe(
-    pins: Sequence[Pin] | None, confirmed: Confirmed, later: Confirmed, size: int, public: bytes | None, file: Path
+    pins: Sequence[Pin] | None, confirmed: Confirmed, later: Confirmed, size: int, keys: Sequence[Due], file: Path
 ) -> tuple[list[Witness], AuditProblem | None]:
     """The checkpoints to believe, and the first thing that is wrong with the file or with what is known of it.
 
     `confirmed` is what the database knew before the file was read, `later` what after it, `size` how many records its
-    tree has: the node may go on meanwhile. Without the public key a checkpoint is believed unsigned.
+    tree has: the node may go on meanwhile. `keys` are the node's, the newest first; without any a checkpoint is
+    believed unsigned.
     """
     if pins is None:
         if confirmed == Confirmed():
@@ -48,8 +50,10 @@ def believe(
             problems.append(_damaged("checkpoint-damaged", expected, f"is damaged: {pin.wrong}"))
             number = expected
             continue
-        if public is not None and not is_signed_by(pin.signed, public):
-            said = "was changed or forged: it is not signed by this node's key"
+        if keys and not is_signed_by(pin.signed, _due(keys, pin.signed.checkpoint.size)):
+            said = "was changed or forged: it is not signed by the key that this node had then"
+            if len(keys) == 1:
+                said = "was changed or forged: it is not signed by this node's key"
             problems.append(_damaged("checkpoint-forged", expected, said))
             number = expected
             continue
@@ -63,6 +67,10 @@ def believe(
         witnesses.append(Witness(number, checkpoint.size, checkpoint.root))
     problem = problems[0] if problems else _unlike(witnesses, number, confirmed, later, size, file)
     return witnesses, problem
+
+
+def _due(keys: Sequence[Due], size: int) -> bytes:
+    return next((key.public for key in keys if key.size <= size), keys[-1].public)
 
 
 def _unlike(

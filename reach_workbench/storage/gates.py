@@ -46,8 +46,13 @@ UPDATE gates SET outcome = :outcome, closed_at = :at, reason = :reason WHERE id 
 _APPROVE: Final = """
 INSERT INTO approvals (gate_id, reviewer, tenant_id, verdict, groups, public_key, body, signature, reason, given_at)
 VALUES (:gate, :reviewer, :tenant, :verdict, :groups, :public_key, :body, :signature, :reason, :at)
-ON CONFLICT (gate_id, reviewer) DO NOTHING
+ON CONFLICT (gate_id, reviewer) DO UPDATE SET verdict = excluded.verdict, groups = excluded.groups,
+    public_key = excluded.public_key, body = excluded.body, signature = excluded.signature, reason = excluded.reason,
+    given_at = excluded.given_at
+WHERE approvals.public_key IN (SELECT public_key FROM reviewers WHERE revoked_at IS NOT NULL)
 """
+"""What a key signed that was revoked since counts no more: whoever has another key now may say it with that."""
+
 _EXPIRE: Final = """
 UPDATE gates SET outcome = :outcome, closed_at = :at, reason = :reason WHERE id = :id AND outcome = 'approved'
 """

@@ -19,7 +19,7 @@ from reach_workbench.storage import statements as sql
 from reach_workbench.storage.failures import damaged, explain, explained
 from reach_workbench.storage.home import unusable
 
-REVISION: Final = "006"
+REVISION: Final = "007"
 """The schema this program works with: the number of the newest migration."""
 
 _FOLDER: Final = Path(__file__).parent

@@ -42,6 +42,7 @@ from reach_workbench.storage.records import (
     job_record,
 )
 from reach_workbench.storage.reviewers import REVIEWER, REVIEWERS, reviewer_record
+from reach_workbench.storage.rotations import ROTATIONS, Recorded, read_rotations
 from reach_workbench.storage.versions import newest
 
 _KEY_MAX: Final = (1 << 31) - 1
@@ -277,6 +278,10 @@ class Reader(GateReader):
             (id, at, tenant, of, type, payload)
             for id, tenant, of, type, payload, at in self._rows(sql.AUDIT_OF_RUN, run=run, after=0, limit=SEQ_BEYOND)
         ]
+
+    def rotations(self) -> tuple[Recorded, ...]:
+        """The changes of the node's key, in order. Raises EvidenceDamaged for one that the key before did not sign."""
+        return read_rotations(self._rows(ROTATIONS))
 
     def audit_leaves(self, size: int) -> list[bytes]:
         """The leaves of the first `size` records, as they are stored."""

@@ -35,5 +35,6 @@ CREATE TABLE approvals ( gate_id TEXT NOT NULL, reviewer TEXT NOT NULL, tenant_i
 CREATE TABLE rates ( id TEXT NOT NULL, tenant_id BIGINT NOT NULL, times BLOB NOT NULL, last_at BIGINT NOT NULL, PRIMARY KEY (id) ) WITHOUT ROWID;
 CREATE TABLE policies ( digest TEXT NOT NULL, tenant_id BIGINT NOT NULL, files BLOB NOT NULL, created_at BIGINT NOT NULL, used_at BIGINT NOT NULL, PRIMARY KEY (digest) );
 CREATE TABLE reviewers ( tenant_id BIGINT NOT NULL, key_id TEXT NOT NULL, name TEXT NOT NULL, public_key BLOB NOT NULL, groups TEXT NOT NULL, added_at BIGINT NOT NULL, revoked_at BIGINT, PRIMARY KEY (tenant_id, key_id) ) WITHOUT ROWID;
+CREATE INDEX audit_keys ON audit (id) WHERE type = 'node.key-rotated';
 INSERT INTO tenants VALUES (1, 'local', 0);
-INSERT INTO alembic_version VALUES ('006');
+INSERT INTO alembic_version VALUES ('007');

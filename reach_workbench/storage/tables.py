@@ -181,7 +181,10 @@ class Audit(_Table, table=True):
     """
 
     __tablename__: ClassVar[str] = "audit"
-    __table_args__ = (Index("audit_run", "run_id", sqlite_where=text("run_id IS NOT NULL")),)
+    __table_args__ = (
+        Index("audit_run", "run_id", sqlite_where=text("run_id IS NOT NULL")),
+        Index("audit_keys", "id", sqlite_where=text("type = 'node.key-rotated'")),
+    )
     id: int | None = _key()
     tenant_id: int = _number()
     run_id: str | None = _maybe_text()

@@ -34,7 +34,7 @@ from reach_workbench.ui.reviewer import Reviewer
 from reach_workbench.ui.session import Session
 from reach_workbench.ui.start import StartScreen
 from reach_workbench.ui.waiting import Waiting, WaitingChanged
-from reach_workbench.ui.words import shortened
+from reach_workbench.ui.words import moment, shortened
 
 Result = TypeVar("Result")
 
@@ -52,6 +52,9 @@ SCREENS: Final = {
 
 _TOGETHER: Final = 0.1
 """Seconds for which news of gates are gathered."""
+
+_KEY: Final = 15.0
+"""Seconds between two looks at which key the node signs with."""
 
 _AGAIN: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds before each new try to connect; the last one is repeated."""
@@ -251,6 +254,7 @@ class Workbench(App[None]):
             self.header = replace(self.header, node=info.name, tenant=info.tenant, link="connected")
             self.connected = True
             self._begin()
+            self._watch_key(info.id)
             try:
                 async for run in node.activity():
                     self._tell(RunChanged(run))
@@ -297,6 +301,25 @@ class Workbench(App[None]):
         for screen in self._made():
             if screen.is_running:
                 screen.post_message(RunChanged(message.run))
+
+    @work(group="node-key", exclusive=True)
+    async def _watch_key(self, node: str) -> None:
+        """Tell when the node signs with another key than it did when it was last seen from here."""
+        seen = self.session.get("node_keys", {})
+        while self.connected:
+            try:
+                keys = await self.node.node_keys()
+            except ReachError:
+                return  # the connection is seen to elsewhere, and then this begins anew
+            key = keys[-1].key_id if keys else ""
+            if key and seen.get(node, key) != key:
+                since = f"{moment(keys[-1].since)}, and key {keys[-1].endorsed_by}, which it had before,"
+                words = f"It signs with key {key} since {since} vouched for it. What was signed before stays valid."
+                self.notify(words, title="The node's key was changed", timeout=20)
+            if seen.get(node) != key:
+                seen = {**seen, node: key}
+                self.session.put("node_keys", seen)
+            await asyncio.sleep(_KEY)
 
     # ------------------------------------------------------------ what waits for a person
 

@@ -11,7 +11,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from reach_workbench.errors import ReachError
 from reach_workbench.protocol.gates import GateView
@@ -40,21 +40,16 @@ Nothing waits for you.
 
 3  the runs of this node"""
 
-_NONE_FITS: Final = "Nothing that waits fits the filter.\n\n/  change it, esc  take it away"
-
 COLUMNS: Final = (
     Column("", 1),
     Column("", 7),
     Column("held", 0),
     Column("workflow", 18, rank=1),
-    Column("task", 14, rank=4),
+    Column("task", 14, rank=2),
     Column("asked by", 12, rank=5),
-    Column("risk", 6, rank=2),
+    Column("risk", 6, rank=4),
     Column("expires", 9, rank=3, right=True),
 )
-
-_LOOKED_AT: Final = 100
-"""Runs that wait and are looked at for whether another one started them: the newest."""
 
 _REST: Final = 0.05
 """Seconds for which the cursor stands before the whole of a gate is asked for: a held key never asks."""
@@ -67,18 +62,12 @@ _TICK: Final = 1.0
 
 
 class InboxScreen(WorkbenchScreen):
-    """The oldest first: they have waited longest. Each is decided by itself, after it was shown whole.
+    """The oldest first: they have waited longest. Each is decided by itself, after it was shown whole."""
 
-    A filter hides rows and decides nothing: what is marked stays marked, and is shown before it is approved.
-    """
-
-    AUTO_FOCUS = ""  # the list takes it once there is one: never the filter, in which keys are text
     scope = "inbox"
     title_text = "Inbox"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("inbox"), ("escape", "widen", "Widen")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("inbox")]
     CSS = """
-    InboxScreen #filter { display: none; height: 1; border: none; padding: 0 1; }
-    InboxScreen #filter.-open { display: block; }
     InboxScreen #panes { height: 1fr; layout: vertical; }
     InboxScreen #list { height: auto; }
     InboxScreen #detail { height: 1fr; padding: 0 1; }
@@ -95,11 +84,9 @@ class InboxScreen(WorkbenchScreen):
         self._paged: str | None = None
         self._height: int | str = ""
         self._cells: dict[str, tuple[GateView, tuple[str, ...]]] = {}
-        self._wanted: list[str] = []  # words that a row must have, in any order
 
     def compose(self) -> ComposeResult:
         yield Header()
-        yield Input(placeholder="parts of the action, workflow, task, requester, risk or id", compact=True, id="filter")
         with Horizontal(id="panes"):
             yield Static(_EMPTY, id="empty", classes="pane empty", markup=False)
             table = Table(COLUMNS, id="list", classes="pane")
@@ -142,30 +129,7 @@ class InboxScreen(WorkbenchScreen):
         keys += [doubt.key for doubt in waiting.doubts.values() if doubt.run.id == run]
         self._lead_to = None if keys or waiting.whole else run
         if keys:
-            if self._wanted and all(row.key != keys[0] for row in self.query_one(Table).rows):
-                self.action_widen()
             self.query_one(Table).go_to(keys[0])
-        elif waiting.whole:
-            self._lead_inside(run)
-
-    @work(group="lead", exclusive=True)
-    async def _lead_inside(self, run: str) -> None:
-        """What the run waits for may be held in one that it started, or in one that was started there."""
-        waiting = self.workbench.waiting
-        runs = [gate.run for gate in waiting.gates.values()] + [doubt.run.id for doubt in waiting.doubts.values()]
-        parents: dict[str, str | None] = {}
-        for inside in list(dict.fromkeys(runs))[-_LOOKED_AT:]:
-            above: str | None = inside
-            while above is not None and above != run:
-                if above not in parents:
-                    try:
-                        parents[above] = (await self.node.run(above)).parent
-                    except ReachError:  # it has been deleted, or the node is gone: the cursor stays
-                        parents[above] = None
-                above = parents[above]
-            if above == run:
-                self.lead_to(inside)
-                return
 
     # ------------------------------------------------------------ the list
 
@@ -188,25 +152,21 @@ class InboxScreen(WorkbenchScreen):
         waiting, at = self.workbench.waiting, now()
         self._marked = {id: None for id in self._marked if id in waiting.gates}
         self._cells = {id: cells for id, cells in self._cells.items() if id in waiting.gates}
-        found = [(gate.opened_at, self._gate_row(gate, at), gate.run) for gate in waiting.gates.values()]
-        found += [(doubt.run.created_at, _doubt_row(doubt, at), doubt.run.id) for doubt in waiting.doubts.values()]
+        found = [(gate.opened_at, self._gate_row(gate, at)) for gate in waiting.gates.values()]
+        found += [(doubt.run.created_at, _doubt_row(doubt, at)) for doubt in waiting.doubts.values()]
         if waiting.doubts:
             found.sort(key=lambda each: each[0])
-        rows = [row for _, row, run in found if self._fits(row, run)]
+        rows = [row for _, row in found]
         table = self.query_one(Table)
         if tuple(rows) != table.rows:
             table.show(rows)
         more = "" if waiting.whole else "+"
         marked = f"{len(self._marked):,} marked · " if self._marked else ""
-        table.border_title = f"Inbox: {' '.join(self._wanted)}" if self._wanted else "Inbox"
-        of = f"{len(rows):,} of " if self._wanted else ""
-        table.border_subtitle = f"{marked}{of}{len(found):,}{more}"
+        table.border_subtitle = f"{marked}{len(rows):,}{more}"
         self._fit(len(rows))
         for widget in ("#list", "#detail"):
             self.query_one(widget).display = bool(rows)
-        empty = self.query_one("#empty", Static)
-        empty.display = not rows
-        empty.update(_NONE_FITS if self._wanted and found else _EMPTY)
+        self.query_one("#empty").display = not rows
         if rows and self.focused is None and self.is_current:
             table.focus()
         if self._lead_to is not None:
@@ -214,12 +174,6 @@ class InboxScreen(WorkbenchScreen):
         self.query_one(Footer).renew()
         if self._paged != table.key:
             self._show_page()
-
-    def _fits(self, row: Row, run: str) -> bool:
-        if not self._wanted:
-            return True
-        text = " ".join((*row.cells, row.key, run)).casefold()
-        return all(word in text for word in self._wanted)
 
     def _fit(self, rows: int) -> None:
         """Above the action, the list takes no more lines than it needs, and never half of them."""
@@ -269,30 +223,6 @@ class InboxScreen(WorkbenchScreen):
     async def _page(self, gate: str) -> Page:
         whole = await self.node.gate(gate)
         return await asyncio.to_thread(gate_page, whole)  # it may have megabytes
-
-    # ------------------------------------------------------------ the filter
-
-    def action_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.add_class("-open")
-        field.focus()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        self._wanted = event.value.casefold().split()
-        self._paint()
-
-    def on_input_submitted(self) -> None:
-        self.query_one("#filter", Input).set_class(bool(self._wanted), "-open")
-        self.query_one(Table).focus()
-
-    def action_widen(self) -> None:
-        """Escape: take the filter away."""
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        field.remove_class("-open")
-        self._wanted = []
-        self._paint()
-        self.query_one(Table).focus()
 
     # ------------------------------------------------------------ actions
 
@@ -398,7 +328,8 @@ def _cells(gate: GateView) -> tuple[str, ...]:
     """What a row says of a gate, but for what time and marks change."""
     held = f"{gate.kind}  {headline(gate.kind, gate.arguments)}"[:200]
     workflow = gate.workflow.rpartition(":")[0]
-    return tuple(map(visible, ("◆ gate", held, workflow, task_name(gate), gate.requester, gate.terms.risk)))
+    kind = "◆ gate!" if gate.terms.risk == "high" else "◆ gate"  # narrow terminals have no room for the risk
+    return tuple(map(visible, (kind, held, workflow, task_name(gate), gate.requester, gate.terms.risk)))
 
 
 def _doubt_row(doubt: Doubt, at: int) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -22,11 +21,13 @@ _LOOK: Final = 0.2
 
 
 class Kept(Protocol):
-    """Where secrets are kept. Both methods may raise what `errors.KeysError` stands for; `secret` may wait long."""
+    """Where secrets are kept. Both methods may raise what `errors.KeysError` stands for."""
 
     def secret_names(self) -> tuple[str, ...]: ...
 
-    def secret(self, name: str) -> Json: ...
+    async def secrets(self, names: Collection[str]) -> dict[str, Json]:
+        """Those of the names that are kept. It may wait long, and is given up when it is cancelled."""
+        ...
 
 
 OpenKept = Callable[[Callable[[], str | None]], Kept]
@@ -52,7 +53,7 @@ class Keeper:
         wanted = self.names().intersection(names)
         if kept is None or not wanted:
             return {}
-        return await asyncio.to_thread(lambda: {name: kept.secret(name) for name in sorted(wanted)})
+        return await kept.secrets(wanted)
 
     async def given(
         self, node: Node, run: str, ask: Callable[[Mapping[str, Json] | None], Awaitable[Result]]

@@ -118,7 +118,6 @@ ACTIONS: Final = (
     Action("inbox.edit", ("E",), "edit", "Edit the held action; policy decides anew, then you may approve it."),
     Action("inbox.mark", ("space",), "mark", "Mark held actions of one kind and workflow, to approve one by one."),
     Action("inbox.resolve", ("r",), "resolve", "Decide an effect in doubt."),
-    Action("inbox.filter", ("slash",), "filter", "Show only what has these words."),
     Action("inbox.run", ("o",), "run", "Open its run in the debugger, at its newest event."),
     Action("nodes.refresh", ("r",), "refresh", "Look again."),
     Action("audit.verify", ("V",), "verify", "Check every record, the tree and the checkpoints."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Final
 
 from textual import work
@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from reach_workbench.errors import ReachError
+from reach_workbench.protocol.rotating import NodeKeyView
 from reach_workbench.protocol.system import NodeInfo, Vitals
 from reach_workbench.ui.frame import Footer, Header
 from reach_workbench.ui.keys import bindings
@@ -66,18 +67,18 @@ class NodesScreen(WorkbenchScreen):
     @work(group="read", exclusive=True)
     async def _read(self) -> None:
         try:
-            info, vitals = await self.node.info(), await self.node.vitals()
+            info, vitals, keys = await self.node.info(), await self.node.vitals(), await self.node.node_keys()
         except ReachError as wrong:
             self.report(wrong)
             return
-        rows = [Content.assemble((f"{name:<12}", "dim"), text) for name, text in _facts(info, vitals)]
+        rows = [Content.assemble((f"{name:<12}", "dim"), text) for name, text in _facts(info, vitals, keys)]
         self.query_one("#this", Static).update(Content("\n").join(rows))
 
     def action_refresh(self) -> None:
         self.look_again()
 
 
-def _facts(info: NodeInfo, vitals: Vitals) -> Iterator[tuple[str, str]]:
+def _facts(info: NodeInfo, vitals: Vitals, keys: Sequence[NodeKeyView]) -> Iterator[tuple[str, str]]:
     yield "name", info.name
     yield "id", info.id
     yield "tenant", info.tenant
@@ -85,6 +86,8 @@ def _facts(info: NodeInfo, vitals: Vitals) -> Iterator[tuple[str, str]]:
     yield "home", info.home
     yield "process", str(info.pid)
     yield "up since", f"{moment(info.started_at)}, {ago(info.started_at, vitals.at)}"
+    for key in keys[-1:]:
+        yield "key", f"{key.key_id} since {moment(key.since)}; {key.endorsed_by} vouched for it"
     yield "runs", f"{vitals.active:,} active, {vitals.held:,} held, {vitals.waiting:,} waiting"
     yield "queue", f"{vitals.queued:,} queued, {vitals.leased:,} leased, {vitals.dead:,} dead letters"
     yield "commits", f"{vitals.commits:,} of {vitals.steps:,} events, {vitals.commit_ms:.1f} ms each"

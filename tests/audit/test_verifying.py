@@ -10,9 +10,11 @@ import pytest
 from reach_workbench.errors import AuditDamaged
 from reach_workbench.evidence.checkpoint import read_checkpoint
 from reach_workbench.evidence.merkle import Frontier
-from reach_workbench.keys.ed25519 import verify
+from reach_workbench.evidence.rotation import rotate
+from reach_workbench.keys.ed25519 import SigningKey, verify
 from reach_workbench.storage import audit_check
-from reach_workbench.storage.checkpoint_file import make_note, read_pins
+from reach_workbench.storage.checkpoint_file import make_note, read_pins, verifier_key
+from reach_workbench.storage.rotations import put_rotation
 from reach_workbench.storage.store import Store
 from tests.audit.logs import KEY, OTHER, Log
 
@@ -205,3 +207,41 @@ def test_a_frontier_goes_on_from_subtrees() -> None:
         assert one.to_bytes() == other.to_bytes()
     with pytest.raises(ValueError, match="no subtree"):
         other.join(16, leaves[0])
+
+
+def rotated(log: Log, before: SigningKey, after: SigningKey) -> None:
+    """The key changes with the next record."""
+    with Store.open(log.settings, write=True, clock=log.clock) as store:
+        unit = store.unit()
+        put_rotation(unit, rotate(before, after, log.clock.now()), at=log.clock.now())
+        store.commit_now(unit)
+
+
+def test_after_a_change_of_the_key_each_checkpoint_is_held_against_the_key_of_its_time(log: Log) -> None:
+    log.grow(3, 5)
+    rotated(log, KEY, OTHER)
+    log.pin(OTHER)
+    log.add(2)
+    log.pin(OTHER)
+    found = log.verify(OTHER.public)
+    assert (found.ok, found.checkpoints, found.covered) == (True, 4, 8)
+    assert (found.key, found.earlier) == (verifier_key(OTHER.public), (verifier_key(KEY.public),))
+
+
+def test_the_key_before_signs_no_checkpoint_any_more(log: Log) -> None:
+    log.grow(3)
+    rotated(log, KEY, OTHER)
+    log.pin(KEY)  # by somebody who had an old backup
+    (problem,) = log.verify(OTHER.public).problems
+    assert (problem.code, problem.checkpoint) == ("checkpoint-forged", 2)
+    assert "the key that this node had then" in problem.message
+
+
+def test_a_key_that_the_one_before_did_not_vouch_for_makes_no_history(log: Log) -> None:
+    log.grow(3)
+    stranger = SigningKey.from_seed(bytes(range(2, 34)))
+    rotated(log, stranger, OTHER)
+    log.pin(OTHER)
+    found = log.verify(OTHER.public)
+    assert not found.ok and found.problems[0].code == "checkpoint-forged"
+    assert log.verify(KEY.public).problems[0].code == "checkpoint-forged"

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from reach_workbench.cli.main import main
-from tests.keys.keyrings import memory_ring, no_ring, quick_derivation
+from tests.keys.keyrings import memory_ring, quick_derivation
 
-__all__ = ["memory_ring", "no_ring", "quick_derivation"]
+__all__ = ["memory_ring", "quick_derivation"]
 
 REACH = Path(sys.executable).with_name("reach")
 PATIENCE = 20.0

@@ -28,7 +28,7 @@ Write = Callable[..., Path]
 
 
 @pytest.fixture
-def passphrase(monkeypatch: pytest.MonkeyPatch, no_ring: None, quick_derivation: None) -> None:
+def passphrase(monkeypatch: pytest.MonkeyPatch, quick_derivation: None) -> None:
     monkeypatch.setenv("REACH_PASSPHRASE", "correct horse")
 
 

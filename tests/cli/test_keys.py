@@ -21,7 +21,7 @@ WORDS = "correct horse"
 
 
 @pytest.fixture
-def passphrase(monkeypatch: pytest.MonkeyPatch, no_ring: None, quick_derivation: None) -> None:
+def passphrase(monkeypatch: pytest.MonkeyPatch, quick_derivation: None) -> None:
     monkeypatch.setenv("REACH_PASSPHRASE", WORDS)
 
 
@@ -54,7 +54,6 @@ def test_without_a_name_the_setting_or_the_login_name_counts(reach: Reach, monke
     assert reach("key", "show", "--json").json["name"] == "ada"
 
 
-@pytest.mark.usefixtures("no_ring")
 def test_without_a_keyring_and_a_passphrase_nothing_is_made(home: Path, reach: Reach) -> None:
     done = reach("key", "new", "ada", "--json")
     assert (done.code, done.error["code"]) == (1, "keys-locked")
@@ -73,7 +72,6 @@ def test_a_wrong_passphrase_is_told_and_not_repeated(reach: Reach, monkeypatch: 
     assert "a wrong one" not in done.err
 
 
-@pytest.mark.usefixtures("no_ring")
 def test_the_passphrase_is_asked_for_on_a_terminal_twice_when_it_is_chosen(
     reach: Reach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +135,15 @@ def test_a_command_of_two_words_helps_with_the_second(reach: Reach) -> None:
         assert f"reach {word} COMMAND --help" in reach(word, "--help").out
         assert "needs one word more" in reach(word).err
     assert "did you mean `reach key new`?" in reach("key", "nw").err
-    assert reach("completion", "--words", "key", "").out.split() == ["new", "list", "show", "delete"]
+    assert reach("completion", "--words", "key", "").out.split() == [
+        "new",
+        "list",
+        "show",
+        "delete",
+        "rotate",
+        "passphrase",
+        "move",
+    ]
     assert reach("completion", "--words", "reviewer", "add", "--gr").out.split() == ["--group"]
     assert reach("completion", "--words", "ke").out.split() == ["key", "keys"]
 

@@ -17,6 +17,7 @@ from reach_workbench.client.remote import RemoteNode
 from reach_workbench.effects.functions import Functions
 from reach_workbench.engine.evaluator import Evaluator
 from reach_workbench.node.local import LocalNode
+from reach_workbench.node.rotating import Signer
 from reach_workbench.protocol.node import Node
 from reach_workbench.settings import load
 from tests import unheld
@@ -191,11 +192,12 @@ class Place:
         self.variables = {"REACH_RUNNER_POLL_SECONDS": "0.02", **unheld.VARIABLES}
         self.evaluator: Evaluator | None = None
         self.schedules = False
+        self.signer: Signer | None = None
 
     @asynccontextmanager
     async def local(self) -> AsyncIterator[LocalNode]:
         settings = load(self.home, self.variables)
-        node = await LocalNode.open(settings, functions=self.functions, evaluator=self.evaluator)
+        node = await LocalNode.open(settings, functions=self.functions, evaluator=self.evaluator, signer=self.signer)
         try:
             if self.schedules:
                 await node.start_schedules()

@@ -34,6 +34,22 @@ def signed_by(public: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
+def lineage_of(keys: Json) -> list[bytes]:
+    """The keys that the node had, each of which vouched for the next, and at the end the one that signed."""
+    node = base64.b64decode(keys["node"]["key"])
+    lineage: list[bytes] = []
+    for each in keys.get("rotations", ()):
+        said = json.loads(each["body"])
+        assert said["_type"] == "urn:reach:key-rotation:1"
+        before, after = (base64.b64decode(said[name]) for name in ("before", "after"))
+        for name, public in (("before", before), ("after", after)):
+            assert signed_by(public, each["body"].encode(), base64.b64decode(each[name]))
+        assert before == (lineage[-1] if lineage else before)
+        lineage += [before, after] if not lineage else [after]
+    assert node == (lineage[-1] if lineage else node)
+    return lineage or [node]
+
+
 def root_by(leaf: bytes, index: int, size: int, proof: list[str]) -> bytes | None:
     """RFC 9162, 2.1.3.2: the root that the proof leads to."""
     here, last, value = index, size - 1, leaf
@@ -51,7 +67,10 @@ def root_by(leaf: bytes, index: int, size: int, proof: list[str]) -> bytes | Non
 
 
 def verify(file: Path, public: bytes) -> dict[str, int]:
-    """Assert everything that a capsule claims, and that this key signed it; how much there was of each."""
+    """Assert everything that a capsule claims, and that this key signed it, or one that it vouched for.
+
+    Returns how much there was of each.
+    """
     with zipfile.ZipFile(file) as bundle:
         names = bundle.namelist()
         members = {name: bundle.read(name) for name in names}
@@ -60,8 +79,11 @@ def verify(file: Path, public: bytes) -> dict[str, int]:
     assert manifest["format"] == 2
     assert manifest["signed"]
 
-    # The envelope and the members.
-    Envelope.from_dict(json.loads(members["envelope.json"])).verify([key_of(public)], 1)
+    # Who signed, the envelope and the members.
+    keys = json.loads(members["keys.json"])
+    lineage = lineage_of(keys)
+    assert public in lineage
+    Envelope.from_dict(json.loads(members["envelope.json"])).verify([key_of(lineage[-1])], 1)
     statement = json.loads(base64.b64decode(json.loads(members["envelope.json"])["payload"]))
     assert (statement["_type"], statement["predicateType"]) == (
         "https://in-toto.io/Statement/v1",
@@ -71,8 +93,6 @@ def verify(file: Path, public: bytes) -> dict[str, int]:
     assert subjects == {
         name: hashlib.sha256(content).hexdigest() for name, content in members.items() if name != "envelope.json"
     }
-    keys = json.loads(members["keys.json"])
-    assert base64.b64decode(keys["node"]["key"]) == public
 
     # The events.
     before, events = bytes(32), []
@@ -163,8 +183,9 @@ def verify(file: Path, public: bytes) -> dict[str, int]:
     origin, at_size, at_root = text.split("\n")[:3]
     assert (int(at_size), base64.b64decode(at_root)) == (size, root)
     name, encoded = re.fullmatch("\N{EM DASH} (\\S+) (\\S+)\n", signature_lines).groups()  # type: ignore[union-attr]
-    assert name == origin == f"reach-audit/{hashlib.sha256(public).hexdigest()[:16]}"
+    (pinning,) = [each for each in lineage if name == f"reach-audit/{hashlib.sha256(each).hexdigest()[:16]}"]
+    assert name == origin
     blob = base64.b64decode(encoded)
-    assert blob[:4] == hashlib.sha256(name.encode() + b"\n\1" + public).digest()[:4]
-    assert signed_by(public, (text + "\n").encode(), blob[4:])
+    assert blob[:4] == hashlib.sha256(name.encode() + b"\n\1" + pinning).digest()[:4]
+    assert signed_by(pinning, (text + "\n").encode(), blob[4:])
     return {"events": len(events), "effects": effects, "approvals": len(said), "records": records}

@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from securesystemslib.exceptions import VerificationError
@@ -57,7 +59,9 @@ def test_the_example_of_the_documentation_is_verified(root: Path) -> None:
             assert line in page
 
 
-def test_a_capsule_that_a_person_exports_is_verified(tmp_path: Path) -> None:
+@pytest.fixture
+def reach(tmp_path: Path) -> Callable[..., Any]:
+    """Carries out a command as a person would, and gives what it prints with --json."""
     (tmp_path / "w.yaml").write_text(WORKFLOW)
     environment = {
         "REACH_HOME": str(tmp_path / "home"),
@@ -66,13 +70,43 @@ def test_a_capsule_that_a_person_exports_is_verified(tmp_path: Path) -> None:
         "REACH_POLICY_FILE": str(OPEN),
         "PATH": "/usr/bin:/bin",
     }
-    for words in (("run", "w.yaml"), ("export", "last", "run.reach", "--json")):
+
+    def run(*words: str) -> Any:
         done = subprocess.run(
-            [REACH, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+            [REACH, *words, "--json"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
-    found = verify(tmp_path / "run.reach", base64.b64decode(json.loads(done.stdout)["key"]))
+        return json.loads(done.stdout)
+
+    return run
+
+
+def test_a_capsule_that_a_person_exports_is_verified(tmp_path: Path, reach: Callable[..., Any]) -> None:
+    reach("run", "w.yaml")
+    key = reach("export", "last", "run.reach")["key"]
+    found = verify(tmp_path / "run.reach", base64.b64decode(key))
     assert (found["effects"], found["records"]) == (1, 2)
+
+
+def test_after_the_nodes_key_was_changed_the_stranger_follows_from_the_old_one(
+    tmp_path: Path, reach: Callable[..., Any]
+) -> None:
+    reach("run", "w.yaml")
+    keys = [reach("export", "last", "before.reach")["key"]]
+    keys += [reach("key", "rotate")["public_key"] for _ in range(2)]
+    reach("export", "last", "run.reach")
+    for key in keys:
+        assert verify(tmp_path / "run.reach", base64.b64decode(key))["records"] == 2
+    with pytest.raises(AssertionError):
+        verify(tmp_path / "before.reach", base64.b64decode(keys[1]))
+    with pytest.raises(AssertionError):
+        verify(tmp_path / "run.reach", public_of(EXAMPLE))
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.keys.keyrings import memory_ring, no_ring, quick_derivation
+from tests.keys.keyrings import memory_ring, quick_derivation
 
-__all__ = ["memory_ring", "no_ring", "quick_derivation"]
+__all__ = ["memory_ring", "quick_derivation"]
 
 
 @pytest.fixture(autouse=True)

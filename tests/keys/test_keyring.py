@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 import types
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keyring
@@ -14,6 +17,8 @@ from keyring.errors import InitError, KeyringLocked, PasswordSetError
 
 from reach_workbench.clock import SystemClock
 from reach_workbench.errors import BadInput, KeyMissing, KeysDamaged, KeysLocked, KeysUnavailable
+from reach_workbench.keys import ring
+from reach_workbench.keys.aside import aside
 from reach_workbench.keys.keystore import KeyStore
 from reach_workbench.settings import Keys
 from tests.keys.keyrings import MemoryRing
@@ -109,7 +114,6 @@ def test_a_home_that_began_with_a_keyring_does_not_change_to_a_file(tmp_path: Pa
     assert not (tmp_path / "keys.sealed").exists()
 
 
-@pytest.mark.usefixtures("no_ring")
 def test_a_keyring_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(KeysUnavailable, match="no keyring") as told:
         store(tmp_path, "keyring").create("ada")
@@ -213,7 +217,8 @@ class Hanging(MemoryRing):
 
     def set_password(self, service: str, username: str, password: str) -> None:
         self.asked += 1
-        self.freed.wait(30)
+        self.freed.wait(60)
+        super().set_password(service, username, password)
 
 
 @pytest.fixture
@@ -230,3 +235,80 @@ def test_a_keyring_that_hangs_is_given_up(tmp_path: Path, hanging: Hanging) -> N
         with pytest.raises(KeysUnavailable, match=r"did not answer within 0\.1 seconds"):
             keys.create("ada")
     assert hanging.asked == 1, "one that did not answer is not asked again"
+
+
+def test_a_home_with_keys_in_a_keyring_is_not_sent_to_a_file_where_it_has_none(
+    tmp_path: Path, memory_ring: MemoryRing
+) -> None:
+    keyring.set_keyring(Failing(KeyringLocked("no")))
+    with pytest.raises(KeysLocked) as told:
+        store(tmp_path).keep_secret("token", 1)
+    assert "REACH_KEYS_BACKEND=file" in str(told.value.hint)
+    keyring.set_keyring(memory_ring)
+    store(tmp_path).node_key()
+    keyring.set_keyring(Failing(KeyringLocked("no")))
+    with pytest.raises(KeysLocked) as told:
+        store(tmp_path).node_key()
+    assert "`reach key move file`" in str(told.value.hint) and "BACKEND" not in str(told.value.hint)
+
+
+def test_a_keyring_that_has_answered_too_late_is_asked_again(tmp_path: Path, hanging: Hanging) -> None:
+    keys = store(tmp_path, seconds=0.1)
+    with pytest.raises(KeysUnavailable):
+        keys.create("ada")
+    hanging.freed.set()  # somebody has unlocked it
+    for thread in threading.enumerate():
+        if thread.name == "keyring":
+            thread.join()
+    assert keys.create("ada") == store(tmp_path).signing_key("ada")
+
+
+def test_who_is_kept_waiting_is_told_for_what(
+    tmp_path: Path, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[float] = []
+
+    @contextmanager
+    def waiting(seconds: float) -> Iterator[None]:
+        said.append(seconds)
+        hanging.freed.set()
+        yield
+
+    monkeypatch.setattr(ring, "_PATIENCE", 0.05)
+    keys = KeyStore.open(tmp_path, SystemClock(), settings=Keys(wait_seconds=40.0), waiting=waiting)
+    keys.create("ada")
+    assert said == [40.0]
+
+
+def test_names_are_told_while_another_thread_waits_for_the_keyring(tmp_path: Path, hanging: Hanging) -> None:
+    keys = store(tmp_path, seconds=60.0)
+    waiting = threading.Thread(target=keys.create, args=("ada",), daemon=True)
+    waiting.start()
+    while not hanging.asked:
+        assert waiting.is_alive()
+    assert keys.names() == ()
+    hanging.freed.set()
+    waiting.join()
+    assert keys.names() == ("ada",)
+
+
+def test_an_event_loop_neither_stands_still_nor_lives_on_for_a_keyring_that_hangs(
+    tmp_path: Path, hanging: Hanging
+) -> None:
+    async def body() -> None:
+        asking = asyncio.ensure_future(aside(lambda: store(tmp_path, seconds=60.0).create("ada")))
+        while not hanging.asked:
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+
+    began = time.monotonic()
+    asyncio.run(body())
+    assert time.monotonic() - began < 30
+    assert not hanging.freed.is_set()
+
+
+def test_no_keyring_of_the_tests_is_found_by_chance() -> None:
+    """`keyring` knows every class of its kind, and one that hangs was once the one that it took."""
+    assert not {each for each in KeyringBackend.get_viable_backends() if each.__module__.startswith("tests")}
+    assert keyring.get_keyring().priority == 0

@@ -16,8 +16,6 @@ from reach_workbench.keys import sealed
 from reach_workbench.keys.ed25519 import verify
 from reach_workbench.keys.keystore import KeyStore
 
-pytestmark = pytest.mark.usefixtures("no_ring")
-
 WORDS = "correct horse"
 
 

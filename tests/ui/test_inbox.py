@@ -277,57 +277,6 @@ def test_the_run_of_a_gate_is_opened_and_4_leads_back_to_its_gate(court: Court, 
     go(body)
 
 
-def test_4_leads_to_the_gate_of_a_run_that_the_open_one_started(court: Court, go: Go) -> None:
-    async def body() -> None:
-        async with court.node() as node:
-            await court.hold(node, name="other")
-            inner = HEAD.format(name="inner") + "do: [{write: {run: {shell: {command: 'echo done'}}}}]"
-            await node.add(inner, court.place.workspace / "inner.yaml")
-            call = "do: [{inside: {run: {workflow: {namespace: tests, name: inner, version: 1.0.0}}}}]"
-            outer = await court.run(node, call, "outer")
-            [held] = [gate for gate in await node.gates() if gate.run != outer.id and "inner" in gate.workflow]
-            async with court.desk(node, (220, 45)) as desk:
-                await desk.until(lambda: len(desk.app.screen.query_one(Table).rows) == 2)
-                await desk.press("home")
-                desk.app.open_run(outer.id)
-                await desk.until_screen("DebugScreen")
-                await desk.press("4")
-                await desk.until_screen("InboxScreen")
-                await desk.until(lambda: desk.app.screen.query_one(Table).key == held.id)
-
-    go(body)
-
-
-@performs("inbox.filter")
-def test_a_filter_shows_what_has_its_words_and_gives_way_to_the_gate_one_comes_for(court: Court, go: Go) -> None:
-    async def body() -> None:
-        async with court.node() as node:
-            await court.hold(node, name="first", command="make site")
-            second = await court.hold(node, name="second", command="rm -r public")
-            async with court.desk(node, (140, 40)) as desk:
-                table = desk.app.screen.query_one(Table)
-                await desk.until(lambda: len(table.rows) == 2)
-                await desk.press("space", "slash", *"SITE", "space", *"first", "enter")
-                assert [row.cells[3] for row in table.rows] == ["tests/first"]
-                await desk.until_shown("Inbox: site first")
-                await desk.until_shown("1 marked · 1 of 2")
-                await desk.press("slash", "space", *"nowhere")
-                await desk.until_shown("Nothing that waits fits the filter.")
-                await desk.press("escape")
-                assert len(table.rows) == 2
-                await desk.press("slash", *second.id, "enter")
-                assert [row.cells[3] for row in table.rows] == ["tests/second"]
-                await desk.press("slash", *["backspace"] * len(second.id), *"make", "enter")
-                assert [row.cells[3] for row in table.rows] == ["tests/first"]
-                desk.app.open_run(second.id)
-                await desk.until_screen("DebugScreen")
-                await desk.press("4")
-                await desk.until_screen("InboxScreen")
-                await desk.until(lambda: table.key == second.gates[0] and len(table.rows) == 2)
-
-    go(body)
-
-
 @performs("inbox.resolve")
 def test_effects_in_doubt_stand_beside_the_gates_and_have_their_own_key(court: Court, go: Go) -> None:
     async def body() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from reach_workbench.cli.keyreviewer import KeptSecrets
 from reach_workbench.clock import SystemClock
 from reach_workbench.errors import KeysLocked
 from reach_workbench.keys import sealed
@@ -20,8 +21,8 @@ from tests.keys import keyrings
 from tests.ui.conftest import HEAD, Place
 from tests.ui.writing import TEXT, Go, writing
 
-no_ring, quick_derivation = keyrings.no_ring, keyrings.quick_derivation
-pytestmark = pytest.mark.usefixtures("quick_derivation", "no_ring")
+quick_derivation = keyrings.quick_derivation
+pytestmark = pytest.mark.usefixtures("quick_derivation")
 
 CANARY = "canary-3f7c-do-not-show"
 SECRET = TEXT.replace("do:\n", "use: { secrets: [token] }\ndo:\n", 1)
@@ -45,7 +46,7 @@ def test_a_kept_secret_need_not_be_typed_but_unlocked(place: Place, go: Go) -> N
 
     async def body() -> None:
         async with place.node() as node:
-            async with writing(place, node, SECRET, kept=lambda ask: store(place, ask)) as (desk, _):
+            async with writing(place, node, SECRET, kept=lambda ask: KeptSecrets(store(place, ask))) as (desk, _):
                 await desk.press("ctrl+r")
                 await desk.until_screen("RunForm")
                 assert "kept on this machine" in desk.shown()
@@ -70,7 +71,7 @@ def test_a_wrong_passphrase_and_leaving_start_no_run(place: Place, go: Go) -> No
     async def body() -> None:
         async with (
             place.node() as node,
-            writing(place, node, SECRET, kept=lambda ask: store(place, ask)) as (desk, _),
+            writing(place, node, SECRET, kept=lambda ask: KeptSecrets(store(place, ask))) as (desk, _),
         ):
             for keys, words in ((("x", "enter"), "the passphrase is wrong"), (("escape",), "no passphrase")):
                 await desk.press("ctrl+r")
@@ -95,7 +96,7 @@ def test_a_run_that_lacks_its_secrets_gets_the_kept_ones(place: Place, go: Go) -
             text = HEAD.format(name="counts") + COUNTS
             run = await node.start(StartRun(text, file, secrets={"token": CANARY}, hold=True))
             await node.wait(run.id)
-        async with place.node() as node, place.desk(node, kept=lambda ask: store(place, ask)) as desk:
+        async with place.node() as node, place.desk(node, kept=lambda ask: KeptSecrets(store(place, ask))) as desk:
             # This node has never heard of the secret.
             keeper = desk.app.keeper
             asked = desk.app.run_worker(
@@ -124,7 +125,7 @@ def test_a_workbench_that_is_left_keeps_nobody_waiting_for_a_passphrase(place: P
 
     async def body() -> None:
         async with place.node() as node:
-            async with place.desk(node, kept=lambda ask: store(place, ask)) as desk:
+            async with place.desk(node, kept=lambda ask: KeptSecrets(store(place, ask))) as desk:
                 asked = asyncio.ensure_future(desk.app.keeper.secrets(("token",)))
                 await desk.until_screen("AskText")
                 desk.app.exit()

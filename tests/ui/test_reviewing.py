@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import keyring
+import pytest
 from textual.widgets import Input
 
+from reach_workbench.cli.keyreviewer import KeyReviewer
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.gates import GateView, SignedVerdict
+from reach_workbench.settings import load
 from reach_workbench.ui.gates.verdictdialog import VerdictDialog
+from tests.keys.keyrings import MemoryRing, memory_ring
 from tests.ui.conftest import Desk
 from tests.ui.gating import Court, court, know
 from tests.ui.test_inbox import notified, says
 
 Go = Callable[[Callable[[], Any]], None]
 
-__all__ = ["court"]
+__all__ = ["court", "memory_ring"]
 
 
 async def approving(desk: Desk) -> None:
@@ -184,6 +191,9 @@ def test_a_quorum_shows_who_has_approved_and_what_is_missing(court: Court, go: G
                 await approving(desk)
                 await desk.press("y")
                 await notified(desk, "decided about this gate before")
+                await desk.until_screen("InboxScreen")
+                await desk.until_shown("✓ grace approved")
+                assert "◆ 1" in desk.shown().split("\n")[0]
                 [gate] = await node.gates()
                 await node.decide(gate.id, court.signed(gate, "approve", "lin"))
                 await desk.until_shown("Nothing waits for you")
@@ -344,5 +354,50 @@ def test_an_approval_step_without_a_form_is_approved_at_once(court: Court, go: G
                 await desk.until_shown("Nothing waits for you")
                 run = await node.wait(run.id)
                 assert (run.status, run.output) == ("completed", {"approved": True, "by": ["grace"]})
+
+    go(body)
+
+
+class Silent(MemoryRing):
+    """Never answers once it is given something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.asked.set()
+        threading.Event().wait()
+
+
+@pytest.mark.usefixtures("memory_ring")
+def test_a_keyring_that_never_answers_keeps_neither_the_screen_nor_its_end(
+    court: Court, go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = Silent()
+    keyring.set_keyring(ring)
+    monkeypatch.setattr("reach_workbench.keys.ring._PATIENCE", 0.05)
+    told: list[float] = []
+
+    @contextmanager
+    def waiting(seconds: float) -> Iterator[None]:
+        told.append(seconds)
+        yield
+
+    settings = load(court.place.folder / "home", {"REACH_KEYS_USER": "grace", "REACH_KEYS_WAIT_SECONDS": "600"})
+
+    async def body() -> None:
+        async with court.node() as node:
+            run = await court.hold(node)
+            async with court.place.desk(node, "inbox", reviewer=KeyReviewer(settings, waiting)) as desk:
+                await approving(desk)
+                await desk.press("y")
+                await know(desk)
+                await desk.until(lambda: ring.asked.is_set() and told == [600.0])
+                await desk.press("escape")
+                await desk.until_screen("InboxScreen")
+                await desk.press("3")
+                await desk.until_screen("RunsScreen")
+            assert (await node.run(run.id)).gates
 
     go(body)

@@ -187,7 +187,6 @@ def test_the_marks_of_the_debugger_stop_at_gates(court: Court, go: Go) -> None:
             await court.add(node, "lin")
             await node.decide(gate.id, court.signed(gate, "approve", "lin"))
             await node.wait(run.id)
-            closed = [event.seq async for event in node.events(run.id) if event.type == "gate.closed"]
             async with court.desk(node, (220, 45), screen="debug") as desk:
                 desk.app.open_run(run.id, 1)
                 await desk.until(lambda: desk.app.header.position == 1)
@@ -195,11 +194,7 @@ def test_the_marks_of_the_debugger_stop_at_gates(court: Court, go: Go) -> None:
                 await desk.until(lambda: desk.app.header.position == opened[0])
                 await desk.until_shown("approved by lin")
                 await desk.until_shown("waits for 1 approval")
-                await desk.press("}")
-                await desk.until(lambda: desk.app.header.position == closed[0])
                 await desk.press("G", "{")
-                await desk.until(lambda: desk.app.header.position == closed[0])
-                await desk.press("{")
                 await desk.until(lambda: desk.app.header.position == opened[0])
                 timeline = desk.app.screen.query_one(Timeline)
                 marks = [(row.type, row.mark) for seq in range(1, 12) if (row := timeline.row(seq)) is not None]

@@ -90,6 +90,8 @@ def _verify(terminal: Terminal, session: Session) -> int:
         terminal.show(f"  {found.before}")
     if found.key is not None and not terminal.json:
         terminal.show(Painted(f"  key {found.key}", "dim"))
+        for key in found.earlier:
+            terminal.show(Painted(f"  before that {key}, which vouched for the next", "dim"))
     return 0 if found.ok else 1
 
 

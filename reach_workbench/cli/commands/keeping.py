@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from base64 import b64encode
 from typing import Final
 
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given
 from reach_workbench.cli.reading import secret_value
-from reach_workbench.cli.session import Session
+from reach_workbench.cli.session import Session, go
 from reach_workbench.cli.terminal import Terminal
-from reach_workbench.cli.unlocking import ask_unseen, key_store, user
+from reach_workbench.cli.unlocking import ask_unseen, key_store, new_passphrase, user
+from reach_workbench.clock import SystemClock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import KeyMissing, UsageError
 from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.keys.keystore import PASSPHRASE
 
 _MOST: Final = 1 << 20
 """Bytes of a secret, as of one in a file."""
@@ -63,6 +66,62 @@ def _delete(terminal: Terminal, given: Given) -> int:
     else:
         terminal.say(f"deleted the key of {given.name}: what it signed stays valid")
         terminal.say(f"  if it may decide about gates, revoke it: {session.line('reviewer', 'list')}")
+    return 0
+
+
+def _rotate(terminal: Terminal, given: Given) -> int:
+    from reach_workbench.evidence.rotation import rotate
+    from reach_workbench.protocol.rotating import KeyRotation, NodeKeyView
+
+    session = Session(terminal, given)
+    store = key_store(session)
+    store.ready()  # in the main thread, where a passphrase can be typed
+
+    async def work() -> NodeKeyView:
+        async with session.signing() as node:
+            with store.rotating() as rotating:
+                known = await node.node_keys()
+                before, after = rotating.begin(known[-1].key_id if known else None)
+                said = rotate(before, after, SystemClock().now()).to_json()
+                view = await node.rotate_key(KeyRotation(said["body"], said["before"], said["after"]))
+                rotating.finish()
+                return view
+
+    view = go(work())
+    if terminal.json:
+        terminal.print_json({"id": view.key_id, "public_key": view.public_key, "before": view.endorsed_by})
+    else:
+        terminal.say(
+            f"the node signs with key {view.key_id} from now on; {view.endorsed_by} vouched for it and is gone"
+        )
+        terminal.say("  what that signed stays valid; tell those who verify your capsules the new key:")
+        terminal.show(view.public_key)
+    return 0
+
+
+def _passphrase(terminal: Terminal, given: Given) -> int:
+    session = Session(terminal, given)
+    key_store(session).change_passphrase(new_passphrase)
+    if terminal.json:
+        terminal.print_json({"changed": True})
+    else:
+        terminal.say("the new passphrase opens the keys of this home, and the old one does not")
+        if os.environ.get(PASSPHRASE):
+            terminal.say(f"  {PASSPHRASE} has the old one still: set it anew, also for a node that serves")
+    return 0
+
+
+def _move(terminal: Terminal, given: Given) -> int:
+    session = Session(terminal, given)
+    if given.place not in ("keyring", "file"):
+        raise UsageError(f"{given.place!r} is no place for keys", hint="keyring or file")
+    store = key_store(session)
+    moved = store.move(given.place)
+    if terminal.json:
+        terminal.print_json({"place": store.place, "keys": list(store.names()), "secrets": list(store.secret_names())})
+    else:
+        entries = "1 key or secret is" if len(moved) == 1 else f"{len(moved)} keys and secrets are"
+        terminal.say(f"{entries} in {store.place} now, and nowhere else")
     return 0
 
 
@@ -175,6 +234,46 @@ COMMANDS = (
         options=(JSON,),
         about=("What it signed stays valid. Nodes that know it as a reviewer's go on to: revoke it there.",),
         examples=(Example("reach key delete ada", "it can't be got back"),),
+    ),
+    Command(
+        "key rotate",
+        "Let the node sign with a new key, which the old one vouches for",
+        _rotate,
+        options=(JSON,),
+        about=(
+            "The change stands in the audit log, signed by both keys; the old one is deleted then. Checkpoints and "
+            "capsules of before stay valid, and whoever trusts the old key can verify new capsules by it: `reach "
+            "verify FILE --key OLD`. A node that serves goes on with the new key. With --json: {id, public_key, "
+            "before}.",
+        ),
+        examples=(Example("reach key rotate", "after a backup went astray, or once a year"),),
+    ),
+    Command(
+        "key passphrase",
+        "Change the passphrase that seals the keys of this home",
+        _passphrase,
+        options=(JSON,),
+        about=(
+            "Where there is no keyring, or keys were moved out of it. The old one is REACH_PASSPHRASE, or asked for; "
+            "the new one is REACH_NEW_PASSPHRASE, or asked for twice. Copies of keys.sealed that somebody has are "
+            "opened by the old one still. With --json: {changed}.",
+        ),
+        examples=(Example("reach key passphrase", "asks for both"),),
+    ),
+    Command(
+        "key move",
+        "Move all keys and secrets to the keyring, or to the sealed file",
+        _move,
+        arguments=(Argument("PLACE", "keyring or file"),),
+        options=(JSON,),
+        about=(
+            "They are taken out of the one once they were read back from the other; a move that was cut off is "
+            "finished by the same command. With --json: {place, keys, secrets}.",
+        ),
+        examples=(
+            Example("reach key move keyring", "out of keys.sealed, whose passphrase is wanted no more"),
+            Example("reach key move file", "for a machine whose keyring goes away"),
+        ),
     ),
     Command(
         "secret set",

@@ -78,7 +78,8 @@ def _effect(gate: GateView, now: int | None) -> Iterator[Line]:
     terms = gate.terms
     for policy in gate.holding:
         reason = f": {visible(policy.reason)}" if policy.reason else ", whose text is below."
-        yield Line(f"Held by policy {visible(policy.id)}{reason}")
+        how = "Counted" if policy.counts else "Held"
+        yield Line(f"{how} by policy {visible(policy.id)}{reason}")
     if gate.kind == APPROVAL_STEP:
         yield Line("The workflow itself asks for this approval.")
     yield Line("")

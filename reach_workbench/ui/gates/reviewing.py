@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from reach_workbench.errors import GateClosed, GateError, NotFound
+from reach_workbench.errors import GateClosed, GateError, NotFound, ReachError
 from reach_workbench.protocol.debugging import Query
 from reach_workbench.protocol.gates import APPROVAL_STEP, GateView, Verdict
 from reach_workbench.ui.dialogs import Tell
@@ -129,8 +129,8 @@ class Reviewing:
             return False
         try:
             after = await self._workbench.node.decide(gate.id, signed)
-        except (GateClosed, NotFound):
-            self._workbench.gate_told(gate.id)
+        except (GateError, NotFound):
+            await self._look_again(gate.id)
             raise
         self._workbench.gate_told(after.id, after if after.outcome is None else None)
         name = visible(task_name(gate))
@@ -145,6 +145,17 @@ class Reviewing:
             words_left = f"Your approval counts. Still missing: {visible(after.missing or 'others')}."
             self._workbench.notify(words_left, title=name, timeout=6, markup=False)
         return True
+
+    async def _look_again(self, id: str) -> None:
+        """A verdict was refused: the gate is closed by now, or this person can't decide about it, and it is open."""
+        try:
+            gate = await self._workbench.node.gate(id)
+        except NotFound:
+            self._workbench.gate_told(id)
+        except ReachError:  # nothing is known of it: it stays as it was
+            return
+        else:
+            self._workbench.gate_told(id, gate if gate.outcome is None else None)
 
     async def _ruled(self, gate: GateView) -> str:
         """What became of an edited action that is not held again."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reach_workbench.errors import ApprovalRefused, KeysLocked, UsageError
 from reach_workbench.keys.ed25519 import key_id
 from reach_workbench.protocol.gates import GateView, SignedVerdict, Verdict
+from reach_workbench.protocol.reviewing import another_key
 from reach_workbench.ui.reviewer import Reviewer
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Signing:
         if public is None:
             words = (
                 f"You have no key to sign with yet. One will be made in the name {reviewer.name!r}, kept in "
-                f"{reviewer.place}, and this node will be told that it may decide about gates.\n\n"
+                f"{await reviewer.place()}, and this node will be told that it may decide about gates.\n\n"
                 "Only this key's signature counts as yours. It never leaves this machine."
             )
             if not await self._workbench.confirm("Make a key?", words, "m", "make it"):
@@ -67,7 +68,7 @@ class Signing:
             if known is not None and known.revoked_at is not None:
                 raise ApprovalRefused(
                     f"your key {known.key_id} was revoked at this node: it decides no more",
-                    hint="a key that was revoked is not taken up again: REACH_KEYS_USER names another one",
+                    hint=f"what it signed before that stays; {another_key(reviewer.name)}",
                 )
             if known is not None:
                 return known.name
