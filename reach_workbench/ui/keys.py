@@ -37,6 +37,11 @@ class Action:
     def method(self) -> str:
         return self.id.partition(".")[2].replace("-", "_")
 
+    @property
+    def leads(self) -> bool:
+        """Whether it puts a screen in front."""
+        return self.scope == "app" and self.method in SCREEN_NAMES
+
 
 ACTIONS: Final = (
     Action("app.flows", ("1",), "Flows", "Write workflows: files, editor, problems, the flow as a graph."),
