@@ -235,10 +235,9 @@ class Workbench(App[None]):
 
     async def on_event(self, event: Event) -> None:
         """As Textual does; a key that comes before the node waits for it."""
-        if isinstance(event, Key) and not event.is_forwarded and (self._node is None or self._early is not None):
-            if self._before().takes(event):
-                return
-        await super().on_event(event)
+        early = self._node is None or self._early is not None
+        if not (early and isinstance(event, Key) and not event.is_forwarded and self._before().takes(event)):
+            await super().on_event(event)
 
     def _before(self) -> Early:
         """Loaded when the first key comes: the first frame does not wait for it."""

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from reach_workbench.ui.keynames import shown
 from reach_workbench.ui.keys import SCREEN_NAMES, Action, actions
+from reach_workbench.ui.words import zone
 
 
 class Help(ModalScreen[None]):
@@ -56,6 +57,9 @@ class Help(ModalScreen[None]):
             Content(""),
             Content(
                 "Letters act wherever text is not being typed; esc leaves a field. F-keys and ^letters act there too."
+            ),
+            Content(
+                f"Times are local, {zone()}; what the node writes itself (`…Z`, files, the command line) is in UTC."
             ),
             Content("Keys can be changed: `reach keys` lists the actions, `reach locate config` names the file."),
         ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from reach_workbench.protocol.node_views import RunView, Verification
-from reach_workbench.ui.words import lasting, moment, pretty, status
+from reach_workbench.ui.words import here, lasting, moment, pretty, pretty_data, status
 
 
 def run_page(run: RunView) -> Content:
@@ -25,7 +25,7 @@ def _facts(run: RunView) -> Iterator[tuple[str, str]]:
     yield "workflow", run.workflow
     yield "status", status(run)
     if run.waiting:
-        yield "waits for", run.waiting
+        yield "waits for", here(run.waiting)
     if run.position and run.ended_at is None:
         yield "stands at", run.position
     yield "events", f"{run.seq:,}"
@@ -49,5 +49,5 @@ def verified(found: Verification) -> tuple[str, str]:
     place = f" at event {found.seq:,}" if found.seq is not None else ""
     lines = [found.message or f"The record is {found.problem}.", f"task      {found.task or '–'}"]
     if found.recorded is not None or found.replayed is not None:
-        lines += ["", "recorded", pretty(found.recorded), "", "replayed", pretty(found.replayed)]
+        lines += ["", "recorded", pretty_data(found.recorded), "", "replayed", pretty_data(found.replayed)]
     return f"REPLAY ✗{place}", "\n".join(lines)

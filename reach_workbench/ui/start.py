@@ -13,7 +13,6 @@ from textual.widgets import Static
 from reach_workbench.errors import ReachError
 from reach_workbench.ui.frame import Footer, Header
 
-
 _LOOKING: Final = "Looking for the node of this home …"
 _SHOWN: Final = 12
 """Kept keys that are named; of more, the last ones."""

@@ -210,7 +210,8 @@ def _job_row(job: JobView) -> Row:
 
 
 def _schedule_row(schedule: ScheduleView) -> Row:
-    rule = f"{schedule.kind} {schedule.rule}" + ("" if schedule.enabled else "  (off)")
+    utc = " UTC" if schedule.kind == "cron" else ""
+    rule = f"{schedule.kind} {schedule.rule}{utc}" + ("" if schedule.enabled else "  (off)")
     last = ago(schedule.last_at) if schedule.last_at is not None else "never"
     counts = (f"{schedule.started:,}", f"{schedule.skipped:,}")
     return Row(schedule.id, (schedule.workflow, rule, moment(schedule.next_at), last, *counts))
