@@ -24,6 +24,10 @@ def _facts(run: RunView) -> Iterator[tuple[str, str]]:
     yield "run", run.id
     yield "workflow", run.workflow
     yield "status", status(run)
+    if run.forked_from:
+        yield "⎇ fork of", f"{run.forked_from} at event {run.forked_at:,}"
+    if run.parent:
+        yield "↳ part of", run.parent
     if run.waiting:
         yield "waits for", here(run.waiting)
     if run.position and run.ended_at is None:
@@ -32,10 +36,6 @@ def _facts(run: RunView) -> Iterator[tuple[str, str]]:
     yield "started", moment(run.created_at)
     if run.ended_at is not None:
         yield "ended", f"{moment(run.ended_at)}, after {lasting(run.ended_at - run.created_at)}"
-    if run.forked_from:
-        yield "fork of", f"{run.forked_from} at event {run.forked_at:,}"
-    if run.parent:
-        yield "part of", run.parent
     if run.file:
         yield "file", run.file
     yield "digest", run.digest

@@ -220,7 +220,7 @@ def _schedule_row(schedule: ScheduleView) -> Row:
 def _faults(runs: list[RunView]) -> str:
     if not runs:
         return "No run has faulted."
-    return "\n".join(f"{moment(run.ended_at)[5:16]}  {run.name} {shortened(run.id)[-5:]}: {_why(run)}" for run in runs)
+    return "\n".join(f"{moment(run.ended_at)[5:16]}  {run.name} {shortened(run.id)}: {_why(run)}" for run in runs)
 
 
 def _why(run: RunView) -> str:

@@ -98,7 +98,7 @@ def beside(name: str, value: object) -> str:
 
 
 def shortened(run: str) -> str:
-    """The part of a run's id that tells it from others on a screen: its end is chance, its beginning time."""
+    """A run's id as every list writes it: its beginning is time, its end chance. A node takes it for the whole one."""
     return f"{run[:10]}…{run[-4:]}" if len(run) > 15 else run
 
 
