@@ -19,7 +19,7 @@ from textual.dom import DOMNode
 from textual.events import Event, Key
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from reach_workbench.errors import NotFound, ReachError, RunStateError
 from reach_workbench.protocol.gates import GateView
@@ -39,6 +39,7 @@ from reach_workbench.ui.words import moment, shortened
 
 if TYPE_CHECKING:
     from reach_workbench.ui.early import Early
+    from reach_workbench.ui.leaving import GoesOn
 
 Result = TypeVar("Result")
 
@@ -125,6 +126,7 @@ class Workbench(App[None]):
         self._notify_terminal = notify_terminal
         self._came = asyncio.Event()
         self._hurry = asyncio.Event()
+        self.left: GoesOn | None = None
         self._first: str | None = None
         self._early: Early | None = None
         self.run_at: int | None = None
@@ -234,10 +236,27 @@ class Workbench(App[None]):
     # ------------------------------------------------------------ the connection
 
     async def on_event(self, event: Event) -> None:
-        """As Textual does; a key that comes before the node waits for it."""
-        early = self._node is None or self._early is not None
-        if not (early and isinstance(event, Key) and not event.is_forwarded and self._before().takes(event)):
-            await super().on_event(event)
+        """As Textual does; a key that comes before the node waits for it, and help is there in dialogs too."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            early = self._node is None or self._early is not None
+            if (early and self._before().takes(event)) or self._helps_in_dialog(event):
+                return
+        await super().on_event(event)
+
+    def _helps_in_dialog(self, event: Key) -> bool:
+        """The screen's keys do not reach the app from a dialog: that of help does, unless it is text there."""
+        dialog, focused = self.screen, self.focused
+        if not isinstance(dialog, ModalScreen) or event.key not in self.keys_of(find("app.help")):
+            return False
+        if focused is not None and focused.check_consume_key(event.key, event.character):
+            return False
+        from reach_workbench.ui.dialoghelp import DialogHelp
+        from reach_workbench.ui.help import Help
+
+        if isinstance(dialog, Help):
+            return False
+        self.push_screen(DialogHelp(dialog))
+        return True
 
     def _before(self) -> Early:
         """Loaded when the first key comes: the first frame does not wait for it."""
@@ -445,6 +464,11 @@ class Workbench(App[None]):
     def action_policies(self) -> None:
         self.show("policies")
 
+    def action_new(self) -> None:
+        """The dialog of the Flows screen, which comes in front."""
+        self.show("flows")
+        self.call_later(self.run_action, "screen.new")
+
     def action_palette(self) -> None:
         from reach_workbench.ui.palette import Palette
 
@@ -570,17 +594,19 @@ class Workbench(App[None]):
 
     @work(group="dialog", exclusive=True)
     async def action_quit(self) -> None:  # type: ignore[override]  # a dialog may come first: it needs a worker
-        from reach_workbench.ui.leaving import CHOICES, active_runs, question
+        from reach_workbench.ui.leaving import CHOICES, active_runs, goes_on, question
 
         if not await self._may_leave():
             return
-        runs = await active_runs(self.node) if self.connected and self._stop is not None else []
-        if runs and self._stop is not None:
-            chosen = await self.choose("Leave", CHOICES, question(runs))
+        if self.connected and self._stop is not None:
+            runs = await active_runs(self.node)
+            chosen = await self.choose("Leave", CHOICES, question(runs)) if runs else "leave"
             if chosen in (None, "stay"):
                 return
             if chosen == "stop":
                 await self._stop()
+            else:
+                self.left = await goes_on(self.node, len(runs))
         self.exit()
 
     async def _may_leave(self) -> bool:

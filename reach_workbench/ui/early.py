@@ -26,7 +26,7 @@ AT_ONCE: Final = frozenset({"app.help", "app.palette", "app.theme", "app.reconne
 LOOKS: Final = frozenset(
     {
         *(action.id for action in actions("app")),
-        "flows.new", "flows.complete", "flows.definition", "flows.next-problem", "flows.graph",
+        "flows.complete", "flows.definition", "flows.next-problem", "flows.graph",
         "debug.back", "debug.forward", "debug.mark-back", "debug.mark", "debug.over-back", "debug.out-back",
         "debug.continue-back", "debug.verify", "debug.who-wrote", "debug.live", "debug.find", "debug.find-next",
         "debug.filter", "debug.start", "debug.end", "debug.jq",

@@ -65,7 +65,7 @@ TABS: Final = tuple(action for action in ACTIONS if action.keys[0] in "1234567")
 """The rows of the key table that lead to a screen."""
 
 FOOTERS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
-    ("flows", ""): ("flows.run", "flows.save", "flows.new", "flows.complete", "flows.next-problem", "flows.graph"),
+    ("flows", ""): ("flows.run", "flows.save", "app.new", "flows.complete", "flows.next-problem", "flows.graph"),
     ("debug", "LIVE"): ("debug.pause", "debug.back", "debug.breakpoint", "debug.live", "debug.find", "debug.cancel"),
     ("debug", "PAUSED"): (
         "debug.over", "debug.into", "debug.back", "debug.forward", "debug.continue", "debug.breakpoint",

@@ -42,12 +42,12 @@ class Help(ModalScreen[None]):
         with VerticalScroll() as page:
             page.border_title = "Keys"
             page.border_subtitle = "arrows  scroll     esc  leave"
-            yield Static(self._page())
+            yield Static(self.page())
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
-    def _page(self) -> Content:
+    def page(self) -> Content:
         parts: list[Content] = []
         if self._scope in SCREEN_NAMES:
             parts += [Content.styled(f"On {SCREEN_NAMES[self._scope]}", "bold"), *self._rows(actions(self._scope))]
@@ -65,13 +65,12 @@ class Help(ModalScreen[None]):
         ]
         return Content("\n").join(parts)
 
+    @staticmethod
+    def _row(keys: str, words: str) -> Content:
+        return Content.assemble((f"  {keys:<12}", "bold"), f" {words}")
+
     def _rows(self, rows: Iterable[Action]) -> list[Content]:
-        return [
-            Content.assemble(
-                (f"  {'  '.join(shown(key) for key in self._keys_of(action)):<12}", "bold"), f" {action.help}"
-            )
-            for action in rows
-        ]
+        return [self._row("  ".join(shown(key) for key in self._keys_of(action)), action.help) for action in rows]
 
     def action_scroll(self, step: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=step)
