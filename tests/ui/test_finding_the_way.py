@@ -17,13 +17,10 @@ from reach_workbench.ui.keys import ACTIONS, SCREEN_NAMES, find
 from reach_workbench.ui.tour import STOPS, samples, source_of
 from reach_workbench.ui.words import shortened
 from tests.ui.conftest import LISTENING, Place
-from tests.ui.gating import Court, court
 from tests.ui.performing import performs
 
 Go = Callable[[Any], None]
 ROOT = Path(__file__).parents[2]
-
-__all__ = ["court"]
 
 
 @performs("app.new")
@@ -119,30 +116,6 @@ def test_what_goes_on_is_said_when_one_leaves(place: Place, go: Go) -> None:
 
 def _head(name: str) -> str:
     return f"document: {{dsl: 1.0.3, namespace: tests, name: {name}, version: 1.0.0}}\n"
-
-
-def test_a_gate_that_closes_is_a_landmark(court: Court, go: Go) -> None:
-    async def body() -> None:
-        async with court.node() as node:
-            run = await court.hold(node)
-            await court.add(node, "ada")
-            await court.add(node, "lin")
-            [gate] = await node.gates()
-            await node.decide(gate.id, court.signed(await node.gate(gate.id), "approve", "lin"))
-            run = await node.wait(run.id)
-            seqs = {event.type: event.seq for event in (await node.page(run.id, 1, run.seq)).events}
-            async with court.desk(node, screen="debug") as desk:
-                desk.app.open_run(run.id)
-                screen = desk.app.screen
-                await desk.until(lambda: screen.position is not None)
-                await desk.press("g")
-                for wanted in (seqs["gate.opened"], seqs["gate.closed"]):
-                    await desk.press("right_curly_bracket")
-                    await desk.until(lambda wanted=wanted: screen.position.cursor == wanted)
-                await desk.press("left_curly_bracket")
-                await desk.until(lambda: screen.position.cursor == seqs["gate.opened"])
-
-    go(body)
 
 
 # ------------------------------------------------------------ what the tour and the pages name
