@@ -263,7 +263,7 @@ class Workbench(App[None]):
         if self._early is None:
             from reach_workbench.ui.early import Early
 
-            self._early = Early(self)
+            self._early = Early(self, self.keys_of)
         return self._early
 
     def get_default_screen(self) -> Screen[None]:

@@ -12,14 +12,12 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, Label, OptionList, Select, TextArea
 
-from reach_workbench.ui.gates.reading import Reading
 from reach_workbench.ui.help import Help
 from reach_workbench.ui.keynames import shown
 
 _GAP: Final = re.compile(r" {3,}")
 
 _PARTS: Final[tuple[tuple[type[Widget], tuple[tuple[str, str], ...]], ...]] = (
-    (Reading, (("↑ ↓  j k", "A line up or down."), ("pgup pgdn", "A page."), ("g G", "The first and the last line."))),
     (OptionList, (("↑ ↓", "The one before or after."), ("enter", "Take it."))),
     (Select, (("enter", "Open the choice, and take what the cursor is on."),)),
     (Checkbox, (("space", "On or off."),)),
@@ -28,7 +26,7 @@ _PARTS: Final[tuple[tuple[type[Widget], tuple[tuple[str, str], ...]], ...]] = (
 )
 """What a dialog may be made of, and the keys that act there."""
 
-_PANES: Final = (Input, TextArea, OptionList, Select, Checkbox, Reading)
+_PANES: Final = (Input, TextArea, OptionList, Select, Checkbox)
 
 
 class DialogHelp(Help):
@@ -40,11 +38,14 @@ class DialogHelp(Help):
 
     def page(self) -> Content:
         rows = [Content.styled("In this dialog", "bold"), *(self._row(*row) for row in self._own())]
-        there = [each for each in self._dialog.query("*").results(Widget) if isinstance(each, _PANES) and each.display]
+        there = [each for each in self._dialog.query("*").results(Widget) if each.display]
+        for told in dict.fromkeys(getattr(each, "keys_told", ()) for each in there):
+            if told:
+                rows += [Content(""), Content.styled(told[0], "bold"), *(self._row(*row) for row in told[1])]
         for kind, keys in _PARTS:
             if any(isinstance(each, kind) for each in there):
                 rows += [Content(""), Content.styled(_CALLED[kind], "bold"), *(self._row(*row) for row in keys)]
-        if len(there) > 1:
+        if sum(isinstance(each, _PANES) or hasattr(each, "keys_told") for each in there) > 1:
             rows += [Content(""), self._row("tab  ⇧tab", "The next part, and the one before.")]
         rows += [Content(""), Content("`F1` shows this also where text is typed.")]
         return Content("\n").join(rows)
@@ -64,7 +65,6 @@ class DialogHelp(Help):
 
 
 _CALLED: Final[dict[type[Widget], str]] = {
-    Reading: "In the text to read",
     OptionList: "In the list",
     Select: "In a choice",
     Checkbox: "In a box",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
+from textual.app import App
 from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import TextArea
@@ -16,9 +18,6 @@ from reach_workbench.ui.keynames import shown
 from reach_workbench.ui.keys import ACTIONS, Action, actions
 from reach_workbench.ui.palette import Palette
 from reach_workbench.ui.start import StartScreen
-
-if TYPE_CHECKING:
-    from reach_workbench.ui.app import Workbench
 
 AT_ONCE: Final = frozenset({"app.help", "app.palette", "app.theme", "app.reconnect", "app.quit"})
 """What needs no node."""
@@ -51,8 +50,8 @@ _MOST: Final = 200
 class Early:
     """Takes keys until the first screen stands and the kept ones are played; those that come meanwhile queue up."""
 
-    def __init__(self, app: Workbench) -> None:
-        self._app = app
+    def __init__(self, app: App[Any], keys_of: Callable[[Action], tuple[str, ...]]) -> None:
+        self._app, self._keys_of = app, keys_of
         self._kept: deque[Key] = deque()
         self._over = False
         self._playing = False
@@ -80,7 +79,7 @@ class Early:
 
     def keep_action(self, action: Action) -> None:
         """What the palette was asked for."""
-        key = self._app.keys_of(action)[0]
+        key = self._keys_of(action)[0]
         self.keep(Key(key, key if len(key) == 1 else None))
 
     def tell(self) -> None:
@@ -129,7 +128,7 @@ class Early:
         self._app.notify(words, title="Keys left out", severity="warning", timeout=8, markup=False)
 
     def _action(self, key: str, *scopes: str) -> Action | None:
-        return next((each for each in ACTIONS if each.scope in scopes and key in self._app.keys_of(each)), None)
+        return next((each for each in ACTIONS if each.scope in scopes and key in self._keys_of(each)), None)
 
     async def _settled(self) -> None:
         """Until the screen in front is drawn, has read what it shows, and every message so far was dealt with."""
