@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from textwrap import wrap
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -15,6 +16,10 @@ from textual.widgets import Static
 from reach_workbench.ui.keynames import shown
 from reach_workbench.ui.keys import SCREEN_NAMES, Action, actions
 from reach_workbench.ui.words import zone
+
+_WIDTH: Final = 92
+_WORDS: Final = 15
+"""Where the words begin, right of the keys."""
 
 
 class Help(ModalScreen[None]):
@@ -65,9 +70,10 @@ class Help(ModalScreen[None]):
         ]
         return Content("\n").join(parts)
 
-    @staticmethod
-    def _row(keys: str, words: str) -> Content:
-        return Content.assemble((f"  {keys:<12}", "bold"), f" {words}")
+    def _row(self, keys: str, words: str) -> Content:
+        """Words that need more than a line stand under each other."""
+        room = min(_WIDTH, self.app.size.width * 98 // 100) - _WORDS - 5  # the frame, its padding, the scrollbar
+        return Content.assemble((f"  {keys:<12}", "bold"), " " + f"\n{' ' * _WORDS}".join(wrap(words, max(20, room))))
 
     def _rows(self, rows: Iterable[Action]) -> list[Content]:
         return [self._row("  ".join(shown(key) for key in self._keys_of(action)), action.help) for action in rows]

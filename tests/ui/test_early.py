@@ -18,7 +18,9 @@ Go = Callable[[Any], None]
 
 
 @asynccontextmanager
-async def before(place: Place, node: LocalNode, **more: Any) -> AsyncIterator[tuple[Desk, asyncio.Event]]:
+async def before(
+    place: Place, node: LocalNode, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[Desk, asyncio.Event]]:
     """Sit down at a workbench whose node is found once the event is set."""
     there = asyncio.Event()
 
@@ -26,8 +28,8 @@ async def before(place: Place, node: LocalNode, **more: Any) -> AsyncIterator[tu
         await there.wait()
         return node
 
-    app = Workbench(connect, workspace=place.workspace, config=place.config, **more)
-    async with app.run_test(size=(80, 24)) as pilot:
+    app = Workbench(connect, workspace=place.workspace, config=place.config)
+    async with app.run_test(size=size) as pilot:
         desk = Desk(node, app, pilot, place.folder)
         await desk.until_shown("CONNECTING")
         yield desk, there
