@@ -81,7 +81,7 @@ def _alone(terminal: Terminal, home: str | None) -> int:
     """`reach` without a command: the workbench, or, without a terminal to draw it on, the overview."""
     from reach_workbench.cli.opening import on_terminal, open_workbench
 
-    return open_workbench(home) if on_terminal() else _overview(terminal)
+    return open_workbench(terminal, home) if on_terminal() else _overview(terminal)
 
 
 def _overview(terminal: Terminal) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from reach_workbench.cli.keyreviewer import KeptSecrets
+    from reach_workbench.cli.terminal import Terminal
     from reach_workbench.client.remote import RemoteNode
     from reach_workbench.keys.ring import Waiting
 
@@ -36,8 +37,11 @@ def on_terminal() -> bool:
     return True
 
 
-def open_workbench(home: str | None) -> int:
-    """Draw the workbench until the person leaves; the node is found or started meanwhile. Returns the exit code."""
+def open_workbench(terminal: Terminal, home: str | None) -> int:
+    """Draw the workbench until the person leaves; the node is found or started meanwhile. Returns the exit code.
+
+    A line says afterwards that the node goes on, where it does.
+    """
     os.environ.setdefault("TEXTUAL_FPS", _REPAINTS)
     from reach_workbench.cli.keyreviewer import KeyReviewer
     from reach_workbench.settings import load
@@ -79,6 +83,8 @@ def open_workbench(home: str | None) -> int:
         notify_terminal=settings.notify.terminal,
     )
     app.run()
+    if app.left is not None:
+        terminal.say(app.left.words())
     return app.return_code or 0
 
 

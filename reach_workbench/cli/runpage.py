@@ -10,6 +10,7 @@ from reach_workbench.cli.watching import duration
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
 from reach_workbench.protocol.node_views import RunView
+from reach_workbench.ui.words import shortened
 
 STYLES: Final[dict[str, Style]] = {
     "completed": "green",
@@ -19,8 +20,6 @@ STYLES: Final[dict[str, Style]] = {
     "suspended": "cyan",
     "waiting": "cyan",
 }
-_SHORT: Final = 12
-"""Letters of a run's id in the table: ten tell the millisecond it was started in."""
 
 
 def run_object(view: RunView) -> dict[str, Json]:
@@ -50,7 +49,7 @@ def run_object(view: RunView) -> dict[str, Json]:
 def show_table(terminal: Terminal, views: Sequence[RunView], now: int) -> None:
     """A line a run, the newest first."""
     rows = [
-        (view.id[:_SHORT], view.workflow, view.status, f"{duration(now - view.created_at)} ago", f"{view.seq:,}")
+        (shortened(view.id), view.workflow, view.status, f"{duration(now - view.created_at)} ago", f"{view.seq:,}")
         for view in views
     ]
     heads = ("RUN", "WORKFLOW", "STATUS", "STARTED", "EVENTS")

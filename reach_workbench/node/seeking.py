@@ -24,7 +24,7 @@ _NEAR: Final = 1024
 """Events that are looked through rather than jumped over."""
 
 _FAULTS: Final = frozenset({"command.faulted", "task.faulted", "workflow.faulted", "limit.reached"})
-_MARKS: Final = _FAULTS | {"command.in-doubt", "gate.opened"}
+_MARKS: Final = _FAULTS | {"command.in-doubt", "gate.opened", "gate.closed"}
 
 _AROUND: Final = frozenset({"do", "for", "fork", "try", "listen", "function"})
 """Kinds of tasks that start other tasks inside them."""

@@ -19,7 +19,8 @@ Motion = Literal[
 `into` and `back` go to the event after and before. `over` and `over-back` go to the next or previous
 place where a task of the same or an outer level begins; `out` and `out-back` of an outer level.
 `continue` and `continue-back` go to the next place where a breakpoint would have held the run (or
-the end, the beginning). `mark` and `mark-back` go to the next breakpoint, gate, effect in doubt or fault.
+the end, the beginning). `mark` and `mark-back` go to the next breakpoint, gate that opens or
+closes, effect in doubt or fault.
 """
 
 

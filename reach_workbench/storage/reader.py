@@ -47,6 +47,9 @@ from reach_workbench.storage.versions import newest
 
 _KEY_MAX: Final = (1 << 31) - 1
 
+_ALIKE: Final = 1000
+"""Runs looked through for one whose id begins and ends in a given way."""
+
 SEQ_BEYOND: Final = 1 << 62
 """A number that no audit record has."""
 
@@ -65,16 +68,19 @@ class Reader(GateReader):
     def run(self, name: str) -> RunRecord:
         """The run of that id, of the only id that begins so, or the `last` one that was started.
 
+        `BEGINNING…END` is an id as lists shorten it.
+
         Raises NotFound, or UsageError when several ids begin so.
         """
         if name == "last":
             if rows := self._rows(sql.RUN_LAST):
                 return self._run(rows[0])
             raise NotFound("there is no run yet", hint="start one with `reach run FILE`")
-        prefix = name.strip().lower()
+        prefix, _, end = name.strip().lower().partition("…")
         rows = self._rows(sql.RUN_BY_ID, id=name) if name else []
         if not rows and prefix:
-            rows = self._rows(sql.RUN_BY_PREFIX, low=prefix, high=prefix + "\U0010ffff", limit=4)
+            found = self._rows(sql.RUN_BY_PREFIX, low=prefix, high=prefix + "\U0010ffff", limit=_ALIKE if end else 4)
+            rows = [row for row in found if row[1].endswith(end)]
         if not rows:
             raise NotFound(f"there is no run {name!r}", hint="`reach runs` lists them")
         if len(rows) > 1:

@@ -10,15 +10,16 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import EllipsisType
-from typing import Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from textual import work
 from textual.app import App
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.events import Event, Key
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from reach_workbench.errors import NotFound, ReachError, RunStateError
 from reach_workbench.protocol.gates import GateView
@@ -28,13 +29,17 @@ from reach_workbench.ui import config as configuration
 from reach_workbench.ui.frame import HeaderState
 from reach_workbench.ui.keeper import Keeper, OpenKept
 from reach_workbench.ui.keynames import shown
-from reach_workbench.ui.keys import Action, bindings, find
+from reach_workbench.ui.keys import SCREEN_NAMES, Action, bindings, find
 from reach_workbench.ui.notice import announced, notice
 from reach_workbench.ui.reviewer import Reviewer
 from reach_workbench.ui.session import Session
 from reach_workbench.ui.start import StartScreen
 from reach_workbench.ui.waiting import Waiting, WaitingChanged
 from reach_workbench.ui.words import moment, shortened
+
+if TYPE_CHECKING:
+    from reach_workbench.ui.early import Early
+    from reach_workbench.ui.leaving import GoesOn
 
 Result = TypeVar("Result")
 
@@ -121,6 +126,9 @@ class Workbench(App[None]):
         self._notify_terminal = notify_terminal
         self._came = asyncio.Event()
         self._hurry = asyncio.Event()
+        self.left: GoesOn | None = None
+        self._first: str | None = None
+        self._early: Early | None = None
         self.run_at: int | None = None
         self._stop_at: int | None = None  # of the tour
 
@@ -139,7 +147,10 @@ class Workbench(App[None]):
 
     def show(self, scope: str) -> None:
         """Put that screen in front; it is made when it is needed first."""
-        if scope not in SCREENS or self._node is None:
+        if scope not in SCREENS:
+            return
+        if self._node is None:
+            self._go_to_first(scope)
             return
         while len(self.screen_stack) > 2:
             self.pop_screen()
@@ -154,6 +165,13 @@ class Workbench(App[None]):
         self.session.put("screen", scope)
         if self._stop_at is not None:
             self._tour_to(self._stop_at)
+
+    def _go_to_first(self, scope: str) -> None:
+        """There is no node yet: it is the screen to begin with, once there is."""
+        self._first = scope
+        start = self.screen_stack[0]
+        if isinstance(start, StartScreen):
+            start.goes_to(SCREEN_NAMES[scope])
 
     def open_run(self, run: str, at: int | None = None) -> None:
         """Make it the open run, and go to the debugger; `at` is the event to stand on there, when not the last."""
@@ -216,6 +234,37 @@ class Workbench(App[None]):
         return given
 
     # ------------------------------------------------------------ the connection
+
+    async def on_event(self, event: Event) -> None:
+        """As Textual does; a key that comes before the node waits for it, and help is there in dialogs too."""
+        if isinstance(event, Key) and not event.is_forwarded:
+            early = self._node is None or self._early is not None
+            if (early and self._before().takes(event)) or self._helps_in_dialog(event):
+                return
+        await super().on_event(event)
+
+    def _helps_in_dialog(self, event: Key) -> bool:
+        """The screen's keys do not reach the app from a dialog: that of help does, unless it is text there."""
+        dialog, focused = self.screen, self.focused
+        if not isinstance(dialog, ModalScreen) or event.key not in self.keys_of(find("app.help")):
+            return False
+        if focused is not None and focused.check_consume_key(event.key, event.character):
+            return False
+        from reach_workbench.ui.dialoghelp import DialogHelp
+        from reach_workbench.ui.help import Help
+
+        if isinstance(dialog, Help):
+            return False
+        self.push_screen(DialogHelp(dialog))
+        return True
+
+    def _before(self) -> Early:
+        """Loaded when the first key comes: the first frame does not wait for it."""
+        if self._early is None:
+            from reach_workbench.ui.early import Early
+
+            self._early = Early(self, self.keys_of)
+        return self._early
 
     def get_default_screen(self) -> Screen[None]:
         return StartScreen(id="start")
@@ -280,19 +329,27 @@ class Workbench(App[None]):
     def _begin(self) -> None:
         """Where one was the last time, or, on a screen that stands already, look again."""
         self._read_waiting()
-        if len(self.screen_stack) == 1:
+        if not self._made():
+            if len(self.screen_stack) > 1:
+                return  # a dialog lies upon the start screen, which tells when it is gone
             self.run_id = self.session.get("run")
             here = str(self.workspace)
             again = self.session.get("workspace", here) == here
             self.session.put("workspace", here)
-            self.show(self.session.get("screen", "flows") if again else "flows")
+            self.show(self._first or (self.session.get("screen", "flows") if again else "flows"))
             if self._greet:
                 self.notify("New here? F3 walks you through a sample; ? shows the keys.", title="Welcome", timeout=20)
+            if self._early is not None:
+                self._early.play()
             return
         for screen in self._made():
             look = getattr(screen, "look_again", None)
             if look is not None:
                 look()
+
+    def on_start_screen_uncovered(self) -> None:
+        if self.connected and not self._made():
+            self._begin()
 
     def _made(self) -> list[Screen[Any]]:
         return [self.get_screen(scope) for scope in SCREENS if self.is_screen_installed(scope)]
@@ -407,6 +464,11 @@ class Workbench(App[None]):
     def action_policies(self) -> None:
         self.show("policies")
 
+    def action_new(self) -> None:
+        """The dialog of the Flows screen, which comes in front."""
+        self.show("flows")
+        self.call_later(self.run_action, "screen.new")
+
     def action_palette(self) -> None:
         from reach_workbench.ui.palette import Palette
 
@@ -420,6 +482,9 @@ class Workbench(App[None]):
         """Carry out a row of the key table, on its screen."""
         if action.scope == "app":
             self.call_later(self.run_action, f"app.{action.method}")
+        elif self._node is None:
+            self.show(action.scope)
+            self._before().keep_action(action)
         else:
             self.show(action.scope)
             self.call_later(self.run_action, f"screen.{action.method}")
@@ -529,17 +594,19 @@ class Workbench(App[None]):
 
     @work(group="dialog", exclusive=True)
     async def action_quit(self) -> None:  # type: ignore[override]  # a dialog may come first: it needs a worker
-        from reach_workbench.ui.leaving import CHOICES, active_runs, question
+        from reach_workbench.ui.leaving import CHOICES, active_runs, goes_on, question
 
         if not await self._may_leave():
             return
-        runs = await active_runs(self.node) if self.connected and self._stop is not None else []
-        if runs and self._stop is not None:
-            chosen = await self.choose("Leave", CHOICES, question(runs))
+        if self.connected and self._stop is not None:
+            runs = await active_runs(self.node)
+            chosen = await self.choose("Leave", CHOICES, question(runs)) if runs else "leave"
             if chosen in (None, "stay"):
                 return
             if chosen == "stop":
                 await self._stop()
+            else:
+                self.left = await goes_on(self.node, len(runs))
         self.exit()
 
     async def _may_leave(self) -> bool:

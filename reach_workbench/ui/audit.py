@@ -19,7 +19,7 @@ from reach_workbench.ui.frame import Footer, Header
 from reach_workbench.ui.keys import bindings
 from reach_workbench.ui.screen import WorkbenchScreen
 from reach_workbench.ui.table import Column, Row, Table
-from reach_workbench.ui.words import moment, pretty, shortened
+from reach_workbench.ui.words import moment, pretty, pretty_data, shortened, zoned
 
 _EMPTY: Final = """\
 No audit record yet.
@@ -208,8 +208,8 @@ class AuditScreen(WorkbenchScreen):
 
 
 def _page(record: AuditView) -> str:
-    about = f"record {record.seq:,}   {record.type}\n{moment(record.at)}\n"
-    return f"{about}{f'run {record.run}' if record.run else 'about no run'}\n\n{pretty(record.data)}"
+    about = f"record {record.seq:,}   {record.type}\n{zoned(record.at)}\n"
+    return f"{about}{f'run {record.run}' if record.run else 'about no run'}\n\n{pretty_data(record.data)}"
 
 
 def _verdict(found: AuditVerification) -> str:

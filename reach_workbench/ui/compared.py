@@ -12,7 +12,7 @@ from textual.widgets import Label, Static
 
 from reach_workbench.protocol.debugging import Comparison
 from reach_workbench.protocol.node_views import EventView, RunView
-from reach_workbench.ui.words import pretty, shortened, status
+from reach_workbench.ui.words import pretty_data, shortened, status
 
 
 class Compared(ModalScreen[tuple[str, int] | None]):
@@ -65,4 +65,4 @@ class Compared(ModalScreen[tuple[str, int] | None]):
 def _event(event: EventView | None, same: bool) -> str:
     if event is None:
         return "nothing differs" if same else "there is no such event: this run ends before it"
-    return "\n".join([f"{event.seq:,}  {event.type}", f"task  {event.task or '–'}", "", pretty(event.data)])
+    return "\n".join([f"{event.seq:,}  {event.type}", f"task  {event.task or '–'}", "", pretty_data(event.data)])

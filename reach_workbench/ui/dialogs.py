@@ -93,7 +93,7 @@ class Choose(ModalScreen[str | None]):
             if self._text:
                 with VerticalScroll(classes="dialog-text"):
                     yield Static(self._text, markup=False)
-            labels = [f"{number}  {label}" for number, (_, label) in enumerate(self._options, start=1)]
+            labels = [f"{_digit(place)}  {label}" for place, (_, label) in enumerate(self._options, start=1)]
             yield OptionList(*(Option(label) for label in labels), markup=False)
             yield Label("enter  take it     esc  leave", classes="dialog-keys")
 
@@ -108,6 +108,11 @@ class Choose(ModalScreen[str | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.dismiss(self._options[event.option_index][0])
+
+
+def _digit(place: int) -> str:
+    """The key that takes that option at once; those after the ninth have none."""
+    return str(place) if place < 10 else " "
 
 
 class Working(ModalScreen[Any]):

@@ -9,7 +9,7 @@ from typing import Final
 
 from reach_workbench.protocol.node import Node
 from reach_workbench.protocol.node_views import EventView, RunView, Status
-from reach_workbench.ui.words import moment, pretty
+from reach_workbench.ui.words import pretty, zoned
 
 _OPEN: Final[tuple[Status, ...]] = ("running", "waiting", "suspended", "held", "pending")
 
@@ -44,7 +44,7 @@ class Doubt:
 
     def whole(self) -> str:
         """Everything that is known, to decide by."""
-        started = moment(self.issued.at) if self.issued is not None else "unknown"
+        started = zoned(self.issued.at) if self.issued is not None else "unknown"
         lines = [
             f"workflow   {self.run.workflow}",
             f"run        {self.run.id}",

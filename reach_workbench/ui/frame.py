@@ -65,7 +65,7 @@ TABS: Final = tuple(action for action in ACTIONS if action.keys[0] in "1234567")
 """The rows of the key table that lead to a screen."""
 
 FOOTERS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
-    ("flows", ""): ("flows.run", "flows.save", "flows.new", "flows.complete", "flows.next-problem", "flows.graph"),
+    ("flows", ""): ("flows.run", "flows.save", "app.new", "flows.complete", "flows.next-problem", "flows.graph"),
     ("debug", "LIVE"): ("debug.pause", "debug.back", "debug.breakpoint", "debug.live", "debug.find", "debug.cancel"),
     ("debug", "PAUSED"): (
         "debug.over", "debug.into", "debug.back", "debug.forward", "debug.continue", "debug.breakpoint",
@@ -77,9 +77,10 @@ FOOTERS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("debug", "FORK"): ("debug.over", "debug.into", "debug.back", "debug.continue", "debug.breakpoint", "debug.verify"),
     ("debug", ""): ("debug.back", "debug.forward", "debug.find", "debug.filter", "debug.fork", "debug.verify"),
     ("runs", ""): ("runs.open", "runs.filter", "runs.compare", "runs.lineage", "runs.verify", "runs.cancel"),
-    ("inbox", ""): ("inbox.open", "inbox.approve", "inbox.deny", "inbox.edit", "inbox.mark", "inbox.run"),
-    ("inbox", "DOUBT"): ("inbox.open", "inbox.resolve", "inbox.run", "app.runs"),
-    ("inbox", "EMPTY"): ("app.runs", "app.flows"),
+    ("inbox", ""): ("inbox.open", "inbox.approve", "inbox.deny", "inbox.edit", "inbox.filter", "inbox.run"),
+    ("inbox", "DOUBT"): ("inbox.open", "inbox.resolve", "inbox.run", "inbox.filter", "app.runs"),
+    ("inbox", "CLOSED"): ("inbox.open", "inbox.run", "inbox.filter", "app.runs"),
+    ("inbox", "EMPTY"): ("inbox.filter", "app.runs", "app.flows"),
     ("nodes", ""): ("nodes.refresh", "app.system", "app.runs"),
     ("audit", ""): ("audit.verify", "audit.filter", "audit.open", "audit.refresh", "app.runs"),
     ("system", ""): ("system.requeue", "system.drop", "system.schedules", "app.policies", "app.runs"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from textwrap import wrap
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -14,6 +15,11 @@ from textual.widgets import Static
 
 from reach_workbench.ui.keynames import shown
 from reach_workbench.ui.keys import SCREEN_NAMES, Action, actions
+from reach_workbench.ui.words import zone
+
+_WIDTH: Final = 92
+_WORDS: Final = 15
+"""Where the words begin, right of the keys."""
 
 
 class Help(ModalScreen[None]):
@@ -41,12 +47,12 @@ class Help(ModalScreen[None]):
         with VerticalScroll() as page:
             page.border_title = "Keys"
             page.border_subtitle = "arrows  scroll     esc  leave"
-            yield Static(self._page())
+            yield Static(self.page())
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
 
-    def _page(self) -> Content:
+    def page(self) -> Content:
         parts: list[Content] = []
         if self._scope in SCREEN_NAMES:
             parts += [Content.styled(f"On {SCREEN_NAMES[self._scope]}", "bold"), *self._rows(actions(self._scope))]
@@ -57,17 +63,20 @@ class Help(ModalScreen[None]):
             Content(
                 "Letters act wherever text is not being typed; esc leaves a field. F-keys and ^letters act there too."
             ),
+            Content(
+                f"Times are local, {zone()}; what the node writes itself (`…Z`, files, the command line) is in UTC."
+            ),
             Content("Keys can be changed: `reach keys` lists the actions, `reach locate config` names the file."),
         ]
         return Content("\n").join(parts)
 
+    def _row(self, keys: str, words: str) -> Content:
+        """Words that need more than a line stand under each other."""
+        room = min(_WIDTH, self.app.size.width * 98 // 100) - _WORDS - 5  # the frame, its padding, the scrollbar
+        return Content.assemble((f"  {keys:<12}", "bold"), " " + f"\n{' ' * _WORDS}".join(wrap(words, max(20, room))))
+
     def _rows(self, rows: Iterable[Action]) -> list[Content]:
-        return [
-            Content.assemble(
-                (f"  {'  '.join(shown(key) for key in self._keys_of(action)):<12}", "bold"), f" {action.help}"
-            )
-            for action in rows
-        ]
+        return [self._row("  ".join(shown(key) for key in self._keys_of(action)), action.help) for action in rows]
 
     def action_scroll(self, step: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=step)

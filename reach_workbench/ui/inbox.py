@@ -11,7 +11,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from reach_workbench.errors import ReachError
 from reach_workbench.protocol.gates import GateView
@@ -19,7 +19,8 @@ from reach_workbench.ui.deciding import decided
 from reach_workbench.ui.dialogs import Tell
 from reach_workbench.ui.doubt import Doubt
 from reach_workbench.ui.frame import Footer, Header
-from reach_workbench.ui.gates.page import Page, gate_page, task_name
+from reach_workbench.ui.gatefilter import GateFilter
+from reach_workbench.ui.gates.page import OUTCOMES, Page, gate_page, task_name
 from reach_workbench.ui.gates.reading import Line, Reading
 from reach_workbench.ui.gates.spelled import headline
 from reach_workbench.ui.keys import bindings
@@ -38,11 +39,16 @@ Nothing waits for you.
 ◆  An action that a policy holds waits here until somebody approves it.
 ?  An effect that a crash left in doubt waits here until a person says what became of it.
 
-3  the runs of this node"""
+3  the runs of this node     / closed  what was decided"""
+
+_NONE_FITS: Final = "Nothing fits the filter.\n\n/  change it, esc  take it away"
+
+_PAST: Final = 200
+"""Closed gates that are read, the newest ones."""
 
 COLUMNS: Final = (
     Column("", 1),
-    Column("", 7),
+    Column("", 10),
     Column("held", 0),
     Column("workflow", 18, rank=1),
     Column("task", 14, rank=2),
@@ -66,8 +72,11 @@ class InboxScreen(WorkbenchScreen):
 
     scope = "inbox"
     title_text = "Inbox"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("inbox")]
+    AUTO_FOCUS: ClassVar[str] = ""  # while nothing waits, it would be the filter's field, which is hidden
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("inbox"), ("escape", "widen", "Widen")]
     CSS = """
+    InboxScreen #filter { display: none; height: 1; border: none; padding: 0 1; }
+    InboxScreen #filter.-open { display: block; }
     InboxScreen #panes { height: 1fr; layout: vertical; }
     InboxScreen #list { height: auto; }
     InboxScreen #detail { height: 1fr; padding: 0 1; }
@@ -83,10 +92,13 @@ class InboxScreen(WorkbenchScreen):
         self._soon = False
         self._paged: str | None = None
         self._height: int | str = ""
-        self._cells: dict[str, tuple[GateView, tuple[str, ...]]] = {}
+        self._cells: dict[str, tuple[GateView, tuple[str, ...], str]] = {}
+        self._filter = GateFilter()
+        self._past: dict[str, GateView] = {}
 
     def compose(self) -> ComposeResult:
         yield Header()
+        yield Input(placeholder="open, closed, denied, doubt …, namespace/workflow, or text", compact=True, id="filter")
         with Horizontal(id="panes"):
             yield Static(_EMPTY, id="empty", classes="pane empty", markup=False)
             table = Table(COLUMNS, id="list", classes="pane")
@@ -112,22 +124,46 @@ class InboxScreen(WorkbenchScreen):
     def current(self) -> GateView | Doubt | None:
         """What the cursor is on."""
         waiting, key = self.workbench.waiting, self.query_one(Table).key or ""
-        return waiting.gates.get(key) or waiting.doubts.get(key)
+        return waiting.gates.get(key) or waiting.doubts.get(key) or self._past.get(key)
 
     @property
     def keys_mode(self) -> str:
         current = self.current
-        return "EMPTY" if current is None else "DOUBT" if isinstance(current, Doubt) else ""
+        if isinstance(current, GateView):
+            return "" if current.outcome is None else "CLOSED"
+        return "EMPTY" if current is None else "DOUBT"
 
     def copied(self) -> str | None:
         return self.query_one(Reading).text if self.current is not None else None
 
     def lead_to(self, run: str) -> None:
         """Put the cursor on what that run waits for, now or once it is known."""
+        if not self.query(Table):  # it is being made: its first painting leads there
+            self._lead_to = run
+            return
+        if not self._filter.empty:
+            self.action_widen()
+            self._filter = GateFilter()
+            self._paint()
         waiting = self.workbench.waiting
         keys = [gate.id for gate in waiting.gates.values() if gate.run == run]
         keys += [doubt.key for doubt in waiting.doubts.values() if doubt.run.id == run]
         self._lead_to = None if keys or waiting.whole else run
+        if keys:
+            self.query_one(Table).go_to(keys[0])
+        elif waiting.whole:
+            self._lead_below(run)
+
+    @work(group="lead", exclusive=True)
+    async def _lead_below(self, run: str) -> None:
+        """What holds up a sub-workflow of it: what the run waits for names the sub-workflow and its gate."""
+        try:
+            words = (await self.node.run(run)).waiting or ""
+        except ReachError:
+            return
+        waiting = self.workbench.waiting
+        keys = [gate.id for gate in waiting.gates.values() if gate.id in words]
+        keys += [doubt.key for doubt in waiting.doubts.values() if doubt.run.id in words]
         if keys:
             self.query_one(Table).go_to(keys[0])
 
@@ -151,11 +187,14 @@ class InboxScreen(WorkbenchScreen):
         self._soon = False
         waiting, at = self.workbench.waiting, now()
         self._marked = {id: None for id in self._marked if id in waiting.gates}
-        self._cells = {id: cells for id, cells in self._cells.items() if id in waiting.gates}
-        found = [(gate.opened_at, self._gate_row(gate, at)) for gate in waiting.gates.values()]
-        found += [(doubt.run.created_at, _doubt_row(doubt, at)) for doubt in waiting.doubts.values()]
-        if waiting.doubts:
-            found.sort(key=lambda each: each[0])
+        gates = [*waiting.gates.values(), *(self._past.values() if self._filter.past else ())]
+        self._cells = {gate.id: self._written(gate) for gate in gates}
+        found = [(gate.opened_at, self._gate_row(gate, at)) for gate in gates if self._fits(gate)]
+        found += [
+            (each.run.created_at, _doubt_row(each, at)) for each in waiting.doubts.values() if self._doubted(each)
+        ]
+        if waiting.doubts or self._filter.past:
+            found.sort(key=lambda each: each[0], reverse=self._filter.past)
         rows = [row for _, row in found]
         table = self.query_one(Table)
         if tuple(rows) != table.rows:
@@ -163,10 +202,13 @@ class InboxScreen(WorkbenchScreen):
         more = "" if waiting.whole else "+"
         marked = f"{len(self._marked):,} marked · " if self._marked else ""
         table.border_subtitle = f"{marked}{len(rows):,}{more}"
+        table.border_title = "Inbox" if self._filter.empty else f"Inbox: {self._filter.words()}"
         self._fit(len(rows))
         for widget in ("#list", "#detail"):
             self.query_one(widget).display = bool(rows)
-        self.query_one("#empty").display = not rows
+        empty = self.query_one("#empty", Static)
+        empty.display = not rows
+        empty.update(_EMPTY if self._filter.empty else _NONE_FITS)
         if rows and self.focused is None and self.is_current:
             table.focus()
         if self._lead_to is not None:
@@ -186,14 +228,69 @@ class InboxScreen(WorkbenchScreen):
     def on_resize(self) -> None:
         self._fit(len(self.query_one(Table).rows))
 
+    def _written(self, gate: GateView) -> tuple[GateView, tuple[str, ...], str]:
+        """What a row says of a gate, and the words that the filter looks at; made once."""
+        known = self._cells.get(gate.id)
+        if known is not None and known[0] is gate:
+            return known
+        cells = _cells(gate)
+        return gate, cells, " ".join((*cells, gate.run, gate.task, gate.id, gate.workflow)).lower()
+
     def _gate_row(self, gate: GateView, at: int) -> Row:
-        known, cells = self._cells.get(gate.id, (None, ()))
-        if known is not gate:  # a thousand times a second would hold up a key
-            cells = _cells(gate)
-            self._cells[gate.id] = gate, cells
         mark = "▪" if gate.id in self._marked else ""
-        left = "never" if gate.expires_at is None else lasting(gate.expires_at - at) if gate.expires_at > at else "now"
-        return Row(gate.id, (mark, *cells, left), "bad" if gate.terms.risk == "high" else "")
+        expires = gate.expires_at
+        left = "never" if expires is None else lasting(expires - at) if expires > at else "now"
+        left = left if gate.outcome is None else "–"
+        bad = gate.outcome is None and gate.terms.risk == "high"
+        return Row(gate.id, (mark, *self._cells[gate.id][1], left), "bad" if bad else "")
+
+    # ------------------------------------------------------------ the filter
+
+    def _fits(self, gate: GateView) -> bool:
+        state, workflow = gate.outcome or "open", gate.workflow.rpartition(":")[0]
+        return self._filter.empty or self._filter.fits(state, workflow, self._cells[gate.id][2])
+
+    def _doubted(self, doubt: Doubt) -> bool:
+        run = doubt.run
+        words = f"{doubt.kind} {headline(doubt.kind, doubt.arguments)} {doubt.task} {run.id} {run.workflow}".lower()
+        return self._filter.fits("doubt", f"{run.namespace}/{run.name}", words)
+
+    def action_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.add_class("-open")
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._filter = GateFilter.parse(event.value)
+        if self._filter.past:
+            self._read_closed()
+        self._paint()
+
+    def on_input_submitted(self) -> None:
+        self.query_one("#filter", Input).set_class(not self._filter.empty, "-open")
+        self._to_list()
+
+    def action_widen(self) -> None:
+        """Escape: take the filter away."""
+        field = self.query_one("#filter", Input)
+        field.value = ""
+        field.remove_class("-open")
+        self._to_list()
+
+    def _to_list(self) -> None:
+        table = self.query_one(Table)
+        self.set_focus(table if table.display else None)
+
+    @work(group="closed", exclusive=True)
+    async def _read_closed(self) -> None:
+        """What was decided; it does not come by itself, as what waits does."""
+        try:
+            found = await self.node.gates(state="closed", limit=_PAST)
+        except ReachError as wrong:
+            self.report(wrong)
+            return
+        self._past = {gate.id: gate for gate in found}
+        self._paint()
 
     def on_table_moved(self) -> None:
         self.query_one(Footer).renew()
@@ -311,6 +408,8 @@ class InboxScreen(WorkbenchScreen):
             self.notify(f"This is an effect in doubt. {instead}", timeout=3)
         elif current is None:
             self.notify("Nothing waits for a decision.", timeout=2)
+        elif current.outcome is not None:
+            self.notify(f"It is closed: {OUTCOMES[current.outcome]}.", timeout=3)
         else:
             return current
         return None
@@ -328,8 +427,9 @@ def _cells(gate: GateView) -> tuple[str, ...]:
     """What a row says of a gate, but for what time and marks change."""
     held = f"{gate.kind}  {headline(gate.kind, gate.arguments)}"[:200]
     workflow = gate.workflow.rpartition(":")[0]
-    kind = "◆ gate!" if gate.terms.risk == "high" else "◆ gate"  # narrow terminals have no room for the risk
-    return tuple(map(visible, (kind, held, workflow, task_name(gate), gate.requester, gate.terms.risk)))
+    opened = "◆ gate!" if gate.terms.risk == "high" else "◆ gate"  # narrow terminals have no room for the risk
+    state = opened if gate.outcome is None else OUTCOMES[gate.outcome]
+    return tuple(map(visible, (state, held, workflow, task_name(gate), gate.requester, gate.terms.risk)))
 
 
 def _doubt_row(doubt: Doubt, at: int) -> Row:

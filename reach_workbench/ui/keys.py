@@ -37,6 +37,11 @@ class Action:
     def method(self) -> str:
         return self.id.partition(".")[2].replace("-", "_")
 
+    @property
+    def leads(self) -> bool:
+        """Whether it puts a screen in front."""
+        return self.scope == "app" and self.method in SCREEN_NAMES
+
 
 ACTIONS: Final = (
     Action("app.flows", ("1",), "Flows", "Write workflows: files, editor, problems, the flow as a graph."),
@@ -47,8 +52,9 @@ ACTIONS: Final = (
     Action("app.audit", ("6",), "Audit", "What was decided and done, and by whom."),
     Action("app.system", ("7",), "System", "Queue, dead letters, latencies, errors."),
     Action("app.policies", ("P",), "Policies", "What workflows may do: policies, their cases, and trials."),
+    Action("app.new", ("ctrl+n",), "New", "A new workflow from a template, on the Flows screen."),
     Action("app.palette", ("colon", "ctrl+p"), "Commands", "Find any action by its name."),
-    Action("app.help", ("question_mark", "f1"), "Help", "The keys of this screen."),
+    Action("app.help", ("question_mark", "f1"), "Help", "The keys of this screen or dialog."),
     Action("app.jump", ("ctrl+o",), "Jump", "Go to any pane by a letter."),
     Action("app.next-pane", ("tab",), "Next pane", "Put the focus on the next pane."),
     Action("app.previous-pane", ("shift+tab",), "Previous pane", "Put the focus on the pane before."),
@@ -62,7 +68,6 @@ ACTIONS: Final = (
     Action("flows.run", ("ctrl+r", "f5"), "Run", "Run this workflow: a form for its input first."),
     Action("flows.json", ("ctrl+l",), "JSON", "Run with the input as JSON; in the form: from fields to JSON and back."),
     Action("flows.save", ("ctrl+s",), "Save", "Write the file."),
-    Action("flows.new", ("ctrl+n",), "New", "A new workflow from a template."),
     Action("flows.complete", ("f6",), "Complete", "What may be written here."),
     Action("flows.definition", ("f7",), "Go to task", "Go to a task by its name, or to the one that is named here."),
     Action("flows.rename", ("f8",), "Rename", "Rename the task here, and what leads to it."),
@@ -79,8 +84,18 @@ ACTIONS: Final = (
     Action("debug.to-cursor", ("t",), "to cursor", "Go on to the task under the cursor of the source."),
     Action("debug.back", ("left_square_bracket",), "back", "The event before; nothing is executed."),
     Action("debug.forward", ("right_square_bracket",), "fwd", "The event after; nothing is executed."),
-    Action("debug.mark-back", ("left_curly_bracket",), "mark back", "The breakpoint, gate or fault before."),
-    Action("debug.mark", ("right_curly_bracket",), "mark", "The breakpoint, gate or fault after."),
+    Action(
+        "debug.mark-back",
+        ("left_curly_bracket",),
+        "mark back",
+        "The breakpoint, fault, or gate that opens or closes, before.",
+    ),
+    Action(
+        "debug.mark",
+        ("right_curly_bracket",),
+        "mark",
+        "The breakpoint, fault, or gate that opens or closes, after.",
+    ),
     Action("debug.over-back", ("N", "shift+f10"), "step back", "Step over backwards."),
     Action("debug.out-back", ("O",), "out back", "Step out backwards."),
     Action("debug.continue-back", ("C", "shift+f5"), "continue back", "Backwards to the breakpoint before."),
@@ -117,6 +132,7 @@ ACTIONS: Final = (
     Action("inbox.delegate", ("D",), "delegate", "Hand the decision over to another reviewer, for this gate alone."),
     Action("inbox.edit", ("E",), "edit", "Edit the held action; policy decides anew, then you may approve it."),
     Action("inbox.mark", ("space",), "mark", "Mark held actions of one kind and workflow, to approve one by one."),
+    Action("inbox.filter", ("slash",), "filter", "Show only some: by state (closed, denied, doubt), workflow, text."),
     Action("inbox.resolve", ("r",), "resolve", "Decide an effect in doubt."),
     Action("inbox.run", ("o",), "run", "Open its run in the debugger, at its newest event."),
     Action("nodes.refresh", ("r",), "refresh", "Look again."),

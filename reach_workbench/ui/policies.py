@@ -28,6 +28,7 @@ from reach_workbench.ui.frame import Footer, Header
 from reach_workbench.ui.keys import bindings
 from reach_workbench.ui.screen import WorkbenchScreen
 from reach_workbench.ui.table import Column, Row, Table
+from reach_workbench.ui.words import shortened
 
 _REST: Final = 0.3
 """Seconds without typing after which the text is checked."""
@@ -354,4 +355,4 @@ def _case_row(place: int, case: CaseView) -> Row:
 
 
 def _example(run: str, command: int) -> str:
-    return f"{run[:14]}:{command}"
+    return f"{shortened(run)}:{command}"

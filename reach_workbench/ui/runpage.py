@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from reach_workbench.protocol.node_views import RunView, Verification
-from reach_workbench.ui.words import lasting, moment, pretty, status
+from reach_workbench.ui.words import here, lasting, moment, pretty, pretty_data, status
 
 
 def run_page(run: RunView) -> Content:
@@ -24,18 +24,18 @@ def _facts(run: RunView) -> Iterator[tuple[str, str]]:
     yield "run", run.id
     yield "workflow", run.workflow
     yield "status", status(run)
+    if run.forked_from:
+        yield "⎇ fork of", f"{run.forked_from} at event {run.forked_at:,}"
+    if run.parent:
+        yield "↳ part of", run.parent
     if run.waiting:
-        yield "waits for", run.waiting
+        yield "waits for", here(run.waiting)
     if run.position and run.ended_at is None:
         yield "stands at", run.position
     yield "events", f"{run.seq:,}"
     yield "started", moment(run.created_at)
     if run.ended_at is not None:
         yield "ended", f"{moment(run.ended_at)}, after {lasting(run.ended_at - run.created_at)}"
-    if run.forked_from:
-        yield "fork of", f"{run.forked_from} at event {run.forked_at:,}"
-    if run.parent:
-        yield "part of", run.parent
     if run.file:
         yield "file", run.file
     yield "digest", run.digest
@@ -49,5 +49,5 @@ def verified(found: Verification) -> tuple[str, str]:
     place = f" at event {found.seq:,}" if found.seq is not None else ""
     lines = [found.message or f"The record is {found.problem}.", f"task      {found.task or '–'}"]
     if found.recorded is not None or found.replayed is not None:
-        lines += ["", "recorded", pretty(found.recorded), "", "replayed", pretty(found.replayed)]
+        lines += ["", "recorded", pretty_data(found.recorded), "", "replayed", pretty_data(found.replayed)]
     return f"REPLAY ✗{place}", "\n".join(lines)

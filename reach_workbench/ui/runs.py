@@ -31,17 +31,20 @@ Answer = TypeVar("Answer")
 PAGE: Final = 100
 """Runs read at a time; the next ones when the cursor comes to the end."""
 
+_FORK, _PART = "⎇", "↳"
+"""A run that was forked from another, and one that another started: seen also where its column has no room."""
+
 _EMPTY: Final = "No run yet.\n\n1  write a workflow and run it\nF3  walk through a sample"
 _NONE_FITS: Final = "No run fits the filter.\n\n/  change it, esc  take it away"
 
 COLUMNS: Final = (
-    Column("", 1),
+    Column("", 2),
     Column("run", 15, rank=1),
     Column("workflow", 0),
     Column("status", 11),
     Column("events", 10, rank=2, right=True),
     Column("started", 10, rank=3, right=True),
-    Column("from", 20, rank=4),
+    Column("from", 30, rank=4),
 )
 
 
@@ -171,10 +174,11 @@ class RunsScreen(WorkbenchScreen):
         self._show_page()
 
     def _row(self, run: RunView, branch: str = "") -> Row:
-        origin = f"fork of {shortened(run.forked_from)[-4:]} at {run.forked_at}" if run.forked_from else ""
-        origin = origin or (f"part of {shortened(run.parent)[-4:]}" if run.parent else "")
-        mark = "◆" if run.id == self._marked else ""
-        cells = (mark, shortened(run.id), f"{branch}{run.namespace}/{run.name}", status(run), f"{run.seq:,}")
+        origin = f"fork of {shortened(run.forked_from)} at {run.forked_at}" if run.forked_from else ""
+        origin = origin or (f"part of {shortened(run.parent)}" if run.parent else "")
+        mark = "◆" if run.id == self._marked else " "
+        came = _FORK if run.forked_from else _PART if run.parent else ""
+        cells = (mark + came, shortened(run.id), f"{branch}{run.namespace}/{run.name}", status(run), f"{run.seq:,}")
         mood = "bad" if run.in_doubt else MOODS.get(run.status, "")
         return Row(run.id, (*cells, ago(run.created_at), origin), mood)
 

@@ -210,7 +210,8 @@ def _job_row(job: JobView) -> Row:
 
 
 def _schedule_row(schedule: ScheduleView) -> Row:
-    rule = f"{schedule.kind} {schedule.rule}" + ("" if schedule.enabled else "  (off)")
+    utc = " UTC" if schedule.kind == "cron" else ""
+    rule = f"{schedule.kind} {schedule.rule}{utc}" + ("" if schedule.enabled else "  (off)")
     last = ago(schedule.last_at) if schedule.last_at is not None else "never"
     counts = (f"{schedule.started:,}", f"{schedule.skipped:,}")
     return Row(schedule.id, (schedule.workflow, rule, moment(schedule.next_at), last, *counts))
@@ -219,7 +220,7 @@ def _schedule_row(schedule: ScheduleView) -> Row:
 def _faults(runs: list[RunView]) -> str:
     if not runs:
         return "No run has faulted."
-    return "\n".join(f"{moment(run.ended_at)[5:16]}  {run.name} {shortened(run.id)[-5:]}: {_why(run)}" for run in runs)
+    return "\n".join(f"{moment(run.ended_at)[5:16]}  {run.name} {shortened(run.id)}: {_why(run)}" for run in runs)
 
 
 def _why(run: RunView) -> str:

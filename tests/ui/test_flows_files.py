@@ -34,7 +34,7 @@ def test_saving_keeps_the_permissions(place: Place, go: Go) -> None:
     go(body)
 
 
-@performs("flows.new")
+@performs("app.new")
 def test_a_new_workflow_comes_from_a_template(place: Place, go: Go) -> None:
     async def body() -> None:
         async with place.node() as node, place.desk(node, "flows", size=(80, 24)) as desk:
@@ -170,7 +170,7 @@ def test_the_folder_of_workflows_is_first_and_open_and_others_open_for_their_fil
             screen = flows(desk)
             await desk.until_shown("before/")
             rows = tree_rows(screen)
-            assert rows == ["workflows/", "two.yaml", "∅ compose.yaml", "three.yaml", "before/"]
+            assert rows == ["workflows/", "  two.yaml", "∅ compose.yaml", "  three.yaml", "before/"]
             await desk.press("down", "down", "down", "down", "down", "enter")
             await desk.until_shown("one.yaml")
 

@@ -182,20 +182,22 @@ def test_the_marks_of_the_debugger_stop_at_gates(court: Court, go: Go) -> None:
     async def body() -> None:
         async with court.node() as node:
             run = await court.hold(node)
-            opened = [event.seq async for event in node.events(run.id) if event.type == "gate.opened"]
             [gate] = await node.gates()
             await court.add(node, "lin")
             await node.decide(gate.id, court.signed(gate, "approve", "lin"))
-            await node.wait(run.id)
+            run = await node.wait(run.id)
+            events = (await node.page(run.id, 1, run.seq)).events
+            opened, closed = [event.seq for event in events if event.type in ("gate.opened", "gate.closed")]
             async with court.desk(node, (220, 45), screen="debug") as desk:
                 desk.app.open_run(run.id, 1)
                 await desk.until(lambda: desk.app.header.position == 1)
                 await desk.press("}")
-                await desk.until(lambda: desk.app.header.position == opened[0])
+                await desk.until(lambda: desk.app.header.position == opened)
                 await desk.until_shown("approved by lin")
                 await desk.until_shown("waits for 1 approval")
-                await desk.press("G", "{")
-                await desk.until(lambda: desk.app.header.position == opened[0])
+                for key, there in (("}", closed), ("{", opened), ("G", run.seq), ("{", closed), ("{", opened)):
+                    await desk.press(key)
+                    await desk.until(lambda there=there: desk.app.header.position == there)
                 timeline = desk.app.screen.query_one(Timeline)
                 marks = [(row.type, row.mark) for seq in range(1, 12) if (row := timeline.row(seq)) is not None]
                 gates = [each for each in marks if each[0].startswith(("policy", "gate"))]

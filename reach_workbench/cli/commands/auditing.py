@@ -11,8 +11,9 @@ from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import NotFound, UsageError
 from reach_workbench.protocol.audit import AuditVerification, AuditView
+from reach_workbench.ui.words import shortened
 
-_SHORT = 14
+_RUN = 15
 
 
 def _audit(terminal: Terminal, given: Given) -> int:
@@ -45,11 +46,11 @@ async def _list(terminal: Terminal, session: Session, given: Given) -> int:
     elif not found:
         terminal.say("no such record in the audit log" if given.run or given.type or given.text else "no record yet")
     for record in [] if terminal.json else found:
-        run = record.run[:_SHORT] if record.run else "–"
+        run = shortened(record.run) if record.run else "–"
         terminal.show(
             Painted(f"{record.seq:>8}  {iso8601(record.at)}  ", "dim"),
             Painted(f"{record.type:<20}", "bold"),
-            f"  {run:<{_SHORT}}  {brief(record.data)}",
+            f"  {run:<{_RUN}}  {brief(record.data)}",
         )
     return 0
 

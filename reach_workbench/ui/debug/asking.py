@@ -18,6 +18,7 @@ from reach_workbench.ui.debug.statepane import StatePane
 from reach_workbench.ui.debug.stopping import StoppingScreen
 from reach_workbench.ui.debug.timeline import Timeline
 from reach_workbench.ui.debug.watchpane import WatchPane
+from reach_workbench.ui.debug.wording import clean
 
 
 class _Left(Exception):
@@ -160,7 +161,10 @@ class AskingScreen(StoppingScreen):
         if typed and typed.strip() and typed.strip() not in self.watches:
             self.watches = [*self.watches, typed.strip()]
             self._show_watches()
-            self.query_one(Desk).reveal("watch")
+            desk = self.query_one(Desk)
+            desk.reveal("watch")
+            if desk.shape == "narrow":
+                self.say(f"{clean(typed.strip())} is watched: its value stands behind the tab Watch")
 
     def action_remove_watch(self) -> None:
         chosen = self.query_one(WatchPane).chosen

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from reach_workbench.protocol.node_views import EventView, Verification
 from reach_workbench.ui.debug.jsontext import Line, at_pointer, json_lines
 from reach_workbench.ui.debug.linesview import LinesView
 from reach_workbench.ui.debug.wording import Json, clean, clock_time
+from reach_workbench.ui.words import beside, with_readings
 
 
 class EventPane(LinesView):
@@ -51,10 +53,18 @@ class EventPane(LinesView):
         lines = [
             Line(((clean(event.type), "head"), (f"  {clock_time(event.at)}  frame {event.frame}", "dim")), key="type"),
             Line((("task ", "dim"), (clean(event.task or "(the workflow)"), "key")), key="task"),
+            *_readings(event.data),
             *json_lines(event.data, "", width, name="data"),
             Line((("digest ", "dim"), (event.digest[:16] + "…", "dim")), key="digest"),
         ]
         self.set_lines(lines)
+
+
+def _readings(data: Json) -> Iterator[Line]:
+    """The moments that the data holds in milliseconds, as a person reads them."""
+    for name, value in (data or {}).items():
+        if reading := beside(name, value):
+            yield Line(((f"{name} ", "dim"), (reading, "")), key=f"moment {name}")
 
 
 def side_by_side(found: Verification, width: int) -> list[Line]:
@@ -82,5 +92,5 @@ def side_by_side(found: Verification, width: int) -> list[Line]:
 
 def _pretty(value: Json, width: int) -> list[str]:
     """Indented JSON, cut into pieces that fit a column."""
-    texts = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).split("\n")[:400]
+    texts = with_readings(json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)).split("\n")[:400]
     return [text[at : at + width] for text in map(clean, texts) for at in range(0, max(1, len(text)), width)]

@@ -32,7 +32,7 @@ from reach_workbench.ui.debug.wording import clean, lasting
 from reach_workbench.ui.frame import Footer, Header
 from reach_workbench.ui.panes import Spot
 from reach_workbench.ui.screen import WorkbenchScreen
-from reach_workbench.ui.words import shortened
+from reach_workbench.ui.words import here, shortened
 
 Answer = TypeVar("Answer")
 
@@ -422,7 +422,7 @@ def standing(run: RunView) -> str:
     if run.status == "held" and run.position:
         words = [f"held before {run.position}"]
     if run.waiting:
-        words.append(f"waits for {run.waiting}")
+        words.append(f"waits for {here(run.waiting)}")
     if run.in_doubt:
         words.append("r decides")
     if run.gates or "at gate " in (run.waiting or ""):  # its own, or one of a sub-workflow

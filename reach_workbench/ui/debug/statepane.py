@@ -9,6 +9,7 @@ from reach_workbench.protocol.node_views import Change, StateView
 from reach_workbench.ui.debug.jsontext import Line, Part, json_lines
 from reach_workbench.ui.debug.linesview import LinesView
 from reach_workbench.ui.debug.wording import CURRENT, brief, clean, clock_time
+from reach_workbench.ui.words import here
 
 _SIGNS: Final = {"added": "+", "changed": "~", "removed": "-"}
 
@@ -77,6 +78,7 @@ def state_lines(state: StateView, changes: Sequence[Change], width: int) -> Iter
     for each in state.pending:
         sign = "?" if each.kind == "in-doubt" else " "
         detail = brief(each.detail, 60)
+        detail = here(detail) if each.kind == "timer" else detail
         line = Line(
             ((f" {sign} {each.kind} {each.number} ", "bad" if sign == "?" else ""), (clean(each.task), "key"),
              (f"  {detail}", "dim")),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from reach_workbench.protocol.node_views import EventView
+from reach_workbench.ui.words import moment
 
 Json: TypeAlias = Any
 """Any JSON value."""
@@ -90,6 +91,8 @@ def _telling(event: EventView) -> Json:
         return Words(str(error.get("detail") or error.get("title") or error.get("type") or "error"))
     if event.type in _GATES:
         return Words(_GATES[event.type](data))
+    if "due" in data:
+        return Words(_timed(event.at, data))
     if event.type == "workflow.created":
         return data.get("input")
     if event.type == "command.issued":
@@ -102,6 +105,13 @@ def _telling(event: EventView) -> Json:
 
 class Words(str):
     """Text that is shown as it is, not as JSON."""
+
+
+def _timed(at: int, data: dict[str, Json]) -> str:
+    """`wait until 14:03:22`, `attempt 2 at 14:03:22`; with the day where it is another one."""
+    due = moment(data["due"])
+    due = due[11:] if due[:10] == moment(at)[:10] else due
+    return f"attempt {data['attempt']} at {due}" if "attempt" in data else f"{data.get('purpose', '')} until {due}"
 
 
 def _decided(data: dict[str, Json]) -> str:

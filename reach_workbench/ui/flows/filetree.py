@@ -99,7 +99,10 @@ def _order(path: Path) -> tuple[bool, list[str], str]:
 
 
 class FileTree(Tree[Path]):
-    """Enter opens a file. A file with unsaved changes has a dot before its name, the open one a triangle."""
+    """Enter opens a file. A file with unsaved changes has a dot before its name, the open one a triangle.
+
+    The sign has a place of its own: a name never moves when one comes or goes.
+    """
 
     DEFAULT_CSS = "FileTree { padding: 0; scrollbar-size: 1 1; background: $background; }"
 
@@ -168,7 +171,7 @@ class FileTree(Tree[Path]):
         """What is open has a sign; what is no workflow has another, and is dim."""
         if path == self._current:
             return Text(f"{'•' if self._unsaved else '▸'} {path.name}")
-        return Text(f"{_OTHER} {path.name}", "dim") if path in self._others else Text(path.name)
+        return Text(f"{_OTHER} {path.name}", "dim") if path in self._others else Text(f"  {path.name}")
 
     def _reveal(self, path: Path | None) -> None:
         """Open the folders around a file."""

@@ -9,7 +9,7 @@ from reach_workbench.protocol.gates import APPROVAL_STEP, GateView
 from reach_workbench.ui.gates.reading import Line
 from reach_workbench.ui.gates.spelled import Part, spelled
 from reach_workbench.ui.visible import remarks, visible, visible_json
-from reach_workbench.ui.words import ago, moment
+from reach_workbench.ui.words import ago, zoned
 
 Json = Any
 
@@ -86,7 +86,7 @@ def _effect(gate: GateView, now: int | None) -> Iterator[Line]:
     yield Line("what approving does", "head")
     if gate.outcome is not None:
         reason = f": {visible(gate.reason)}" if gate.reason else ""
-        yield Line(f"Nothing any more. {OUTCOMES[gate.outcome]}{reason}, {moment(gate.closed_at)}.")
+        yield Line(f"Nothing any more. {OUTCOMES[gate.outcome]}{reason}, {zoned(gate.closed_at)}.")
     else:
         what = (
             "The run goes on past this step" if gate.kind == APPROVAL_STEP else "Exactly this is performed, once"
@@ -100,7 +100,7 @@ def _effect(gate: GateView, now: int | None) -> Iterator[Line]:
             edited = f", nor whoever edited it ({', '.join(map(visible, terms.editors))})" if terms.editors else ""
             yield Line(f"Whoever asked for it ({visible(gate.requester)}) may not decide{edited}.")
         if gate.expires_at is not None:
-            words = f"It expires {moment(gate.expires_at)}, {ago(gate.expires_at, now)}."
+            words = f"It expires {zoned(gate.expires_at)}, {ago(gate.expires_at, now)}."
             yield Line(f"{words} {_EXPIRES[terms.otherwise]}")
         else:
             yield Line("It never expires: it waits until somebody decides, or the run is cancelled.")
@@ -109,7 +109,7 @@ def _effect(gate: GateView, now: int | None) -> Iterator[Line]:
         reason = f": {visible(each.reason)}" if each.reason else ""
         sign, said = _SAID[each.verdict]
         said += f" to {visible(each.to)}" if each.to else ""
-        yield Line(f"{sign} {visible(each.reviewer)}{groups} {said} {moment(each.at)}, key {each.key}{reason}")
+        yield Line(f"{sign} {visible(each.reviewer)}{groups} {said} {zoned(each.at)}, key {each.key}{reason}")
 
 
 def _facts(gate: GateView) -> Iterator[Line]:
@@ -120,7 +120,7 @@ def _facts(gate: GateView) -> Iterator[Line]:
         "workflow": gate.workflow,
         "run": f"{gate.run}, command {gate.command}",
         "task": gate.task,
-        "held since": moment(gate.opened_at),
+        "held since": zoned(gate.opened_at),
         "digest": gate.digest,
         "policies": gate.policy,
     }

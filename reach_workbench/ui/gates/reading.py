@@ -61,6 +61,12 @@ class Reading(ScrollView, can_focus=True):
         Binding("end,G", "edge(1)", show=False),
     ]
 
+    keys_told: ClassVar[tuple[str, tuple[tuple[str, str], ...]]] = (
+        "In the text to read",
+        (("↑ ↓  j k", "A line up or down."), ("pgup pgdn", "A page."), ("g G", "The first and the last line.")),
+    )
+    """What the help of a dialog says of its keys."""
+
     class Reached(Message):
         """All of the lines that must be seen have been in sight."""
 
