@@ -62,7 +62,6 @@ input of the task), `input` (the transformed one), `output` (its raw output) or 
 
 `policies` are the ids of the policies that decided, `policy` the digest of all that were in force, `groups` those that
 the requester was in (none, if never told), each where it is another than at the decision before: most are alike.
-A gate that was approved is closed again, as `expired`, if that time has come before its command could be begun.
 A `gate.closed` with `arguments` replaces those of the command, which is then decided about afresh.
 """
 

@@ -99,7 +99,7 @@ def to_json(state: State, origins: Origins | None = None) -> Json:
         written_state |= {"policy": state.policy, "decided_by": state.decided_by}
     if state.groups:
         written_state["groups"] = state.groups
-    for name in ("verdicts", "gates", "approved", "edited"):  # few runs have any: left out when empty
+    for name in ("verdicts", "gates", "edited"):  # few runs have any: left out when empty
         if kept := getattr(state, name):
             written_state[name] = list(kept.items())
     if origins is not None:
@@ -169,7 +169,6 @@ def from_json(
     state.groups = written.get("groups", [])
     state.verdicts = dict(written.get("verdicts", ()))
     state.gates = {number: Gate(*gate) for number, gate in written.get("gates", ())}
-    state.approved = {number: Gate(*gate) for number, gate in written.get("approved", ())}
     state.edited = dict(written.get("edited", ()))
     for each in written["frames"]:
         frame = _frame(state, each, values)

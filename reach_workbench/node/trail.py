@@ -169,10 +169,6 @@ class Trail:
 
     def _closed(self, event: Event, data: dict[str, Json]) -> None:
         gate = self.gates.get(data["gate"])
-        if gate is not None and self._expires_unused(event, gate, data):
-            gate.outcome, gate.closed = "expired", event
-            gate.command.verdict = "deny"
-            return
         if gate is None or gate.about is None:
             self.unproved.append(Flaw(event.seq, event.task, f"gate {data['gate']} was closed, but not open"))
             return
@@ -186,13 +182,6 @@ class Trail:
             asked.verdict, asked.by_gate = {"approved": "allow", "superseded": None}.get(outcome, "deny"), True
         if "arguments" in data:
             asked.arguments = data["arguments"]
-
-    def _expires_unused(self, event: Event, gate: Opened, data: dict[str, Json]) -> bool:
-        """Whether this says that a gate which was approved expired before its command was begun."""
-        expires = gate.data.get("expires")
-        waits = self.commands.get(data["command"]) is gate.command and gate.command.by_gate
-        late = data["outcome"] == "expired" and expires is not None and event.at > expires
-        return late and waits and gate.outcome == "approved" and gate.command.verdict == "allow"
 
     def _refusal(self, event: Event, data: dict[str, Json], gate: Opened, about: Approval) -> str | None:
         """Why the verdicts recorded with the outcome do not prove it."""

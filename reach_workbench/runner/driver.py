@@ -364,8 +364,8 @@ class Driver:
             self._intents.due += self._permits.due(now)
 
     def _expired(self, number: int, now: int) -> Fact:
-        """Nobody has decided in time about the gate of that command, or it was not begun in time."""
-        gate = self.state.gates.get(number) or self.state.approved[number]
+        """Nobody has decided in time about the gate of that command."""
+        gate = self.state.gates[number]
         opened = self._intents.event(gate.opened).data or {}
         data = {"command": number, "gate": gate.id, "outcome": "expired", "otherwise": opened["terms"]["otherwise"]}
         return Fact("gate.closed", now, data)
@@ -418,7 +418,6 @@ class Driver:
         if intents.due and self.committed:  # a fork reads those of its past once it is in the store itself
             turn.asked += intents.take(performing.numbers)
         delivered: list[int] = []
-        expired: list[int] = []
         if turn.asked:
             screened = permits.screen(turn.asked)
             turn.asked = []
@@ -427,17 +426,12 @@ class Driver:
             turn.weighed |= bool(screened.events)
             turn.begun += [command for command in screened.commands if command.kind != COMMAND]
             delivered = [command.number for command in screened.commands if command.kind == COMMAND]
-            expired = screened.expired
         if permits.waiting:
             intents.set_aside(number for number in permits.waiting if number not in performing)
-        if not (delivered or expired):
-            return False
         now = self._host.clock.now()
-        follows = [Fact("command.completed", now, {"command": number}) for number in delivered]
-        follows += [self._expired(number, now) for number in expired]
-        for fact in reversed(follows):
-            self._intake.put_first(fact)
-        return not turn.is_full
+        for number in reversed(delivered):
+            self._intake.put_first(Fact("command.completed", now, {"command": number}))
+        return bool(delivered) and not turn.is_full
 
     async def _commit(self, unit: Unit | None, turn: Turn, *, held: bool, active: bool) -> None:
         """One transaction. `active`: the run goes on."""

@@ -13,10 +13,7 @@ def fits(state: State, fact: Fact) -> bool:
     if fact.type in ("command.completed", "command.faulted", "command.in-doubt"):
         return fact.data["command"] in state.commands
     if fact.type == "gate.closed":
-        number = fact.data["command"]
-        gate = state.gates.get(number)
-        if gate is None and fact.data["outcome"] == "expired":
-            gate = state.approved.get(number)
+        gate = state.gates.get(fact.data["command"])
         return gate is not None and gate.id == fact.data["gate"]
     if fact.type == "command.resolved":
         return fact.data["command"] in state.in_doubt

@@ -38,12 +38,11 @@ _OUTCOMES: Final = {
 
 
 class Screening(NamedTuple):
-    """What was recorded, which commands may be performed, and those whose approvals have expired meanwhile."""
+    """What was recorded, and which commands may be performed."""
 
     events: list[Event]
     digests: list[bytes]
     commands: list[Command]
-    expired: list[int]
 
 
 class Wait(NamedTuple):
@@ -82,17 +81,14 @@ class Permits:
 
     def screen(self, commands: Iterable[Command]) -> Screening:
         """Decide about those that were not decided about, and record it; what is not allowed is left out."""
-        found = Screening([], [], [], [])
+        found = Screening([], [], [])
         for command in commands:
             number = command.number
             if number not in self._machine.state.commands:
                 continue  # a later fact of the same turn has ended what it was for
             verdict = self._machine.state.verdicts.get(number)
             if verdict == "allow":
-                if self._comes_too_late(number):
-                    found.expired.append(number)
-                else:
-                    self._begin(command, found)
+                self._begin(command, found)
             elif verdict != "deny" and number not in self._machine.state.gates:
                 self._decide(command, found)
             self._kinds[number] = command
@@ -152,21 +148,13 @@ class Permits:
 
     def was_begun(self, number: int) -> None:
         """The command is begun, or may have been by a node before this one: no time makes that undone."""
-        if number in self._machine.state.approved:
-            self._begun.add(number)
-
-    def _comes_too_late(self, number: int) -> bool:
-        """Whether the command was not begun before what approved it expired: an approval is for that time alone."""
-        state = self._machine.state
-        gate = state.approved.get(number)
-        if gate is None or gate.expires is None or number in self._begun:
-            return False
-        return max(self._clock.now(), state.at) > gate.expires
+        self._begun.add(number)
 
     def _begin(self, command: Command, found: Screening) -> None:
         """Begin one that was allowed before: at once, when there is room, or once it is decided about afresh.
 
-        Time has passed since, or it was allowed elsewhere: what the policies say now counts.
+        Time has passed since, or it was allowed elsewhere: what the policies say now counts, and an approval until
+        its gate would have expired.
         """
         self.waiting.pop(command.number, None)
         if command.kind == "workflow.run" and self._guard.has_run(child_id(command.id)):
@@ -287,10 +275,9 @@ class Permits:
 
     def _closed(self, event: Event, data: dict[str, Json], command: Callable[[int], Command]) -> list[Fact]:
         number, outcome, now = data["command"], data["outcome"], self._clock.now()
-        late = self._open.pop(number, None) is None and outcome == "expired"
+        self._open.pop(number, None)
         reason = data.get("reason")
-        close = gates.expire_approved if late else gates.close_gate
-        self._writes.append(lambda unit: close(unit, data["gate"], outcome, at=event.at, reason=reason))
+        self._writes.append(lambda unit: gates.close_gate(unit, data["gate"], outcome, at=event.at, reason=reason))
         about = self._kinds[number] = command(number)
         if outcome == "approved":
             self._granted[number] = data["gate"]
@@ -304,10 +291,7 @@ class Permits:
         if outcome == "expired":
             if data.get("otherwise") == "cancel":
                 return [Fact("workflow.cancel-requested", now, {"reason": f"gate {data['gate']} expired"})]
-            what = f"nobody decided about gate {data['gate']} in time"
-            if late:
-                what = f"gate {data['gate']} was approved, and expired before the action could begin"
-            fault = Fault("timeout", what, code="gate-expired")
+            fault = Fault("timeout", f"nobody decided about gate {data['gate']} in time", code="gate-expired")
         else:
             by = ", ".join(each["reviewer"] for each in data.get("approvals", ()))
             words = f"denied by {by or 'a reviewer'}" + (f": {reason}" if reason else "")

@@ -53,9 +53,6 @@ WHERE approvals.public_key IN (SELECT public_key FROM reviewers WHERE revoked_at
 """
 """What a key signed that was revoked since counts no more: whoever has another key now may say it with that."""
 
-_EXPIRE: Final = """
-UPDATE gates SET outcome = :outcome, closed_at = :at, reason = :reason WHERE id = :id AND outcome = 'approved'
-"""
 _STILL_OPEN: Final = "SELECT 1 FROM gates WHERE id = :id AND outcome IS NULL"
 APPROVALS: Final = """
 SELECT gate_id, reviewer, tenant_id, verdict, groups, public_key, body, signature, reason, given_at
@@ -111,11 +108,6 @@ def open_gate(unit: Unit, gate: GateRecord) -> None:
 def close_gate(unit: Unit, id: str, outcome: GateOutcome, *, at: int, reason: str | None) -> None:
     """Give an open gate its outcome. The unit fails with GateClosed when it has one."""
     unit.add(_CLOSE, {"id": id, "outcome": outcome, "at": at, "reason": reason}, _closed)
-
-
-def expire_approved(unit: Unit, id: str, outcome: GateOutcome, *, at: int, reason: str | None) -> None:
-    """Give a gate that was approved its other outcome: it expired before its action was begun."""
-    unit.add(_EXPIRE, {"id": id, "outcome": outcome, "at": at, "reason": reason}, _closed)
 
 
 def give_approval(unit: Unit, approval: ApprovalRecord) -> None:

@@ -17,7 +17,6 @@ def workflow_forked(state: State, event: Event) -> None:
     state.groups = []
     state.verdicts.clear()
     state.gates.clear()
-    state.approved.clear()
     if later := data.get("later"):
         state.timers = {number: timer._replace(due=timer.due + later) for number, timer in state.timers.items()}
     for pointer, value in (data.get("edits") or {}).items():

@@ -30,12 +30,9 @@ def gate_opened(state: State, event: Event) -> None:
 def gate_closed(state: State, event: Event) -> None:
     data = event.data or {}
     number = data["command"]
-    gate = state.gates.pop(number, None)
-    state.approved.pop(number, None)
+    state.gates.pop(number, None)
     if number not in state.commands:
         return
-    if data["outcome"] == "approved" and gate is not None and gate.expires is not None:
-        state.approved[number] = gate
     if "arguments" in data:
         state.edited[number] = event.seq
         frame = state.frames[event.frame]
@@ -52,7 +49,5 @@ def forget_command(state: State, number: int) -> None:
     state.verdicts.pop(number, None)
     if state.gates:
         state.gates.pop(number, None)
-    if state.approved:
-        state.approved.pop(number, None)
     if state.edited:
         state.edited.pop(number, None)

@@ -21,12 +21,10 @@ class State:
 
     `policy` and `decided_by` are those of the last decision about a command, `groups` those its requester was in then.
     By the number of a pending command: `verdicts` whether it may be performed (allow, hold, deny; none
-    before it was decided), `gates` what holds it, `approved` the gate whose approval it may still begin under until
-    that expires, `edited` the event that changed its arguments.
+    before it was decided), `gates` what holds it, `edited` the event that changed its arguments.
     """
 
     __slots__ = (
-        "approved",
         "at",
         "commands",
         "context",
@@ -83,7 +81,6 @@ class State:
         self.groups: list[str] = []
         self.verdicts: dict[int, str] = {}
         self.gates: dict[int, Gate] = {}
-        self.approved: dict[int, Gate] = {}
         self.edited: dict[int, int] = {}
 
     @property
@@ -104,7 +101,6 @@ class State:
         twin.resources = dict(self.resources)
         twin.verdicts = dict(self.verdicts)
         twin.gates = dict(self.gates)
-        twin.approved = dict(self.approved)
         twin.edited = dict(self.edited)
         return twin
 
