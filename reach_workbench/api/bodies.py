@@ -117,6 +117,7 @@ class Fork(BaseModel):
     secrets: Secrets = {}
     hold: bool = False
     outcome: OutcomeBody | None = None
+    requester: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 class Evaluate(BaseModel):

@@ -120,6 +120,7 @@ def routes(node: Node, waiting: Waiting) -> APIRouter:
             file=Path(body.file) if body.file is not None else None,
             secrets=body.secrets,
             hold=body.hold,
+            requester=body.requester,
             **more,
         )
         return answer(view, 201, {"Location": f"/v1/runs/{view.id}"})

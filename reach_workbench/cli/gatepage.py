@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
+from unicodedata import east_asian_width
 
 from reach_workbench.cli.terminal import Painted, Part, Style, Terminal
 from reach_workbench.cli.watching import duration
@@ -53,6 +54,7 @@ def gate_object(gate: GateView) -> dict[str, Json]:
         "self_approval": gate.terms.self_approval,
         "otherwise": gate.terms.otherwise,
         "risk": gate.terms.risk,
+        "editors": list(gate.terms.editors),
         "nonce": gate.nonce,
         "opened_at": iso8601(gate.opened_at),
         "expires_at": _moment(gate.expires_at),
@@ -91,7 +93,7 @@ def show_table(terminal: Terminal, gates: Sequence[GateView], now: int) -> None:
             f"{gate.kind:<14}",
             risk,
             _cut(visible(headline(gate.kind, gate.arguments))),
-            Painted(f"  {gate.task} of run {gate.run}, asked for by {visible(gate.requester)}", "dim"),
+            Painted(f"  {visible(gate.task)} of run {gate.run}, asked for by {visible(gate.requester)}", "dim"),
         )
 
 
@@ -104,9 +106,13 @@ def _cut(text: str) -> str:
     return text if len(text) <= _HEADLINE else text[: _HEADLINE - 1] + "…"
 
 
-def show_gate(line: Callable[..., None], gate: GateView, now: int) -> None:
-    """The gate whole, nothing cut: `line` is `Terminal.show`, or `Terminal.say` where a question follows."""
-    for parts in gate_lines(gate, now):
+def show_gate(line: Callable[..., None], gate: GateView, now: int, width: int | None) -> None:
+    """The gate whole, nothing cut: `line` is `Terminal.show`, or `Terminal.say` where a question follows.
+
+    On a terminal that is `width` columns wide a bar stands before each line of the action and its arguments, `┊` where
+    one goes on: what a workflow wrote can't be taken for what Reach says of it.
+    """
+    for parts in gate_lines(gate, now, width):
         line(*parts)
 
 
@@ -115,7 +121,7 @@ def show_beginning(terminal: Terminal, gate: GateView) -> None:
     terminal.say(f"{gate.kind}: ", Painted(_cut(visible(headline(gate.kind, gate.arguments))), "bold"))
 
 
-def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
+def gate_lines(gate: GateView, now: int, width: int | None = None) -> Iterator[tuple[Part, ...]]:
     outcome = gate.outcome or "open"
     yield (Painted("gate ", "dim"), Painted(gate.id, "bold"), "  ", Painted(outcome, STYLES.get(gate.outcome, "dim")))
     yield from _row("action", gate.kind)
@@ -123,15 +129,15 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
     for part in parts:
         yield (Painted(f"  {visible(part.title)}", "dim"),)
         for text in part.lines:
-            yield ("    ", Painted(visible(text), "bold"))
+            yield from ((bar, Painted(row, "bold")) for bar, row in _barred(visible(text), width))
     for remark in dict.fromkeys(each for part in parts for text in part.lines for each in remarks(text)):
         yield (Painted(f"  ! {remark}", "yellow"),)
     yield (Painted("  arguments, exactly", "dim"),)
     for text in visible_json(gate.arguments):
-        yield ("    ", text)
+        yield from _barred(text, width)
     yield from _row("digest", gate.digest)
     yield from _row("requester", visible(gate.requester))
-    yield from _row("run", f"{gate.run}, {gate.workflow}")
+    yield from _row("run", visible(f"{gate.run}, {gate.workflow}"))
     yield from _row("task", visible(gate.task))
     if gate.terms.risk == "high":
         yield (Painted("  risk        high", "red"),)
@@ -146,12 +152,28 @@ def gate_lines(gate: GateView, now: int) -> Iterator[tuple[Part, ...]]:
         return
     yield from _row("needs", needed(gate))
     if gate.verdicts:
-        yield from _row("missing", missing(gate))
+        yield from _row("missing", visible(missing(gate)))
     step = "the task ends, with the form's answer, or who approved, as its output"
     act = "the action is performed, exactly as above, and once"
     yield from _row("if approved", step if gate.kind == APPROVAL_STEP else act)
-    yield from _row("if denied", f"task {task_name(gate)} fails with the error authorization (403), code gate-denied")
+    failing = f"task {visible(task_name(gate))} fails with the error authorization (403), code gate-denied"
+    yield from _row("if denied", failing)
     yield from _row("expires", _expiry(gate, now))
+
+
+def _barred(text: str, width: int | None) -> Iterator[tuple[str, str]]:
+    """A line of somebody else's, in rows that fit, each behind a bar."""
+    if width is None:
+        yield "    ", text
+        return
+    room, bar, row, used = max(width - 5, 8), "  │ ", "", 0
+    for char in text:
+        cells = 2 if east_asian_width(char) in "WF" else 1
+        if used + cells > room:
+            yield bar, row
+            bar, row, used = "  ┊ ", "", 0
+        row, used = row + char, used + cells
+    yield bar, row
 
 
 def _row(title: str, text: str) -> Iterator[tuple[Part, ...]]:
@@ -165,12 +187,13 @@ def _policies(gate: GateView) -> Iterator[tuple[Part, ...]]:
     shown = {each.id for each in gate.holding}
     for policy in gate.holding:
         title, words = ("counted by", "rate gate") if policy.counts else ("held by", "policy")
-        yield from _row(title, f"{words} {policy.id}" + (f": {visible(policy.reason)}" if policy.reason else ""))
+        reason = f": {visible(policy.reason)}" if policy.reason else ""
+        yield from _row(title, f"{words} {visible(policy.id)}{reason}")
         for text in policy.text.split("\n"):
             yield ("    ", Painted(visible(text), "dim"))
     for name in gate.policies:
         if name not in shown:
-            words = "the workflow itself asks for it" if name == "workflow" else f"policy {name}"
+            words = "the workflow itself asks for it" if name == "workflow" else f"policy {visible(name)}"
             yield from _row("held by", words)
 
 
@@ -179,6 +202,8 @@ def needed(gate: GateView) -> str:
     count = "one approval" if gate.terms.quorum == 1 else f"{gate.terms.quorum} approvals"
     groups = f", one of each of these groups: {', '.join(map(visible, gate.terms.groups))}" if gate.terms.groups else ""
     own = "" if gate.terms.self_approval else f", none by {visible(gate.requester)}, who asked for it"
+    if own and gate.terms.editors:
+        own += f", or by who edited it: {', '.join(map(visible, gate.terms.editors))}"
     return count + groups + own
 
 

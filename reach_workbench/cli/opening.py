@@ -102,10 +102,12 @@ def _kept(home: str | None, ask: Callable[[], str | None], waiting: Waiting) -> 
 
 async def _node(home: str | None) -> RemoteNode:
     from reach_workbench.client.finding import find_or_start
+    from reach_workbench.node.person import person
     from reach_workbench.settings import load
 
     # The screen says itself that the node was lost, and looks for it: streams that were cut need not hide it.
-    return await find_or_start(load(Path(home) if home is not None else None).home, patience=0.0)
+    settings = load(Path(home) if home is not None else None)
+    return await find_or_start(settings.home, patience=0.0, requester=person(settings))
 
 
 async def _stop(home: str | None) -> None:

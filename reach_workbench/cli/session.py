@@ -146,8 +146,9 @@ class Session:
         from reach_workbench.client.address import serves
         from reach_workbench.client.connection import Connection
         from reach_workbench.client.remote import RemoteNode
+        from reach_workbench.node.person import person
 
-        return RemoteNode(Connection(home=home)) if serves(home) else None
+        return RemoteNode(Connection(home=home), requester=person(self.settings)) if serves(home) else None
 
     async def _own(self, signer: Signer | None = None) -> LocalNode:
         """The home for this process; another command that has it for a moment is waited for."""

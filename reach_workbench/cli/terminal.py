@@ -21,7 +21,11 @@ from reach_workbench.engine.values import Json
 Style = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
 
 _CODES: Final[dict[Style, str]] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
+    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""What acts on a terminal, turns the direction of text, or shows nothing and joins nothing."""
 _STILL: Final = 0.05
 """Seconds for which a line stands before it is written over: a loop may have a million rounds."""
 
@@ -65,6 +69,11 @@ class Terminal:
     def live(self) -> bool:
         """Whether standard error is a terminal, so that a line may be written over."""
         return self._errors.isatty()
+
+    @property
+    def columns(self) -> int | None:
+        """How wide the terminal is that lines are read on; None when there is none."""
+        return _columns() if self._output.isatty() or self._errors.isatty() else None
 
     def show(self, *parts: Part) -> None:
         """A line of the result, on standard output."""
@@ -133,8 +142,15 @@ class Terminal:
 
 
 def clean(text: str) -> str:
-    """The text with its control characters made visible; tabs and ends of line stay."""
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """The text with its control characters made visible, as JSON escapes them; tabs and ends of line stay."""
+    return _CONTROL.sub(lambda found: _escaped(ord(found[0])), text)
+
+
+def _escaped(code: int) -> str:
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
 
 
 def json_text(value: Json, *, indent: bool = False) -> str:

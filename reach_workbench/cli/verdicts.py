@@ -105,7 +105,7 @@ def tell(session: Session, gate: GateView) -> None:
 async def ask_about(session: Session, node: Node, gate: GateView, interruption: Interruption) -> bool:
     """Show a gate whole and ask what is to become of it; whether it was decided. What is refused is said."""
     terminal = session.terminal
-    show_gate(terminal.say, gate, SystemClock().now())
+    show_gate(terminal.say, gate, SystemClock().now(), terminal.columns)
     show_beginning(terminal, gate)
 
     async def is_closed() -> bool:

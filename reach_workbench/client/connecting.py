@@ -14,14 +14,15 @@ async def connect(
     url: str | None = None,
     token: str | None = None,
     patience: float = PATIENCE,
+    requester: str | None = None,
 ) -> RemoteNode:
     """The node that serves a home of this machine, or the one at a URL, which asks for its token.
 
     Raises NodeUnreachable when nobody answers, Unauthorized, ProtocolMismatch. `patience` is for how
-    many seconds streams that are cut look for the node again.
+    many seconds streams that are cut look for the node again; `requester` in whose name runs are asked for.
     """
     folder = Path(home).expanduser() if home is not None else None
-    node = RemoteNode(Connection(home=folder, url=url, token=token), patience=patience)
+    node = RemoteNode(Connection(home=folder, url=url, token=token), patience=patience, requester=requester)
     try:
         await node.ready()
     except BaseException:

@@ -27,7 +27,12 @@ _PROGRAM: Final = "import sys; from reach_workbench.cli.main import main; sys.ex
 
 
 async def find_or_start(
-    home: Path, *, patience: float = PATIENCE, deadline: float = DEADLINE, clock: Clock | None = None
+    home: Path,
+    *,
+    patience: float = PATIENCE,
+    deadline: float = DEADLINE,
+    clock: Clock | None = None,
+    requester: str | None = None,
 ) -> RemoteNode:
     """Attach to the node of `home`; when none serves it, start one that outlives this process while it is needed.
 
@@ -37,7 +42,7 @@ async def find_or_start(
     folder = home.expanduser().absolute()
     if serves(folder):
         try:
-            return await connect(home=folder, patience=patience)
+            return await connect(home=folder, patience=patience, requester=requester)
         except NodeUnreachable:
             pass  # it ended just now
     time = clock or SystemClock()
@@ -47,7 +52,7 @@ async def find_or_start(
     while time.elapsed() < until:
         if serves(folder):
             try:
-                return await connect(home=folder, patience=patience)
+                return await connect(home=folder, patience=patience, requester=requester)
             except NodeUnreachable:
                 pass
         elif started.ended():

@@ -72,8 +72,10 @@ class RemoteNode:
     are wanted) and go on where they were. Use `connect` or `find_or_start` to get one.
     """
 
-    def __init__(self, connection: Connection, *, patience: float = PATIENCE) -> None:
+    def __init__(self, connection: Connection, *, patience: float = PATIENCE, requester: str | None = None) -> None:
+        """`requester` is who asks here; without one the node takes it for who runs the node."""
         self._connection = connection
+        self._requester = requester
         self._patience = patience
         self._requests = Requests(connection, patience)
 
@@ -159,7 +161,7 @@ class RemoteNode:
             "secrets": request.secrets,
             "breakpoints": request.breakpoints,
             "hold": request.hold,
-            "requester": request.requester,
+            "requester": request.requester or self._requester,
             "may": request.may,
         }
         with self._requests.compiling(request.file):
@@ -294,6 +296,7 @@ class RemoteNode:
         secrets: Mapping[str, Json] | None = None,
         hold: bool = False,
         outcome: Outcome | None = None,
+        requester: str | None = None,
     ) -> RunView:
         body = {
             "at": at,
@@ -303,6 +306,7 @@ class RemoteNode:
             "secrets": secrets or {},
             "hold": hold,
             "outcome": wire.tree(outcome),
+            "requester": requester or self._requester,
         }
         with self._requests.compiling(file):
             return await self._requests.post(RunView, run_path(run, "fork"), body)
@@ -363,7 +367,7 @@ class RemoteNode:
         return await self._requests.post(GateView, f"/v1/gates/{quoted(gate)}/verdicts", body)
 
     async def edit_gate(self, gate: str, arguments: Json, *, by: str | None = None) -> GateView | None:
-        body = {"arguments": arguments, "by": by}
+        body = {"arguments": arguments, "by": by or self._requester}
         return or_none(GateView, await self._connection.post(f"/v1/gates/{quoted(gate)}/edit", body))
 
     # ------------------------------------------------------------ policies
@@ -378,7 +382,9 @@ class RemoteNode:
         return await self._requests.post_all(CaseView, "/v1/policies/test", {"text": text})
 
     async def save_policy(self, text: str, *, by: str | None = None) -> PolicyStatus:
-        return await self._requests.send(PolicyStatus, "PUT", "/v1/policies", {"text": text, "by": by})
+        return await self._requests.send(
+            PolicyStatus, "PUT", "/v1/policies", {"text": text, "by": by or self._requester}
+        )
 
     async def explain_policy(self, run: str, command: int | None = None) -> Sequence[CommandRuling]:
         return await self._requests.all(CommandRuling, "/v1/policies/explain", run=run, command=command)

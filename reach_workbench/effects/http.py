@@ -132,13 +132,14 @@ def _output(call: Call, reply: Reply, scrubber: Scrubber) -> Json:
 
 
 def _refusal(method: str, uri: str, reply: Reply, scrubber: Scrubber) -> Fault:
-    detail = f"{method} {uri} answered {reply.status} {reply.reason}"
+    reason = scrubber.text(reply.reason)
+    detail = f"{method} {uri} answered {reply.status} {reason}"
     if 300 <= reply.status < 400:
-        target = reply.header("location")
+        target = scrubber.text(reply.header("location") or "")
         detail += f", a redirection{f' to {target}' if target else ''}; `redirect: true` takes it as a result"
     media = content.media_type(reply.header("content-type")) or ""
     if reply.body and (media.startswith("text/") or media.endswith("json")):
         # Scrubbed before it is cut: half a secret would not be found afterwards.
         said = " ".join(scrubber.text(reply.body.decode("utf-8", "replace")).split())
         detail += f": {said[:_EXCERPT]}{'…' if len(said) > _EXCERPT else ''}"
-    return Fault("communication", detail, status=reply.status, title=reply.reason)
+    return Fault("communication", detail, status=reply.status, title=reason)

@@ -11,8 +11,10 @@ from urllib.parse import quote, quote_plus
 import orjson
 
 from reach_workbench.engine.faults import Fault
-from reach_workbench.engine.secrets import shape
+from reach_workbench.engine.secrets import defuse, shape
 from reach_workbench.engine.values import Json
+
+_FEIGNED: Final = re.compile("⟦(?=secret:)".encode())
 
 HIDDEN: Final = "***"
 """Stands for a credential that was derived (a token that was fetched) and so has no placeholder."""
@@ -24,7 +26,8 @@ SHORTEST: Final = 4
 class Scrubber:
     """Replaces the secrets of one command, plain or as they look when encoded, in what it records.
 
-    Known encodings: JSON strings, percent-encoding, form encoding and base 64.
+    Known encodings: JSON strings, percent-encoding, form encoding and base 64. What comes back and looks like a
+    placeholder is none from then on.
     """
 
     def __init__(self, secrets: dict[str, Json]) -> None:
@@ -52,10 +55,13 @@ class Scrubber:
         return self._every.text(written)
 
     def text(self, written: str) -> str:
-        return self._safe.text(written)
+        """A text that came from outside."""
+        return self._safe.text(defuse(written)) if self._shown else written
 
     def data(self, written: bytes) -> bytes:
-        return self._safe.data(written)
+        if not self._shown:
+            return written
+        return self._safe.data(_FEIGNED.sub(rb"\g<0> ", written))
 
     def value(self, written: Json) -> Json:
         """A JSON value with every string in it, keys included, scrubbed; the value itself if nothing is secret.
@@ -70,12 +76,13 @@ class Scrubber:
             raise Fault("runtime", "the output is nested too deeply to be searched for secrets", code="limit") from None
 
     def fault(self, fault: Fault) -> Fault:
-        """The same fault with nothing secret in its words."""
+        """The same fault with nothing secret in its words, some of which were scrubbed before."""
+        hide = self._safe.text
         return Fault(
-            self.text(fault.type),
-            self.text(fault.detail),
+            hide(fault.type),
+            hide(fault.detail),
             status=fault.status,
-            title=None if fault.title is None else self.text(fault.title),
+            title=None if fault.title is None else hide(fault.title),
             instance=fault.instance,
             code=fault.code,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -16,6 +17,12 @@ from reach_workbench.engine.compile_session import Session, Site
 from reach_workbench.engine.compile_trying import attempt
 from reach_workbench.engine.program import Block, Body, CallFunction, Extension, Kind, Task, Unsupported
 from reach_workbench.engine.tree import Place, pointer_step
+
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode that show nothing, or act on what does. A task's name tells a person where a run is."""
+
+_JOINS: Final = frozenset("\u200c\u200d")
+"""What some scripts can't be written without."""
 
 
 def compile_block(session: Session, place: Place | None, reference: str, ground: Ground) -> Block:
@@ -58,6 +65,12 @@ def compile_task(
     Its name is its key, unless another is given.
     """
     session.tasks[reference] = None
+    unseen = next(
+        (char for char in str(place.step) if unicodedata.category(char) in _UNSEEN and char not in _JOINS), None
+    )
+    if unseen is not None and name is None:
+        message = f"the name of a task can't hold U+{ord(unseen):04X}, which does not show or acts on a terminal"
+        session.findings.error(place, "unseen-character", message, "leave it out", key=True)
     condition = session.condition(place.get("if"), ground.before_input)
     taken = passage(session, place.get("input"), "from", ground.before_input, ground.before_input)
     kind, body = _body(session, place, reference, ground, siblings)

@@ -20,6 +20,9 @@ PLACEHOLDER: Final = re.compile("⟦secret:([^⟧]*)⟧")
 Beside the pointer's own escapes (RFC 6901) `~2` stands for the closing bracket.
 """
 
+_FEIGNED: Final = re.compile(r"⟦(?=secret:|\\)|\\u27[eE]6")
+"""What would be taken for a placeholder, or become one once the text is read as JSON."""
+
 _ESCAPES: Final = {"~": "~0", "/": "~1", "⟧": "~2"}
 _ESCAPED: Final = re.compile("~[012]")
 _PLAIN: Final = {escape: letter for letter, escape in _ESCAPES.items()}
@@ -36,6 +39,20 @@ def _shape(path: str, value: Json) -> Json:
     if isinstance(value, list):
         return [_shape(f"{path}/{place}", part) for place, part in enumerate(value)]
     return f"⟦secret:{path}⟧"
+
+
+def defuse(value: Json) -> Json:
+    """A value from outside, in which nothing can be taken for a placeholder: it would be given the secret.
+
+    A space is put behind the bracket, so that it can still be read.
+    """
+    if isinstance(value, str):
+        return _FEIGNED.sub(r"\g<0> ", value) if "⟦" in value or "\\u27" in value else value
+    if isinstance(value, dict):
+        return {defuse(key): defuse(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [defuse(part) for part in value]
+    return value
 
 
 def reveal(value: Json, secrets: dict[str, Json]) -> Json:

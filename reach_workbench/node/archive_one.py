@@ -18,13 +18,17 @@ from reach_workbench.engine.events import Event
 from reach_workbench.engine.program import Program
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ArchiveError, ArchiveNewer, ArchiveUnsafe, EvidenceDamaged
-from reach_workbench.node.inspection import ANOTHER, MOST, stranger_program
+from reach_workbench.node.inspection import ANOTHER, MOST, SMALL, stranger_program
 from reach_workbench.node.proof import Recorded
 from reach_workbench.settings import Limits
 
 FORMAT: Final = 1
 _EVENTS: Final = "events.ndjson"
 _MANIFEST: Final = "manifest.json"
+_LINE: Final = 17 * 1024**2
+"""Bytes of an event's line: what a run records (`limits.value_bytes`, 16 MiB where nothing else is said) and a little.
+They may be compressed to next to nothing, and take thirty times as much once they are parsed."""
+
 _ALL: Final = 4 * 1024**3
 """Bytes of all events once unpacked. They are read line by line: this bounds the time, not the memory."""
 
@@ -44,7 +48,7 @@ def manifest_of(bundle: zipfile.ZipFile, file: Path) -> dict[str, Json]:
             where=str(file),
             hint="no archive has such a name; do not unpack it, and ask for another copy",
         )
-    manifest = orjson.loads(_member(bundle, _MANIFEST, file))
+    manifest = orjson.loads(_member(bundle, _MANIFEST, file, SMALL))
     if manifest.get("format") != FORMAT:
         raise ArchiveNewer(
             f"the archive has format {str(manifest.get('format'))[:20]}; this program reads {FORMAT} and 2",
@@ -81,10 +85,10 @@ def events_of(file: Path) -> Iterator[Recorded]:
             raise ArchiveUnsafe(f"{_EVENTS} unpacks to more than {_ALL:,} bytes", where=str(file), hint=ANOTHER)
         with bundle.open(_EVENTS) as lines:
             number = 0
-            while line := lines.readline(MOST + 1):
+            while line := lines.readline(_LINE + 1):
                 number += 1
-                if len(line) > MOST:
-                    raise EvidenceDamaged(f"event {number} has more than {MOST:,} bytes")
+                if len(line) > _LINE:
+                    raise EvidenceDamaged(f"event {number} has more than {_LINE:,} bytes")
                 yield _event(line.removesuffix(b"\n"), number)
 
 
@@ -117,11 +121,11 @@ def _line(values: Json) -> bytes:
         return json.dumps(values, separators=(",", ":")).encode("ascii")
 
 
-def _member(bundle: zipfile.ZipFile, name: str, file: Path) -> bytes:
+def _member(bundle: zipfile.ZipFile, name: str, file: Path, most: int = MOST) -> bytes:
     """The content of a member. Its size is what its header says, or less: a small file fills no memory."""
     if name not in bundle.namelist():
         raise ArchiveError(f"the archive has no {name}", where=str(file), hint=ANOTHER)
-    if bundle.getinfo(name).file_size > MOST:
-        raise ArchiveUnsafe(f"{name} unpacks to more than {MOST:,} bytes", where=str(file), hint=ANOTHER)
+    if bundle.getinfo(name).file_size > most:
+        raise ArchiveUnsafe(f"{name} unpacks to more than {most:,} bytes", where=str(file), hint=ANOTHER)
     with bundle.open(name) as member:
-        return member.read(MOST)
+        return member.read(most)

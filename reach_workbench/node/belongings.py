@@ -14,7 +14,7 @@ from reach_workbench.errors import ArchiveError, NotFound
 from reach_workbench.evidence import capsule as form
 from reach_workbench.evidence.approval import read
 from reach_workbench.evidence.container import content, lines
-from reach_workbench.node.inspection import MOST, open_members, read_events
+from reach_workbench.node.inspection import MOST, SMALL, open_members, read_events
 from reach_workbench.node.trail import Opened, Trail
 from reach_workbench.storage import gates
 from reach_workbench.storage.records import LOCAL_TENANT, ApprovalRecord, GateRecord
@@ -59,7 +59,7 @@ def put_belongings(store: Store, unit: Unit, file: Path, ends: Set[int], new: Ma
                     tenant=LOCAL_TENANT,
                     verdict=said.verdict,
                     groups=groups.get((said.gate, said.reviewer), ()),
-                    public_key=form.read_keys(content(source, members[form.KEYS], MOST)).reviewers[
+                    public_key=form.read_keys(content(source, members[form.KEYS], SMALL)).reviewers[
                         signed.key_id, said.reviewer
                     ],
                     body=signed.body,

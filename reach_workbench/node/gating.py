@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 from reach_workbench.clock import Clock
 from reach_workbench.engine.approving import check_answer
+from reach_workbench.engine.commands import Command
 from reach_workbench.engine.events import Fact
 from reach_workbench.engine.faults import Fault
 from reach_workbench.engine.secrets import reveal
@@ -37,7 +39,8 @@ from reach_workbench.protocol.gates import (
 )
 from reach_workbench.protocol.reviewing import another_key
 from reach_workbench.runner.loading import base_of, load_state
-from reach_workbench.runner.proving import approvers_of, lacking, lent_groups, output_of
+from reach_workbench.runner.permits import written_terms
+from reach_workbench.runner.proving import approvers_of, lacking, lent_groups, not_to_decide, output_of
 from reach_workbench.runner.runner import Runner
 from reach_workbench.settings import Settings
 from reach_workbench.storage.checkpoint_file import file_of, last_pins
@@ -86,6 +89,7 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
         self_approval=gate.terms["self"],
         otherwise=gate.terms["otherwise"],
         risk=gate.terms["risk"],
+        editors=tuple(gate.terms.get("not", ())),
     )
     missing = None
     if gate.outcome is None:
@@ -235,12 +239,19 @@ def refuse_restored(store: Store, settings: Settings) -> None:
 
 
 def _counting(store: Store, gate: GateRecord) -> tuple[ApprovalRecord, ...]:
-    """The verdicts of keys that still may decide."""
+    """The verdicts of those who may decide here and now, for the groups that they still are in.
+
+    A gate that came with a capsule brings verdicts of people whom nobody here may know.
+    """
     given = store.read.approvals(gate.id)
     if not given:
         return given
-    revoked = {each.public_key for each in store.read.reviewers() if each.revoked_at is not None}
-    return tuple(each for each in given if each.public_key not in revoked)
+    known = {(each.public_key, each.name): each.groups for each in store.read.reviewers() if each.revoked_at is None}
+    return tuple(
+        replace(each, groups=tuple(group for group in each.groups if group in known[each.public_key, each.reviewer]))
+        for each in given
+        if (each.public_key, each.reviewer) in known
+    )
 
 
 async def _refuse_expired(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
@@ -281,10 +292,8 @@ def _statement(approval: ApprovalRecord) -> Approval:
     return check(SignedApproval(approval.body, key_id(key), approval.signature), key)
 
 
-async def edit(
-    runner: Runner, store: Store, clock: Clock, name: str, arguments: Json, by: str | None
-) -> GateRecord | None:
-    """See `protocol.Node.edit_gate`."""
+async def edit(runner: Runner, store: Store, clock: Clock, name: str, arguments: Json, by: str) -> GateRecord | None:
+    """See `protocol.Node.edit_gate`. Who edits has made an action of their own, and can't approve it alone."""
     gate = _open_gate(store, name)
     await _refuse_expired(runner, store, clock, gate)
     if gate.kind == APPROVAL_STEP:
@@ -295,8 +304,14 @@ async def edit(
         raise BadInput("nothing was changed", hint="approve or deny the action as it is")
     _refuse_unperformable(gate, arguments)
     _refuse_foreign_secrets(load_state(store, store.read.run(gate.run)), arguments)
-    reason = f"edited by {by}" if by else "edited"
-    data = {"command": gate.command, "gate": gate.id, "outcome": "superseded", "reason": reason, "arguments": arguments}
+    data = {
+        "command": gate.command,
+        "gate": gate.id,
+        "outcome": "superseded",
+        "reason": f"edited by {by}",
+        "arguments": arguments,
+        "by": sorted({*gate.terms.get("not", ()), by}),
+    }
     if not await runner.tell(store.read.run(gate.run), Fact("gate.closed", clock.now(), data)):
         raise GateClosed(f"gate {gate.id} was decided meanwhile")
     opened = [each for each in store.read.gates_of(gate.run) if each.command == gate.command and each.outcome is None]
@@ -388,18 +403,30 @@ def _signed(store: Store, gate: GateRecord, verdict: SignedVerdict) -> tuple[Rev
 
 async def _refuse_other_policy(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """What the policies say now counts: under others the action is decided about afresh."""
-    if gate.kind == APPROVAL_STEP:
-        return
     run = store.read.run(gate.run)
-    now = runner.guard.shelf.in_force(base_of(run)).digest
-    if now == gate.policy:
+    driver = runner.driver(run.id)
+    state = driver.state if driver is not None else load_state(store, run)
+    command = Command(gate.command, f"{gate.run}:{gate.command}", gate.kind, gate.task, 0, gate.arguments, None)
+    base = base_of(run)
+    now = runner.guard.holds(command, base, runner.guard.subject(state, base))
+    if (now.policy or state.program.digest) != gate.policy:
+        reason, why = "the policies changed", "the policies changed since it was opened"
+    elif now.terms is None or _asked(gate) != (written_terms(now.terms), now.terms.expires_ms):
+        reason = why = "it asks for something else than this node does"
+    else:
         return
-    data = {"command": gate.command, "gate": gate.id, "outcome": "superseded", "reason": "the policies changed"}
+    data = {"command": gate.command, "gate": gate.id, "outcome": "superseded", "reason": reason}
     await runner.tell(run, Fact("gate.closed", clock.now(), data))
     raise GateClosed(
-        f"gate {gate.id} is superseded: the policies changed since it was opened",
+        f"gate {gate.id} is superseded: {why}",
         hint="the action was decided about afresh: `reach gates` shows whether it is held again",
     )
+
+
+def _asked(gate: GateRecord) -> tuple[dict[str, Json], int | None]:
+    """What a gate asks for, and how long it stays open: it may have come with a capsule, and ask for what it likes."""
+    terms = {name: value for name, value in gate.terms.items() if name != "not"}
+    return terms, gate.expires_at - gate.opened_at if gate.expires_at is not None else None
 
 
 def _taker(approval: ApprovalRecord) -> str | None:
@@ -433,8 +460,9 @@ def _refuse_wrong_taker(gate: GateRecord, approval: Approval, store: Store) -> N
         raise BadInput(f"{to} is no reviewer of this node", hint="`reach reviewer list` shows who is")
     if to == approval.reviewer:
         raise BadInput("the decision is yours already")
-    if to == gate.requester and not gate.terms["self"]:
-        raise ApprovalRefused(f"{to} asked for this action, and may not decide about it")
+    if to in not_to_decide(gate.terms, gate.requester):
+        did = "asked for" if to == gate.requester else "edited"
+        raise ApprovalRefused(f"{to} {did} this action, and may not decide about it")
     if any(each.reviewer == to for each in _counting(store, gate)):
         raise BadInput(f"{to} has decided about this gate before")
 
@@ -442,9 +470,10 @@ def _refuse_wrong_taker(gate: GateRecord, approval: Approval, store: Store) -> N
 def _refuse_unentitled(gate: GateRecord, reviewer: ReviewerRecord, store: Store) -> None:
     terms = gate.terms
     lent = lent_groups([_written(each) for each in _counting(store, gate)]).get(reviewer.name, frozenset())
-    if reviewer.name == gate.requester and not terms["self"]:
+    if reviewer.name in not_to_decide(terms, gate.requester):
+        did = "asked for" if reviewer.name == gate.requester else "edited"
         raise ApprovalRefused(
-            f"{reviewer.name} asked for this action, and its gate lets nobody decide about an action of their own",
+            f"{reviewer.name} {did} this action, and its gate lets nobody decide about an action of their own",
             hint='somebody else has to decide; a policy may say @self("allowed")',
         )
     if terms["groups"] and not set(terms["groups"]) & {*reviewer.groups, *lent}:

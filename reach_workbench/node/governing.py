@@ -72,7 +72,9 @@ class Governing(Ground):
             asked = {"run": record.run, "gate": record.id, "arguments": arguments, "by": by}
             answer = await ask(self.store, self.settings, "edit-gate", asked)
             return await self.gate(answer["gate"]) if answer.get("gate") else None
-        opened = await gating.edit(self.runner, self.store, self.clock, record.id, arguments, by)
+        opened = await gating.edit(
+            self.runner, self.store, self.clock, record.id, arguments, by or person(self.settings)
+        )
         return await self.gate(opened.id) if opened is not None else None
 
     # ------------------------------------------------------------ policies

@@ -34,6 +34,9 @@ from reach_workbench.storage.checkpoint_file import is_signed_by
 MOST: Final = 64 * 1024**2
 """Bytes of a line, and of a member that is not read by lines: what is parsed at once is bounded."""
 
+SMALL: Final = 4 * 1024**2
+"""Bytes of a member that only tells of the others: parsed it takes thirty times as much, whatever stands in it."""
+
 _FOLLOWS: Final = (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
 """What content raises that no capsule has, where it is not looked for by name."""
 
@@ -73,7 +76,7 @@ def open_members(source: BinaryIO, file: Path) -> dict[str, Member]:
 def _refuse_version(source: BinaryIO, first: Member, file: Path) -> None:
     if first.name != form.MANIFEST:
         raise ArchiveError(f"the capsule begins with {first.name}, not with {form.MANIFEST}", where=str(file))
-    version = form.format_of(content(source, first, MOST))
+    version = form.format_of(content(source, first, SMALL))
     if version != form.FORMAT:
         raise ArchiveNewer(
             f"the capsule has format {str(version)[:20]}; this program reads 1 and {form.FORMAT}",
@@ -84,7 +87,7 @@ def _refuse_version(source: BinaryIO, first: Member, file: Path) -> None:
 
 def read_form(source: BinaryIO, members: Mapping[str, Member]) -> form.Manifest:
     """The manifest of a capsule that has just the members it should, in order. Raises EvidenceDamaged."""
-    manifest = form.read_manifest(content(source, members[form.MANIFEST], MOST))
+    manifest = form.read_manifest(content(source, members[form.MANIFEST], SMALL))
     policies = [found[1] for name in members if (found := form.POLICY.match(name))]
     signed, checkpoint = manifest.signed, form.CHECKPOINT in members
     wanted = form.in_order(len(manifest.segments), policies, checkpoint=checkpoint, signed=signed)
@@ -128,7 +131,7 @@ def signer_of(file: Path) -> bytes | None:
     with file.open("rb") as stream:
         source = cast(BinaryIO, stream)
         members = open_members(source, file)
-        return form.read_keys(content(source, members[form.KEYS], MOST)).node
+        return form.read_keys(content(source, members[form.KEYS], SMALL)).node
 
 
 def _counted(count: int, what: str) -> str:
@@ -213,7 +216,7 @@ class Inspection:
     def _content(self, name: str) -> bytes:
         if name not in self._members:
             raise EvidenceDamaged(f"{name} is missing")
-        return content(self._source, self._members[name], MOST)
+        return content(self._source, self._members[name], MOST if form.POLICY.match(name) else SMALL)
 
     def _read_manifest(self) -> form.Manifest:
         if self._manifest is None:

@@ -16,6 +16,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from reach_workbench.clock import Clock
 from reach_workbench.effects.effect import Surroundings
@@ -147,7 +148,7 @@ class Notifier:
             try:
                 reply = await self._web().send(request, None, surroundings, Scrubber({}))
             except Fault as fault:
-                said = fault.detail
+                said = fault.detail.replace(self._settings.notify.webhook, _origin(self._settings.notify.webhook))
                 continue
             if 200 <= reply.status < 300:
                 return
@@ -168,7 +169,7 @@ class Notifier:
         program = shutil.which("notify-send")
         if program is None:
             raise Unsaid("notify-send is not installed")
-        text = f"{gate.kind} by {gate.requester}, {gate.task} of run {gate.run}\nreach gates {gate.id}"
+        text = _shown(f"{gate.kind} by {gate.requester}, {gate.task} of run {gate.run}") + f"\nreach gates {gate.id}"
         for mark, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
             text = text.replace(mark, written)
         await _run((program, "--app-name=Reach", "An action waits for a decision", text), dict(os.environ), b"")
@@ -205,6 +206,17 @@ def signed(body: bytes, secret: bytes, gate: GateView, now: int) -> tuple[tuple[
     )
 
 
+def _shown(text: str) -> str:
+    """Without what would act on a terminal or begin another line."""
+    return "".join(char if char.isprintable() else "·" for char in text)
+
+
+def _origin(uri: str) -> str:
+    """What a log may say of an address: its path and query are what lets people in at many services."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.hostname}/…"
+
+
 async def _run(words: Sequence[str], environment: dict[str, str], given: bytes) -> None:
     """Run a command to its end; it, and all that it started, is killed when this is cancelled. Raises Unsaid."""
     process = await asyncio.create_subprocess_exec(
@@ -223,5 +235,5 @@ async def _run(words: Sequence[str], environment: dict[str, str], given: bytes) 
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
     if process.returncode:
-        last = errors.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
+        last = _shown(errors.decode("utf-8", "replace").strip().rpartition("\n")[2][:200])
         raise Unsaid(f"it ended with {process.returncode}" + (f": {last}" if last else ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reach_workbench.clock import Clock, new_run_id
+from reach_workbench.engine.secrets import defuse
 from reach_workbench.engine.times import iso8601
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput
@@ -29,4 +30,7 @@ def complete_event(event: Mapping[str, Json], clock: Clock) -> dict[str, Json]:
             raise BadInput(f"the CloudEvent's {name} must be a non-empty string")
     if "data" in complete:
         complete.setdefault("datacontenttype", "application/json")
-    return complete
+    try:
+        return {name: defuse(value) for name, value in complete.items()}
+    except RecursionError:
+        raise BadInput("the CloudEvent is nested too deeply") from None

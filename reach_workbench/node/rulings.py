@@ -15,7 +15,7 @@ from reach_workbench.policy.context import Context
 from reach_workbench.policy.policyset import PolicySet, load
 from reach_workbench.policy.request import Request
 from reach_workbench.protocol.policies import CommandRuling, DecisionView, GateNote, Judgement, RequestView, Ruled
-from reach_workbench.runner.guard import LACKING, UNREADABLE, Guard, Subject, missing_capability
+from reach_workbench.runner.guard import LACKING, UNREADABLE, Guard, Subject, missing_capability, origin_of
 from reach_workbench.runner.loading import base_of
 from reach_workbench.storage.records import RunOrigin, RunRecord
 from reach_workbench.storage.searching import Needle, Told
@@ -148,6 +148,7 @@ def subject_in(run: RunRecord | RunOrigin, created: dict[str, Json]) -> Subject:
         run.version,
         run.program,
         tuple(may) if may is not None else None,
+        origin_of(run.program, run.base, created),
     )
 
 

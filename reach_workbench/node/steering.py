@@ -9,6 +9,7 @@ from pathlib import Path
 from reach_workbench.clock import new_run_id
 from reach_workbench.engine.events import Fact
 from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.secrets import defuse
 from reach_workbench.engine.state import ENDED
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ForkRefused, LimitExceeded, NotFound, RunStateError
@@ -47,7 +48,7 @@ class Steering(Ground):
             NewRun(
                 run=run,
                 program=program,
-                input=request.input,
+                input=defuse(request.input) if request.secrets else request.input,
                 file=request.file,
                 base=request.file.resolve().parent,
                 secrets=request.secrets,
@@ -225,6 +226,7 @@ class Steering(Ground):
         secrets: Mapping[str, Json] | None = None,
         hold: bool = False,
         outcome: Outcome | None = None,
+        requester: str | None = None,
     ) -> RunView:
         self._owner("fork a run")
         record = self.store.read.run(run)
@@ -258,7 +260,7 @@ class Steering(Ground):
                 secrets=secrets or {},
                 hold=hold,
                 outcome=told,
-                requester=person(self.settings),
+                requester=requester or person(self.settings),
             )
         )
         await self.runner.until_committed(driver)

@@ -212,7 +212,7 @@ class Trying:
         )
 
 
-_GIVEN: Final = ("requester", "may", "behaviour")
+_GIVEN: Final = ("requester", "may", "behaviour", "parent")
 """What policies are told of what a run was created with."""
 
 

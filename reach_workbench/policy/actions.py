@@ -309,6 +309,7 @@ RUN: Final = (
     Attribute("version", "String", "its version"),
     Attribute("program", "String", "the digest of the compiled document: one changed word makes another"),
     Attribute("task", "String", "the task's reference, such as `/do/0/getPet`"),
+    Attribute("origin", "String", "`sample` for one that came with Reach and runs where it came; else empty"),
 )
 """`context.run`, the same for every action."""
 

@@ -20,6 +20,7 @@ _RUN: Final = {
     "version": "1.0.0",
     "program": "",
     "task": "/do/0/task",
+    "origin": "",
 }
 """What a case that says nothing of its run is about."""
 
@@ -113,6 +114,7 @@ def _case(given: Json, where: str) -> Case:
         version=words["version"],
         program=words["program"],
         task=words["task"],
+        origin=words["origin"],
         tenant=_text(given, "tenant", where, "default"),
     )
     return Case(_text(given, "name", where, f"{action} {where.rpartition('/')[2]}"), request, _expect(given, where))

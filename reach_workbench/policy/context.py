@@ -25,6 +25,7 @@ class Asked(NamedTuple):
     program: Json
     task: Json
     tenant: Json
+    origin: Json = ""
 
 
 class Record(Mapping[str, Json]):
@@ -110,6 +111,7 @@ _RUN_READERS: Final[dict[str, Callable[[Asked], Json]]] = {
     "version": lambda asked: text(asked.version),
     "program": lambda asked: text(asked.program),
     "task": lambda asked: text(asked.task),
+    "origin": lambda asked: text(asked.origin),
 }
 
 _READERS: Final[dict[str, Callable[[Asked], Json]]] = {

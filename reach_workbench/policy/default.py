@@ -14,7 +14,7 @@ def _unless(kind: str) -> str:
     if not samples:
         return ""
     lines = "\n".join(f'    "{digest}", // {file}' for file, digest in samples.items())
-    return f"\nunless {{\n  [\n{lines}\n  ].contains(context.run.program)\n}}"
+    return f'\nunless {{\n  context.run.origin == "sample" && [\n{lines}\n  ].contains(context.run.program)\n}}'
 
 
 DEFAULT: Final = f"""\
@@ -31,7 +31,7 @@ permit (principal, action, resource);
 
 // Commands that run programs can do on this machine whatever you can, so each waits until
 // somebody has looked at it. You may approve your own; after a day the gate is closed.
-// The samples that come with Reach run at once, as long as not a word of them is changed.
+// The samples that come with Reach run at once where they came, as long as not a word of them is changed.
 
 @id("hold-shell")
 @reason("A shell command can do on this machine whatever you can.")

@@ -38,6 +38,7 @@ def request_of(
     program: str,
     task: str,
     tenant: str,
+    origin: str = "",
 ) -> Request:
     """The request for a command of that kind. `workflow` is "namespace/name", `program` the digest.
 
@@ -51,5 +52,5 @@ def request_of(
         text(kind),
         action.resource_type if action is not None else "",
         action.resource(arguments) if action is not None else "",
-        Context(Asked(kind, arguments, run, workflow, version, program, task, tenant)),
+        Context(Asked(kind, arguments, run, workflow, version, program, task, tenant, origin)),
     )

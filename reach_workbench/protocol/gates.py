@@ -23,13 +23,17 @@ APPROVAL_STEP: Final = "human.approve"
 
 @dataclass(frozen=True, slots=True)
 class GateTerms:
-    """What lifts a gate: so many approvals, one of each group among them; what happens when it expires."""
+    """What lifts a gate: so many approvals, one of each group among them; what happens when it expires.
+
+    `editors` have edited the action, and can't approve it where the requester can't.
+    """
 
     quorum: int = 1
     groups: tuple[str, ...] = ()
     self_approval: bool = False
     otherwise: Literal["fault", "cancel"] = "fault"
     risk: Literal["normal", "high"] = "normal"
+    editors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

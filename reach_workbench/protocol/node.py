@@ -194,9 +194,11 @@ class Node(Protocol):
         secrets: Mapping[str, Json] | None = None,
         hold: bool = False,
         outcome: Outcome | None = None,
+        requester: str | None = None,
     ) -> RunView:
         """A new run with the same first `at` events. `edits` maps JSON pointers into {data, context} to values.
 
+        `requester` is whoever asks for it, the person at the node's machine by default.
         With `outcome`, event `at` must be the outcome of a command: the new run shares what is before it and goes
         on with this outcome instead.
         """

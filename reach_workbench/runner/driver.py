@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from reach_workbench.effects.effect import Surroundings
+from reach_workbench.engine.approving import COMMAND as ASKED
 from reach_workbench.engine.emitting import COMMAND
 from reach_workbench.engine.events import Fact
 from reach_workbench.engine.machine import Machine, Pause
@@ -78,9 +79,9 @@ class Driver:
         evaluator = Patient(host.evaluator, host.threads)
         self._machine = Machine(state, evaluator, origins)
         self._holding = Holding(host.breakpoints, run, evaluator, state, debug or Debug(), held=status == "held")
-        self._permits = Permits(host.guard, host.clock, run, base, self._machine)
         self._intake = Intake(self.rouse)
         self._intents = Intents(host.store, key, state, unbegun)
+        self._permits = Permits(host.guard, host.clock, run, base, self._machine, self._intents.edit)
         self._ledger = Ledger(host, key, run, self._machine, status=status, token=token, stale=bool(unbegun))
         self._taking = Taking(
             self._machine,
@@ -255,7 +256,8 @@ class Driver:
                 self.performing.note_child(command)
             if number not in intents.unbegun:
                 self._permits.was_begun(number)
-            if verdict == "hold" or number in intents.unbegun or self._host.repeatable(command):
+            is_asked = command.kind == ASKED  # nobody performs it: it can only be asked again
+            if verdict == "hold" or number in intents.unbegun or is_asked or self._host.repeatable(command):
                 intents.due.append(number)
             else:
                 self.tell(Fact("command.in-doubt", self._host.clock.now(), {"command": number}))

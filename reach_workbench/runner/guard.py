@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
@@ -18,9 +18,13 @@ from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import BadInput, PolicyInvalid
 from reach_workbench.policy.actions import ACTIONS, UNPERFORMED
+from reach_workbench.policy.errands import errands, strictest
+from reach_workbench.policy.shipped import PROGRAMS
 from reach_workbench.runner.noting import EffectNotes
 from reach_workbench.settings import Settings
 from reach_workbench.storage.gates import put_policies
+from reach_workbench.storage.reader import SEQ_BEYOND
+from reach_workbench.storage.records import ApprovalRecord, GateRecord
 from reach_workbench.storage.store import Store
 from reach_workbench.storage.unit import Unit
 
@@ -41,6 +45,11 @@ UNREADABLE: Final = "no policy can be read: "
 
 _KNOWN: Final = 4_096
 """Rulings remembered: those that depend on nothing but who does what with which thing."""
+
+SAMPLES: Final = Path(__file__).resolve().parents[2] / "workflows"
+"""Where the samples that came with Reach lie."""
+
+_SHIPPED: Final = frozenset(digest for each in PROGRAMS.values() for digest in each.values())
 
 Verdict = Literal["allow", "hold", "deny", "wait"]
 
@@ -72,6 +81,7 @@ class Subject(NamedTuple):
     version: str
     program: str
     may: tuple[str, ...] | None
+    origin: str = ""
 
 
 @dataclass(slots=True)
@@ -139,15 +149,16 @@ class Guard:
         action = ACTIONS.get(command.kind)
         resource = action.resource(command.arguments) if action is not None else ""
         key = (policies, subject.requester, groups, command.kind, resource)
-        known = self._known.get(key)
+        others = errands(command.kind, command.arguments)
+        known = self._known.get(key) if not others else None
         if known is not None:
             if subject.may is None:
                 self._learn(memory, base, command, resource, known)
             return known
         request = self.request(command, subject)
-        decision = policies.decide(request)
+        decision = self._decided(policies, request, command, subject, others)
         ruling = self._ruling(decision, request, state, command.number, policies)
-        if ruling.verdict == "allow" and not decision.rates and not policies.reads_context(request):
+        if ruling.verdict == "allow" and not decision.rates and not others and not policies.reads_context(request):
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             self._known[key] = ruling
@@ -155,18 +166,70 @@ class Guard:
                 self._learn(memory, base, command, resource, ruling)
         return ruling
 
-    def room(self, command: Command, base: Path, subject: Subject) -> Ruling:
-        """Whether the rate gates have room for a command that may be performed: `allow`, with its counts, or `wait`.
+    def still(
+        self, command: Command, base: Path, subject: Subject, policy: str | None, approved: Callable[[str], bool]
+    ) -> Ruling | None:
+        """Whether a command that was allowed before it is begun may be begun now: `allow`, with its counts, or `wait`.
 
-        One that was allowed and is begun later, or once more, is counted when it is begun.
+        None when it is to be decided about afresh: other policies than `policy` are in force and no gate let it go on,
+        they forbid it now, or they hold it and it was not `approved` under those with that digest.
         """
+        if missing_capability(subject.may, command) is not None or command.kind == COMMAND:
+            return None
         try:
             policies = self.shelf.in_force(base)
         except PolicyInvalid:
             return Ruling("wait", until=self._clock.now() + _AGAIN)
         request = self.request(command, subject)
-        decision = policies.decide(request)
+        decision = self._decided(policies, request, command, subject)
+        if decision.verdict == "deny" or (decision.verdict == "hold" and not approved(policies.digest)):
+            return None
+        if decision.verdict == "allow" and policy != policies.digest:
+            return None
         return self._room(decision, request, subject.run, command.number) if decision.rates else Ruling("allow")
+
+    def holds(self, command: Command, base: Path, subject: Subject) -> Ruling:
+        """What is decided about a command now, without regard to rate gates, and with nothing counted.
+
+        Raises PolicyInvalid when no policies can be read.
+        """
+        if command.kind == COMMAND:
+            return _asked(command)
+        policies = self.shelf.in_force(base)
+        decision = self._decided(policies, self.request(command, subject), command, subject)
+        return Ruling(decision.verdict, decision.policies, policies.digest, terms=decision.approval)
+
+    def _decided(
+        self,
+        policies: PolicySet,
+        request: Request,
+        command: Command,
+        subject: Subject,
+        others: Sequence[Json] | None = None,
+    ) -> Decision:
+        """The decision on a command and on all that it does on its way: to hand over a secret for a token is one."""
+        decision = policies.decide(request)
+        for arguments in errands(command.kind, command.arguments) if others is None else others:
+            also = policies.decide(self.request(command._replace(arguments=arguments), subject))
+            decision = strictest(decision, also)
+        return decision
+
+    def was_approved_here(self, run: str, number: int) -> str | None:
+        """The gate of that command that was approved last, by what this node's own audit log says.
+
+        A history that came from elsewhere may tell of approvals that nobody here has weighed.
+        """
+        last = SEQ_BEYOND
+        while found := self._store.read.audit_newest(run=run, type="gate.approved", before=last):
+            for record in found:
+                if record.payload["command"] == number:
+                    return str(record.payload["gate"])
+            last = found[-1].id
+        return None
+
+    def approvals(self, gate: str) -> tuple[GateRecord, tuple[ApprovalRecord, ...]]:
+        """A gate, and what reviewers said about it."""
+        return self._store.read.gate(gate), self._store.read.approvals(gate)
 
     def has_run(self, run: str) -> bool:
         """Whether there is a run of that id."""
@@ -181,7 +244,7 @@ class Guard:
         """The command as policies see it; the requester is in these groups, or in those of now with None."""
         from reach_workbench.policy.request import request_of
 
-        requester, run, workflow, version, program, _ = subject
+        requester, run, workflow, version, program, _, origin = subject
         return request_of(
             command.kind,
             command.arguments,
@@ -193,7 +256,22 @@ class Guard:
             program=program,
             task=command.task,
             tenant="local",
+            origin=origin,
         )
+
+    def subject(self, state: State, base: Path) -> Subject:
+        """What policies are told about a run whose workflow lies in `base`."""
+        program, may = state.program, state.created.get("may")
+        origin = origin_of(program.digest, base, state.created)
+        if origin and any(self._came(run) for run in (state.run, state.created["run"])):
+            origin = ""
+        name = f"{program.namespace}/{program.name}"
+        capabilities = tuple(may) if may is not None else None
+        return Subject(requester_of(state), state.run, name, program.version, program.digest, capabilities, origin)
+
+    def _came(self, run: str) -> bool:
+        """Whether the run was imported: it lies in no folder of its own."""
+        return self._store.read.has_run(run) and self._store.read.run(run).base is None
 
     def groups_of(self, name: str) -> tuple[str, ...]:
         """The groups that a person is in: those that the keys of that name may decide for."""
@@ -213,6 +291,8 @@ class Guard:
     def allows(self, known: Known, command: Command) -> bool:
         """Whether it is allowed as one before it was, and nothing has been changed since."""
         if not known.resources or known.version != self._edition() or self._clock.elapsed() >= known.until:
+            return False
+        if errands(command.kind, command.arguments):
             return False
         action = ACTIONS.get(command.kind)
         return action is not None and (command.kind, action.resource(command.arguments)) in known.resources
@@ -291,12 +371,13 @@ def requester_of(state: State) -> str:
     return str(state.created.get("requester") or "local")
 
 
-def subject_of(state: State) -> Subject:
-    """What policies are told about the run."""
-    program, may = state.program, state.created.get("may")
-    name = f"{program.namespace}/{program.name}"
-    capabilities = tuple(may) if may is not None else None
-    return Subject(requester_of(state), state.run, name, program.version, program.digest, capabilities)
+def origin_of(program: str, base: Path | None, created: Mapping[str, Json]) -> str:
+    """`sample` for the very document that came with Reach, where it came, run by nobody else's workflow.
+
+    A copy in another folder is none: what its commands do depends on the files beside it, and on what it is given.
+    """
+    is_one = base == SAMPLES and created.get("parent") is None and program in _SHIPPED
+    return "sample" if is_one else ""
 
 
 def action_digest(command: Command) -> str:
@@ -343,8 +424,11 @@ def missing_capability(capabilities: tuple[str, ...] | None, command: Command) -
     """The capability that the command lacks; None when `KIND` or `KIND:RESOURCE` covers it, or all were given."""
     if capabilities is None or command.kind in capabilities:
         return None
-    wanted = capability_of(command)
-    return None if wanted in capabilities else wanted
+    for arguments in (command.arguments, *errands(command.kind, command.arguments)):
+        wanted = capability_of(command._replace(arguments=arguments))
+        if wanted not in capabilities:
+            return wanted
+    return None
 
 
 def _asked(command: Command) -> Ruling:

@@ -35,9 +35,12 @@ class Intents:
         event = self.event(number)
         data = event.data or {}
         if (edited := self._state.edited.get(number)) is not None:
-            newer = self._edited.get(edited) or self.event(edited)
-            data = {**data, "arguments": (newer.data or {})["arguments"]}
+            data = {**data, "arguments": (self.edit(edited).data or {})["arguments"]}
         return command_of(self._state, number, event.task or "", self._state.commands.get(number, ROOT), data)
+
+    def edit(self, seq: int) -> Event:
+        """The event that changed the arguments of a command."""
+        return self._edited.get(seq) or self.event(seq)
 
     def edited(self, event: Event) -> None:
         """A command has other arguments since that event, which is not in the store yet."""

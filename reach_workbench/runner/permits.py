@@ -19,7 +19,8 @@ from reach_workbench.engine.machine import Machine
 from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.runner.child import child_id
-from reach_workbench.runner.guard import Guard, Known, Ruling, Subject, action_digest, requester_of, subject_of
+from reach_workbench.runner.guard import Guard, Known, Ruling, Subject, action_digest, requester_of
+from reach_workbench.runner.proving import counts
 from reach_workbench.storage import gates
 from reach_workbench.storage.records import LOCAL_TENANT, GateRecord
 from reach_workbench.storage.unit import AuditEntry, Unit
@@ -55,12 +56,15 @@ class Wait(NamedTuple):
 class Permits:
     """Belongs to one driver. What it adds to the store waits until `save` is asked for the next unit."""
 
-    def __init__(self, guard: Guard, clock: Clock, run: str, base: Path, machine: Machine) -> None:
+    def __init__(
+        self, guard: Guard, clock: Clock, run: str, base: Path, machine: Machine, event: Callable[[int], Event]
+    ) -> None:
         self._guard = guard
         self._clock = clock
         self._run = run
         self._base = base
         self._machine = machine
+        self._event = event
         self._writes: list[Callable[[Unit], None]] = []
         self._outcomes: list[AuditEntry] = []
         self._about: Subject | None = None
@@ -69,6 +73,7 @@ class Permits:
         held = machine.state.gates if self._own else {}
         self._open: dict[int, str] = {number: gate.id for number, gate in held.items()}
         self._kinds: dict[int, Command] = {}
+        self._granted: dict[int, str] = {}
         self._begun: set[int] = set()
         self.waiting: dict[int, Wait] = {}
         """When to ask again about commands that a rate gate holds, by their numbers."""
@@ -86,9 +91,8 @@ class Permits:
             if verdict == "allow":
                 if self._comes_too_late(number):
                     found.expired.append(number)
-                elif self._has_room(command):
-                    found.commands.append(command)
-                    self.was_begun(number)
+                else:
+                    self._begin(command, found)
             elif verdict != "deny" and number not in self._machine.state.gates:
                 self._decide(command, found)
             self._kinds[number] = command
@@ -159,18 +163,41 @@ class Permits:
             return False
         return max(self._clock.now(), state.at) > gate.expires
 
-    def _has_room(self, command: Command) -> bool:
-        """Whether the rate gates let an allowed command begin now; those that wait are begun when there is room."""
+    def _begin(self, command: Command, found: Screening) -> None:
+        """Begin one that was allowed before: at once, when there is room, or once it is decided about afresh.
+
+        Time has passed since, or it was allowed elsewhere: what the policies say now counts.
+        """
         self.waiting.pop(command.number, None)
         if command.kind == "workflow.run" and self._guard.has_run(child_id(command.id)):
-            return True  # it was begun, and is waited for again
-        ruling = self._guard.room(command, self._base, self._subject())
-        if ruling.until is not None:
+            found.commands.append(command)  # it was begun, and is waited for again
+            self.was_begun(command.number)
+            return
+        ruling = self._guard.still(
+            command,
+            self._base,
+            self._subject(),
+            self._machine.state.policy,
+            lambda policy: self._is_approved(command, policy),
+        )
+        if ruling is None:
+            self._decide(command, found)
+        elif ruling.until is not None:
             self._wait(command.number, ruling.until)
+        else:
+            self._writes += [_rate(id, times) for id, times in ruling.counts]
+            found.commands.append(command)
+            self.was_begun(command.number)
+
+    def _is_approved(self, command: Command, policy: str) -> bool:
+        """Whether reviewers let it go on under that policy, and their approvals still count."""
+        gate = self._granted.get(command.number) or self._guard.was_approved_here(self._run, command.number)
+        if gate is None:
             return False
-        for id, times in ruling.counts:
-            self._writes.append(_rate(id, times))
-        return True
+        state = self._machine.state
+        record, given = self._guard.approvals(gate)
+        now = 0 if command.number in self._begun else max(self._clock.now(), state.at)
+        return counts(record, given, state, command, policy, now)
 
     def _wait(self, number: int, until: int) -> None:
         clock = self._clock
@@ -179,19 +206,15 @@ class Permits:
     def _subject(self) -> Subject:
         """Whose command it is, as policies see it: the same for all of the run's."""
         if self._about is None or self._about.run != self._machine.state.run:
-            self._about = subject_of(self._machine.state)
+            self._about = self._guard.subject(self._machine.state, self._base)
         return self._about
 
     def _open_gate(self, command: Command, ruling: Ruling, terms: ApprovalTerms, found: Screening) -> None:
         state = self._machine.state
         now = max(self._clock.now(), state.at)  # as the event that opens it, should the clock have been set back
-        asked: dict[str, Json] = {
-            "quorum": terms.quorum,
-            "groups": list(terms.groups),
-            "self": terms.self_approval,
-            "otherwise": terms.otherwise,
-            "risk": terms.risk,
-        }
+        asked = written_terms(terms)
+        if (edit := state.edited.get(command.number)) is not None and (by := (self._event(edit).data or {}).get("by")):
+            asked["not"] = by
         gate = GateRecord(
             id=new_gate_id(self._clock),
             tenant=LOCAL_TENANT,
@@ -248,6 +271,8 @@ class Permits:
         if kind is not None:
             number = data["command"]
             ended = event.type in ("command.completed", "command.faulted")
+            self._granted.pop(number, None)
+            self._begun.discard(number)
             about = self._kinds.pop(number, None) if ended else self._kinds.get(number)
             if about is None and not ended and self._own:  # of a run that was taken up again, and not begun here
                 about = command(number)
@@ -267,6 +292,8 @@ class Permits:
         close = gates.expire_approved if late else gates.close_gate
         self._writes.append(lambda unit: close(unit, data["gate"], outcome, at=event.at, reason=reason))
         about = self._kinds[number] = command(number)
+        if outcome == "approved":
+            self._granted[number] = data["gate"]
         self._note(f"gate.{outcome}", event, about, {name: data[name] for name in data if name != "arguments"})
         if outcome == "approved":
             if about.kind == COMMAND:
@@ -353,6 +380,17 @@ class Permits:
         for number in self.waiting:
             self._guard.leave(self._machine.state.run, number)
         self.waiting.clear()
+
+
+def written_terms(terms: ApprovalTerms) -> dict[str, Json]:
+    """What a gate asks for, as its event has it."""
+    return {
+        "quorum": terms.quorum,
+        "groups": list(terms.groups),
+        "self": terms.self_approval,
+        "otherwise": terms.otherwise,
+        "risk": terms.risk,
+    }
 
 
 _SAID: Final = {"allow": "warned", "hold": "held", "wait": "held", "deny": "denied"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reach_workbench.engine.approving import COMMAND
 from reach_workbench.engine.commands import Command
@@ -12,7 +13,9 @@ from reach_workbench.engine.state import State
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import ApprovalRefused, EvidenceDamaged
 from reach_workbench.evidence.approval import Approval, SignedApproval, check
+from reach_workbench.keys.ed25519 import key_id
 from reach_workbench.runner.guard import action_digest, requester_of
+from reach_workbench.storage.records import ApprovalRecord, GateRecord
 
 
 def refusal(state: State, fact: Fact, command: Command, opening: Event) -> ApprovalRefused | None:
@@ -39,6 +42,37 @@ def refusal(state: State, fact: Fact, command: Command, opening: Event) -> Appro
     if command.kind == COMMAND and fact.data.get("output") != output_of(given):
         return ApprovalRefused(f"what gate {gate.id} would give its task is not what its reviewers filled in")
     return lacking(opened["terms"], requester_of(state), approvers_of(given), gate.id)
+
+
+def counts(
+    gate: GateRecord, given: Sequence[ApprovalRecord], state: State, command: Command, policy: str, now: int
+) -> bool:
+    """Whether what reviewers signed at a gate that was approved before lets the command be begun now.
+
+    The signatures are weighed again, over the action as it is now: between then and now lies all that a file can meet.
+    """
+    verdicts: list[dict[str, Json]] = []
+    for each in given:
+        try:
+            said = check(SignedApproval(each.body, key_id(each.public_key), each.signature), each.public_key)
+            wanted = replace(
+                said,
+                gate=gate.id,
+                action=command.kind,
+                arguments=command.arguments,
+                requester=requester_of(state),
+                run=state.run,
+                command=command.number,
+                task=command.task,
+                policy=policy,
+            )
+            if wanted.statement() != each.body or (said.expires is not None and now > said.expires):
+                return False
+        except (EvidenceDamaged, ValueError, KeyError, TypeError):
+            return False
+        answer = {"answer": said.answer} if said.answer is not None else {}
+        verdicts.append({"reviewer": said.reviewer, "verdict": said.verdict, "groups": list(each.groups), **answer})
+    return lacking(gate.terms, requester_of(state), approvers_of(verdicts), gate.id) is None
 
 
 def approvers_of(verdicts: Sequence[dict[str, Json]]) -> dict[str, frozenset[str]]:
@@ -73,8 +107,8 @@ def lacking(
     terms: dict[str, Json], requester: str, approvers: dict[str, frozenset[str]], gate: str
 ) -> ApprovalRefused | None:
     """What is still missing: reviewers by name, with their groups, against what the gate asks for."""
-    if not terms["self"]:
-        approvers = {name: groups for name, groups in approvers.items() if name != requester}
+    barred = not_to_decide(terms, requester)
+    approvers = {name: groups for name, groups in approvers.items() if name not in barred}
     count = terms["quorum"]
     absent = [group for group in terms["groups"] if not any(group in groups for groups in approvers.values())]
     if len(approvers) < count:
@@ -85,6 +119,11 @@ def lacking(
     if absent:
         return ApprovalRefused(f"gate {gate} needs an approval from the group {absent[0]}")
     return None
+
+
+def not_to_decide(terms: dict[str, Json], requester: str) -> frozenset[str]:
+    """Who can't approve: whoever asked for the action, and whoever edited it, unless the policies let them."""
+    return frozenset() if terms["self"] else frozenset({requester, *terms.get("not", ())})
 
 
 def statement_of(

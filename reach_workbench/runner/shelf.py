@@ -30,6 +30,9 @@ WORKSPACE: Final = "workspace/"
 _LOOK: Final = 1.0
 """Seconds between two looks at the files."""
 
+_GONE: Final = 2 * _LOOK
+"""Seconds for which a file that is no more leaves what it said in force."""
+
 _UP: Final = 12
 """Folders looked at above a workflow."""
 
@@ -59,9 +62,11 @@ class PolicyShelf:
 
     def __init__(self, settings: Settings, store: Store, clock: Clock, tenant: str = "local") -> None:
         self._own = Path(settings.policy.file) if settings.policy.file else settings.home / FOLDER / f"{tenant}.cedar"
+        self._named = bool(settings.policy.file)
         self._store = store
         self._clock = clock
         self._kept: dict[Path | None, _Kept] = {}
+        self._there = -_GONE
         self._seen: dict[Path, tuple[float, _Kept]] = {}
         self.edition = 0
         """Changes when the files are to be looked at again before their time."""
@@ -144,19 +149,23 @@ class PolicyShelf:
 
     def _look(self, workspace: Path | None) -> _Kept:
         kept = self._kept.get(workspace)
-        files = self._files(workspace)
+        own = self._look(None) if workspace is not None else None
+        files = self._files() if workspace is None else self._files_of(workspace)
         try:
             stamps = tuple((name, (at := file.stat()).st_mtime_ns, at.st_size) for name, file in files.items())
         except OSError:
             stamps = ()  # read it, to say what is wrong
+        if own is not None:  # other policies of the tenant's count here at once, too
+            stamps = ((own.policies.digest if own.policies is not None else "", 0, 0), *stamps)
         if kept is not None and kept.stamps == stamps and (kept.policies or kept.problem):
             return kept
         before = kept.policies if kept is not None else None
+        policies: PolicySet | None
+        problem = None
         try:
-            policies: PolicySet | None = self._read(files)
-            problem = None
+            policies = self._read(files) if own is None else policies_of(_good(own).files | _texts(files), files)
         except PolicyInvalid as wrong:
-            policies, problem = before or self._last_good(files), wrong
+            policies, problem = self._fallback(files, own, before), wrong
         if problem is not None and (kept is None or str(kept.problem) != str(problem)):
             what = "the policies before stay in force" if policies is not None else "every action is denied"
             _LOG.warning("%s: %s; %s", problem.where, problem.message, what)
@@ -164,6 +173,19 @@ class PolicyShelf:
         if policies is not None:
             self._compare(workspace, before, policies)
         return self._kept[workspace]
+
+    def _fallback(self, files: dict[str, Path], own: _Kept | None, before: PolicySet | None) -> PolicySet | None:
+        """What is in force while these files have errors; None when nothing ever was.
+
+        What a workspace breaks is its own: beside it are the tenant's policies of now, never those of before.
+        """
+        if own is None:
+            return before or self._last_good(files)
+        earlier = before or next((each for each in self._recent() if _workspace_names(each.files) == set(files)), None)
+        if own.policies is None or earlier is None:
+            return None
+        kept = {name: text for name, text in earlier.files.items() if name.startswith(WORKSPACE)}
+        return load(own.policies.files | kept).policies
 
     def _compare(self, workspace: Path | None, before: PolicySet | None, policies: PolicySet) -> None:
         """Note a change. What is known of before the node began is only what the tenant's own were."""
@@ -178,14 +200,24 @@ class PolicyShelf:
     def _recent(self) -> tuple[PoliciesRecord, ...]:
         return self._store.read.newest_policies(limit=20)
 
-    def _files(self, workspace: Path | None) -> dict[str, Path]:
-        files = {self._own.name: self._own} if self._own.exists() else {}
-        return files if workspace is None else files | self._files_of(workspace)
+    def _files(self) -> dict[str, Path]:
+        now = self._clock.elapsed()
+        if self._own.exists():
+            self._there = now
+        elif now - self._there >= _GONE:
+            return {}
+        return {self._own.name: self._own}  # or an editor is just putting another in its place
 
     def _files_of(self, workspace: Path) -> dict[str, Path]:
         return {WORKSPACE + file.name: file for file in sorted((workspace / FOLDER).glob("*.cedar"))}
 
     def _read(self, files: dict[str, Path]) -> PolicySet:
+        if self._named and not files:
+            raise PolicyInvalid(
+                "the policy file that the setting policy.file names does not exist",
+                where=str(self._own),
+                hint="`reach policy init` writes one; without the setting the built-in policy is in force",
+            )
         texts = {} if self._own.name in files else {FILE: DEFAULT}
         return policies_of(texts | _texts(files), files)
 
@@ -208,6 +240,10 @@ def _good(kept: _Kept) -> PolicySet:
 def _of(workspace: Path | None, files: Mapping[str, str]) -> dict[str, str]:
     """The files that are the tenant's own, or, with a workspace, those that are that one's."""
     return {name: text for name, text in files.items() if name.startswith(WORKSPACE) == (workspace is not None)}
+
+
+def _workspace_names(files: Mapping[str, str]) -> set[str]:
+    return {name for name in files if name.startswith(WORKSPACE)}
 
 
 def _texts(files: Mapping[str, Path]) -> dict[str, str]:

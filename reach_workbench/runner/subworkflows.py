@@ -95,7 +95,10 @@ class SubWorkflows:
         read = self._runs.store.read
         try:
             if read.has_run(run):
-                await self._take_up(parent, read.run(run))
+                record = read.run(run)
+                if (record.parent, record.parent_command) != (parent.run, command.number):
+                    raise Fault("configuration", f"run {run} was not started by this task", code="sub-workflow-foreign")
+                await self._take_up(parent, record)
             else:
                 self._bound_family(parent.run)
                 program, file = find_program(self._runs.store, parent.base, process)

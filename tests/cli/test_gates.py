@@ -136,6 +136,31 @@ def test_a_gate_is_shown_whole_and_what_can_not_be_seen_is_written_out(reach: Re
     assert reach("gates", gate[:6]).out[:30] == shown.out[:30]
 
 
+def test_what_a_workflow_wrote_is_not_taken_for_what_is_said_of_it(
+    terminal: Callable[..., Pseudoterminal], reach: Reach, held: Callable[..., str]
+) -> None:
+    """Blanks up to the edge of the terminal, or a new line, and then words as Reach would say them."""
+    gate = held("true" + " " * 200 + "  needs       nothing\n  outcome     approved")
+    screen = terminal("gates", gate)
+    screen.until(r"code gate-expired", PATIENCE)
+    rows = [re.sub(r"\x1b\[[0-9;]*m", "", row) for row in screen.painted.decode().splitlines()]
+    forged = [row for row in rows if re.search("nothing|outcome", row)]
+    assert forged
+    assert all(row.startswith(("  ┊ ", "  │ ")) for row in forged), forged
+    held("true\nfalse")
+    assert "  true …  " in reach("gates").out
+
+
+def test_the_groups_of_an_approval_step_say_nothing_else(reach: Reach, workflow: Write) -> None:
+    """They come from the workflow, and stand in what is still needed and missing."""
+    step = {"call": "approve:1.0.0@default", "with": {"title": "a", "groups": ["x\n  needs       nothing\u200b"]}}
+    reach("run", workflow(f"do: [{{ask: {json.dumps(step)}}}]"))
+    (gate,) = reach("gates", "--json").json["gates"]
+    shown = reach("gates", gate["id"]).out
+    assert "x‹LF›  needs       nothing‹U+200B›" in shown
+    assert "\n  needs       nothing" not in shown
+
+
 def test_lists_can_be_narrowed(reach: Reach, held: Callable[..., str], known: None) -> None:
     assert "there is no open gate" in reach("gates").err
     gate = held()
@@ -508,6 +533,25 @@ def test_a_node_that_serves_is_asked(
     assert until("faulted")["error"]["detail"] == "denied by ada: enough"
 
 
+def test_who_asks_a_node_that_serves_is_who_asked_and_not_who_serves(
+    start: Start, reach: Reach, workflow: Write, home: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever asks through a node of somebody else could approve their own."""
+    let_decide(home, "ada")
+    let_decide(home, "grace")
+    policy(home, HOLD % "")
+    node = start("serve")
+    node.read_error_until("serving")
+    monkeypatch.setenv("REACH_KEYS_USER", "grace")
+    assert reach("run", workflow(SHELL % json.dumps(f"echo done >> {target}"))).code == 4
+    assert reach("fork", "last", "--at", "2").code == 4
+    gates = reach("gates", "--json").json["gates"]
+    assert [gate["requester"] for gate in gates] == ["grace", "grace"]
+    for gate in gates:
+        assert_refused(reach("approve", gate["id"], "--yes"), "approval-refused", "somebody else has to decide")
+    assert not target.exists()
+
+
 def policy(home: Path, text: str) -> None:
     folder = home / "policies"
     folder.mkdir(parents=True, exist_ok=True)
@@ -541,6 +585,7 @@ def test_a_decision_is_handed_over_and_the_other_reviewer_takes_it(
     handed = reach("gate", "delegate", gate, "--to", "lin")
     assert (handed.code, target.exists()) == (0, False)
     assert f"gate {gate} waits for lin now" in handed.err
+    assert "ada hands the decision over to lin (key" in reach("gates", gate).out
     again = reach("approve", gate, "--yes")
     assert "decided about this gate before" in again.err
     monkeypatch.setenv("REACH_KEYS_USER", "lin")

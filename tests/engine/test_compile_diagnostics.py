@@ -241,6 +241,14 @@ MEANING = {
     - d: {switch: [{e: {when: .x, then: end}}, {e: {when: .y, then: end}}]} #< 45 duplicate-case
     - end: {set: {x: 1}} #< 3 reserved-name
     """,
+    "names that can't be read": r"""
+    HEAD
+    do:
+    - "a\n  gone": {set: {x: 1}} #< 3 unseen-character
+    - "b\u202e": {set: {x: 1}} #< 3 unseen-character
+    - "c\u200b": {do: [{"d\e[2J": {set: {x: 1}}}]} #< 3 unseen-character, 21 unseen-character
+    - "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645": {set: {x: 1}}
+    """,
     "unknown components": """
     HEAD
     use:

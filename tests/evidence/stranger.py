@@ -156,11 +156,12 @@ def verify(file: Path, public: bytes) -> dict[str, int]:
         if closed is None or closed["outcome"] != "approved":
             continue
         assert closed["at"] <= (gate["opened"].get("expires") or closed["at"])
+        barred = {gate["requester"], *terms.get("not", ())}
         approved: set[str] = set()
         groups: set[str] = set()
         for each in closed["approvals"]:
             assert said[id, each["reviewer"]] == (each["verdict"], each["signature"])
-            if each["verdict"] == "approve" and (terms["self"] or each["reviewer"] != gate["requester"]):
+            if each["verdict"] == "approve" and (terms["self"] or each["reviewer"] not in barred):
                 approved.add(each["reviewer"])
                 groups.update(each["groups"])
         assert len(approved) >= terms["quorum"]

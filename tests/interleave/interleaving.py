@@ -311,7 +311,7 @@ class Interleaving:
             arguments = {**gate.arguments, "arguments": {"n": self.random.choice((7, 8, rules.POISON))}}
             if other:
                 arguments["function"] = f"{other}:1.0.0"
-        after = await node.edit_gate(gate.id, arguments, by="lin")
+        after = await node.edit_gate(gate.id, arguments, by=gate.requester)
         return f"{gate.id[:4]} of {gate.run[-4:]} to {arguments}: {after.id[:4] if after else None}"
 
     async def _stale(self, node: LocalNode) -> str | None:

@@ -319,6 +319,25 @@ def test_a_small_file_fills_no_memory(capsule, name):
     assert peak < 200 << 20
 
 
+@pytest.mark.parametrize("form", [1, 2])
+def test_many_small_values_fill_no_memory(capsule, form):
+    """Each `[],` is 3 bytes in the file, and 64 of memory."""
+    manifest = b'{"format":%d,"x":[%b0]}' % (form, b"[]," * 5_000_000)
+    if form == 1:
+        with zipfile.ZipFile(capsule, "w", zipfile.ZIP_DEFLATED) as bundle:
+            bundle.writestr("manifest.json", manifest)
+    else:
+        write(capsule, members_of(capsule) | {"manifest.json": manifest})
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArchiveError, match="more than"):
+            verified(capsule)
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 50 << 20
+
+
 def test_a_long_capsule_is_verified_in_the_memory_of_a_short_one(home, go):
     text = "do: [{loop: {for: {in: '${ [range(%d)] }'}, do: [{b: {set: {n: '${ [range(1000)] + [$item] }'}}}]}}]"
     sizes, peaks = [], []

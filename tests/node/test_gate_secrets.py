@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from reach_workbench.errors import BadInput
-from tests.node.gated import HEAD
+from tests.node.gated import ALL, HEAD
 
 CANARY = "canary-7f3a9c"
 OTHER = "canary-other-51d"
@@ -101,5 +103,49 @@ def test_an_edit_names_no_secret_that_the_run_was_not_given(gated, go, given):
                 await node.edit_gate(held.id, {**held.arguments, "arguments": given})
             assert CANARY not in json.dumps(refused.value.as_dict())
             assert (await node.gate(held.id)).outcome is None
+
+    go(body)
+
+
+FEIGNED = "see ⟦secret:token⟧"
+
+
+@pytest.mark.parametrize("way", ["output", "text", "input", "event", "error"])
+def test_what_comes_from_outside_is_given_no_secret_for_looking_like_a_placeholder(gated, go, way):
+    """Else whoever writes a title, an answer or an event could have a run send its secrets on."""
+    gated.policy(ALL)
+
+    def fetch(given):
+        if way == "error":
+            raise ValueError(FEIGNED)
+        return json.dumps({"title": FEIGNED}) if way == "text" else {"title": FEIGNED}
+
+    gated.functions.register("fetch", "1.0.0", fetch)
+    first = {
+        "output": '{f: {call: "fetch:1.0.0@python", with: {}, output: {as: "${ .title }"}}}',
+        "text": '{f: {call: "fetch:1.0.0@python", with: {}, output: {as: "${ fromjson | .title }"}}}',
+        "input": '{f: {set: "${ $workflow.input }"}}',
+        "event": '{f: {listen: {to: {one: {with: {type: a.b}}}}, output: {as: "${ .[0].title }"}}}',
+        "error": '{f: {try: [{g: {call: "fetch:1.0.0@python", with: {}}}], catch: {as: e, do: '
+        '[{h: {set: "${ $e.detail }"}}]}}}',
+    }[way]
+    sends = '{s: {call: "gated:1.0.0@python", with: {title: "${ . }", really: "${ $secrets.token }"}}}'
+
+    async def body():
+        async with gated.node() as node:
+            request = gated.request(f"{first}, {sends}", secrets={"token": CANARY}, input=FEIGNED)
+            source = request.source.replace("do:", USES + "do:", 1)
+            run = (await node.start(replace(request, source=source))).id
+            if way == "event":
+                while not (await node.run(run)).waiting:
+                    await asyncio.sleep(0.001)
+                await node.publish({"type": "a.b", "data": {"title": FEIGNED}})
+            view = await node.wait(run)
+            assert view.status == "completed", view.error
+            [(_, sent)] = [each for each in gated.performed if each[0] == "gated"]
+            assert sent["really"] == CANARY
+            assert CANARY not in sent["title"]
+            assert "⟦ secret:token⟧" in sent["title"]
+            assert (await node.verify(run)).ok
 
     go(body)

@@ -200,7 +200,7 @@ def test_an_edited_action_is_decided_about_from_the_start(home, go, held) -> Non
             run, [gate] = await held.run(node)
             process = {**gate.arguments["process"], "command": f"echo done done > {held.target}"}
             other = {**gate.arguments, "process": process}
-            newer = await node.edit_gate(gate.id, other, by="grace")
+            newer = await node.edit_gate(gate.id, other, by="lin")
             assert newer.id != gate.id
             assert newer.arguments == other
             assert ((await node.gate(gate.id)).outcome, newer.outcome) == ("superseded", None)

@@ -163,6 +163,19 @@ def test_a_webhook_is_tried_again_so_often_and_no_more(home, go, held, hook: Hoo
     go(body)
 
 
+def test_the_address_of_a_webhook_which_lets_people_in_is_not_logged(home, go, held, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(notifying, "_PAUSE", 0.01)
+
+    async def body() -> None:
+        keep(home, "s3cret")
+        await held(webhook="http://127.0.0.1:9/services/canary-path?key=canary-key")
+        [said] = caplog.messages
+        assert "http://127.0.0.1/…: no connection" in said
+        assert "canary" not in caplog.text
+
+    go(body)
+
+
 def test_without_a_secret_nothing_is_posted_and_the_log_says_how_to_keep_one(go, held, hook: Hook, caplog) -> None:
     async def body() -> None:
         gate = await held(webhook=hook.url)
@@ -201,6 +214,14 @@ def test_a_failing_and_an_endless_command_are_logged_and_the_run_goes_on(home, g
 
 def _is_dead(pid: str) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_what_a_failing_command_says_acts_on_no_terminal(home, go, held, caplog) -> None:
+    async def body() -> None:
+        gate = await held(command="printf 'a\\033]0;b\\007c' >&2; exit 3")
+        assert caplog.messages == [f"notify.command failed for gate {gate.id}: it ended with 3: a·]0;b·c"]
+
+    go(body)
 
 
 def test_the_desktop_is_told_where_it_can_be(home, go, held, tmp_path, monkeypatch, caplog) -> None:

@@ -61,7 +61,7 @@ def test_an_edited_action_is_tried_as_it_was_and_as_it_became(home, go, policy) 
             run = await home.run(node, ECHO)
             [gate] = await node.gates()
             edited = {**gate.arguments, "process": {**gate.arguments["process"], "command": "true"}}
-            again = await node.edit_gate(gate.id, edited, by="grace")
+            again = await node.edit_gate(gate.id, edited, by="lin")
             await node.decide(again.id, signed_verdict(again, "approve", "grace", GRACE))
             assert (await node.wait(run.id)).status == "completed"
             report = await node.try_policies(TryPolicies({"new.cedar": NO_TRUE}))

@@ -73,6 +73,7 @@ _TEXTS: Final[dict[str, tuple[str, ...]]] = {
     "version": ("1.0.0", "2.0.0"),
     "tenant": ("default", "other"),
     "task": ("/do/0/a", "/do/1/b"),
+    "origin": ("", "sample"),
     "id": ("01run", "02run"),
     "program ": ("5f" * 32, "60" * 32),
 }
@@ -84,6 +85,7 @@ _ALWAYS: Final[tuple[Attribute, ...]] = (
     (("run", "workflow"), "String"),
     (("run", "version"), "String"),
     (("run", "task"), "String"),
+    (("run", "origin"), "String"),
     (("tenant",), "String"),
     (("secrets",), "Set<String>"),
 )
@@ -168,7 +170,7 @@ def truth(draw: Random, known: tuple[Attribute, ...], kinds: list[str], depth: i
     if len(kinds) == 1:
         others.append(("resource-is", kinds[0], draw.choice(RESOURCES[kinds[0]])))
     if draw.random() < 0.1:
-        names = ("id", "workflow", "version", "program", "task")
+        names = ("id", "workflow", "version", "program", "task", "origin")
         others.append(("whole", "run", {name: draw.choice(_pool(("run", name))) for name in names}))
         return others[-1]
     if draw.random() < 0.35:
@@ -249,6 +251,7 @@ def command(draw: Random, odd: float = 0.1) -> Command:
         "version": draw.choice(_TEXTS["version"]),
         "program": draw.choice(_TEXTS["program "]),
         "task": draw.choice(_TEXTS["task"]),
+        "origin": draw.choice(_TEXTS["origin"]),
         "tenant": draw.choice(_TEXTS["tenant"]),
     }
     arguments: Any = _arguments(draw, kind)

@@ -171,7 +171,7 @@ def test_a_remembered_decision_is_the_same_object_and_memory_is_bounded(monkeypa
 
 
 def test_a_condition_on_a_whole_record_is_never_remembered() -> None:
-    record = '{id: "01run", workflow: "shop/orders", version: "1.0.0", program: "5f", task: "/do/0/a"}'
+    record = '{id: "01run", workflow: "shop/orders", version: "1.0.0", program: "5f", task: "/do/0/a", origin: ""}'
     found = policies(f'@id("p") permit (principal, action, resource) when {{ context.run == {record} }};')
     assert found.decide(ask()) == found.unsliced(ask()) == Decision("allow", ("p",))
     assert len(found._decisions) == 0

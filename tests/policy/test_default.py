@@ -38,9 +38,11 @@ def test_all_else_is_allowed(default: PolicySet, kind: str) -> None:
 @pytest.mark.parametrize("kind", PROGRAMS)
 def test_a_shipped_sample_runs_at_once_and_a_changed_one_does_not(default: PolicySet, kind: str) -> None:
     for digest in PROGRAMS[kind].values():
-        assert default.decide(request_of(kind, {}, groups=(), **(WORDS | {"program": digest}))).verdict == "allow"
+        words = WORDS | {"program": digest, "origin": "sample"}
+        assert default.decide(request_of(kind, {}, groups=(), **words)).verdict == "allow"
+        assert default.decide(request_of(kind, {}, groups=(), **(words | {"origin": ""}))).verdict == "hold"
         changed = digest[:-1] + ("0" if digest[-1] != "0" else "1")
-        assert default.decide(request_of(kind, {}, groups=(), **(WORDS | {"program": changed}))).verdict == "hold"
+        assert default.decide(request_of(kind, {}, groups=(), **(words | {"program": changed}))).verdict == "hold"
 
 
 def test_each_policy_has_a_name_and_a_reason(default: PolicySet) -> None:

@@ -187,6 +187,7 @@ def test_the_rest_of_the_context() -> None:
         "version": "1.0.0",
         "program": "5f",
         "task": "/do/0/a",
+        "origin": "",
     }
     digest = sha256(canonical({"kind": "shell.run", "arguments": arguments})).hexdigest()
     assert (request.context["tenant"], request.context["digest"]) == ("default", digest)

@@ -94,7 +94,7 @@ async def _edited(node: LocalNode, folder: Path) -> str:
     run = await _run(node, folder, HELD)
     (gate,) = await node.gates(run=run)
     process = {**gate.arguments["process"], "command": "echo edited"}
-    newer = await node.edit_gate(gate.id, {**gate.arguments, "process": process}, by="grace")
+    newer = await node.edit_gate(gate.id, {**gate.arguments, "process": process}, by="max")
     assert newer is not None
     for name in ("grace", "lin"):
         await node.decide(newer.id, signed_verdict(newer, "approve", name, PEOPLE[name][0]))

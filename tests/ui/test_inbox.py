@@ -11,11 +11,12 @@ from typing import Any
 from textual.widgets import Input, Static, TextArea
 
 from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.protocol.gates import signed_verdict
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.ui.gates.reading import Reading
 from reach_workbench.ui.table import Table
 from tests.ui.conftest import HEAD, Desk
-from tests.ui.gating import Court, court, know
+from tests.ui.gating import LIN, Court, court, know
 from tests.ui.performing import performs
 
 Go = Callable[[Callable[[], Any]], None]
@@ -123,15 +124,14 @@ def test_an_edited_action_is_gated_anew_and_only_that_is_performed(court: Court,
                 assert (await node.gate(gate.id)).outcome is None
                 area.text = f'{{"process": {{"command": "echo done done > {court.target}"}}, "await": true}}'
                 await desk.press("ctrl+s")
-                await desk.until_screen("VerdictDialog")
+                await desk.until_screen("InboxScreen")
                 await desk.until_shown("echo done done")
                 newer = await node.gate((await node.gates())[0].id)
                 assert newer.id != gate.id
                 assert (await node.gate(gate.id)).reason == "edited by grace"
-                await desk.until(lambda: "whole action" in says(desk))
-                await desk.press("y")
-                await know(desk)
-                await desk.until_screen("InboxScreen")
+                assert newer.terms.editors == ("grace",)
+                await node.add_reviewer("lin", b64encode(LIN.public).decode())
+                await node.decide(newer.id, signed_verdict(newer, "approve", "lin", LIN))
                 assert (await node.wait(run.id)).status == "completed"
                 assert court.written == 2
 

@@ -44,7 +44,7 @@ def _gates(terminal: Terminal, given: Given) -> int:
                 if terminal.json:
                     terminal.print_json(gate_object(gate))
                 else:
-                    show_gate(terminal.show, gate, now)
+                    show_gate(terminal.show, gate, now, terminal.columns)
                     if gate.outcome is None:
                         terminal.say(f"approve it: {session.line('approve', gate.id)}")
                         terminal.say(f"deny it:    {session.line('deny', gate.id, '--reason', 'TEXT')}")
@@ -134,7 +134,7 @@ def _decide(session: Session, name: str, verdict: Verdict, reason: str | None, r
                 refuse_closed(session, gate, hint=await _after_other_policies(session, node, gate))
             refuse_closed(session, gate)
             if not session.terminal.json:
-                show_gate(session.terminal.say, gate, SystemClock().now())
+                show_gate(session.terminal.say, gate, SystemClock().now(), session.terminal.columns)
             answer = await ready(gate)
             try:
                 decided = await decide(session, node, gate, verdict, reason=reason, answer=answer)
@@ -221,9 +221,10 @@ def _edit(terminal: Terminal, given: Given) -> int:
                 terminal.say(f"gate {gate.id} is superseded: what was approved there does not count for this action")
             if newer is not None:
                 if not terminal.json:
-                    show_gate(terminal.say, newer, SystemClock().now())
+                    show_gate(terminal.say, newer, SystemClock().now(), terminal.columns)
                     terminal.say(f"it is held again, at gate {newer.id}")
-                    terminal.say(f"  approve it: {session.line('approve', newer.id)}")
+                    who = "approve it" if newer.terms.self_approval else "somebody else approves it"
+                    terminal.say(f"  {who}: {session.line('approve', newer.id)}")
                 return 0
             if terminal.json:
                 return 0
@@ -259,7 +260,7 @@ COMMANDS = (
             + ". With --json: {gates: […]}, each as "
             "`reach gates GATE --json` gives it: {id, outcome, reason, missing, kind, arguments, digest, requester, "
             "run, command, task, workflow, policy, policies, holding, quorum, groups, self_approval, otherwise, risk, "
-            "nonce, opened_at, expires_at, closed_at, verdicts}; `holding` is filled in for one gate only.",
+            "editors, nonce, opened_at, expires_at, closed_at, verdicts}; `holding` is filled in for one gate only.",
         ),
         examples=(
             Example("reach gates", "what waits for a decision"),

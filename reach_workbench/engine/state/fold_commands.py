@@ -98,6 +98,8 @@ def command_resolved(state: State, event: Event) -> None:
     data = event.data or {}
     if data["decision"] == "repeat":
         state.in_doubt -= {data["command"]}
+        state.approved.pop(data["command"], None)
+        state.verdicts.pop(data["command"], None)  # it may happen a second time: that is to be decided about
     elif data["decision"] == "result":
         command_completed(state, event)
     else:

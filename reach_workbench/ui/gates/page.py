@@ -97,7 +97,8 @@ def _effect(gate: GateView, now: int | None) -> Iterator[Line]:
         if gate.missing:
             yield Line(f"Still missing: {visible(gate.missing)}.")
         if not terms.self_approval:
-            yield Line(f"Whoever asked for it ({visible(gate.requester)}) may not decide.")
+            edited = f", nor whoever edited it ({', '.join(map(visible, terms.editors))})" if terms.editors else ""
+            yield Line(f"Whoever asked for it ({visible(gate.requester)}) may not decide{edited}.")
         if gate.expires_at is not None:
             words = f"It expires {zoned(gate.expires_at)}, {ago(gate.expires_at, now)}."
             yield Line(f"{words} {_EXPIRES[terms.otherwise]}")

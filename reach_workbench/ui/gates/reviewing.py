@@ -88,7 +88,7 @@ class Reviewing:
         return to is not None and await self._decide(gate, "delegate", None, {"to": to})
 
     async def edit(self, id: str) -> None:
-        """Change it; then say what the policies make of it, and go on to approve what is held again."""
+        """Change it; then say what the policies make of it, and go on to approve what is held again, if one may."""
         gate = await self._open(id)
         if gate.kind == APPROVAL_STEP:
             self._workbench.notify("An approval step has nothing to edit: approve it, or deny it.", timeout=4)
@@ -106,8 +106,12 @@ class Reviewing:
             await self._workbench.push_screen_wait(Tell("What the policies say of it now", await self._ruled(gate)))
             return
         self._workbench.gate_told(newer.id, newer)
-        self._workbench.notify("It is held as it is now, too.", title="Edited", timeout=4)
-        await self.approve(newer.id)
+        if newer.terms.self_approval:
+            self._workbench.notify("It is held as it is now, too.", title="Edited", timeout=4)
+            await self.approve(newer.id)
+        else:
+            words = "It is held as it is now, too. You made it what it is, so somebody else has to approve it."
+            self._workbench.notify(words, title="Edited", timeout=6)
 
     async def _open(self, id: str) -> GateView:
         """The gate as it is now. Raises GateClosed."""

@@ -35,9 +35,13 @@ def spelled(kind: str, arguments: Json) -> list[Part]:
 
 
 def headline(kind: str, arguments: Json) -> str:
-    """The beginning of what is done, for one line of a list."""
+    """The beginning of what is done, for one line of a list; `…` where its text has more lines."""
     parts = spelled(kind, arguments)
-    return next((line.strip() for part in parts for line in part.lines if line.strip()), "")
+    first = next((part for part in parts if any(map(str.strip, part.lines))), None)
+    if first is None:
+        return ""
+    line, *more = (each.strip() for each in first.lines if each.strip())
+    return f"{line} …" if more else line
 
 
 def _shell(given: Mapping[str, Json]) -> Iterator[Part]:
@@ -53,7 +57,8 @@ def _script(given: Mapping[str, Json]) -> Iterator[Part]:
     if "code" in process:
         yield Part.whole(f"script in {language or 'an unknown language'}", _text(process.pop("code")))
     if "source" in process:
-        yield Part.whole(f"script in {language or 'an unknown language'}, fetched from", _place(process.pop("source")))
+        title = f"script in {language or 'an unknown language'}: whatever stands, when it starts, at"
+        yield Part.whole(title, _place(process.pop("source")))
     yield from _started(process, "its arguments")
     yield from _members({**process, **rest})
 
@@ -100,7 +105,7 @@ def _openapi(given: Mapping[str, Json]) -> Iterator[Part]:
     rest = dict(given)
     yield Part.whole("operation", _text(rest.pop("operationId", "")))
     if "document" in rest:
-        yield Part.whole("of the OpenAPI document at", _place(rest.pop("document")))
+        yield Part.whole("as it is described, when it starts, by the document at", _place(rest.pop("document")))
     yield from _members(rest)
 
 
