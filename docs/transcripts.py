@@ -23,7 +23,7 @@ _CONSOLE: Final = re.compile(r"(?<=^```console\n).*?(?=^```$)", re.MULTILINE | r
 _FILE: Final = re.compile(r"^```yaml\n(# (\S+\.yaml)\n.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARYING: Final = (
     (re.compile(r"(?:(?<=root )|(?<=key )|(?<=audit/))[0-9a-f]{16}\b"), "DIGEST"),  # else one with 0 is an ID
-    (re.compile(r"\b0[0-9a-hjkmnp-tv-z]{11,19}\b"), "ID"),
+    (re.compile(r"\b0[0-9a-hjkmnp-tv-z]{11}(?:[0-9a-hjkmnp-tv-z]{8})?\b"), "ID"),
     (re.compile(r"\b(?=[a-z]*\d)[0-9a-hjkmnp-tv-z]{13}\b"), "GATE"),
     (re.compile(r"\b[0-9a-f]{16,64}\b"), "DIGEST"),
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z|\d\d:\d\d:\d\d\.\d+"), "MOMENT"),
