@@ -231,7 +231,8 @@ class Judge:
         except BadSignatureError:
             raise Broken(f"gate {opened['gate']}: the approval of {name} is not about this action") from None
         groups = frozenset(verdict["groups"])
-        must(groups in history, f"{name} was never in exactly {sorted(groups)}")
+        counted = {then & now for then in history for now in history}  # those of when it was said that are left later
+        must(groups in counted, f"{name} was never in exactly {sorted(groups)}")
         return name, groups
 
     @staticmethod
