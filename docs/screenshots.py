@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import RunView, StartRun
+from reach_workbench.runner import guard
 from reach_workbench.settings import load
 from reach_workbench.ui.app import Workbench
 
@@ -98,6 +99,7 @@ async def prepared(node: LocalNode) -> tuple[RunView, RunView]:
 
 
 async def pictures(folder: Path) -> None:
+    guard.SAMPLES = WORKSPACE  # samples run at once only where they came; the copy stands for that place
     node = await LocalNode.open(load(folder / "home", {"REACH_KEYS_USER": "you"}))
 
     async def connect() -> LocalNode:
@@ -151,7 +153,7 @@ async def inbox(at: Photographer, node: LocalNode) -> None:
     await at.press("escape", "4")
     for name, command in HELD.items():
         text = f"document: {{dsl: 1.0.3, namespace: site, name: {name}, version: 1.0.0}}\n{command}"
-        await node.wait((await node.start(StartRun(text, WORKSPACE / f"{name}.yaml", requester="grace"))).id)
+        await node.wait((await node.start(StartRun(text, WORKSPACE / f"{name}.yaml", requester="you"))).id)
     await at.until("hold-shell")
     await at.until("◆ 3")
     await at.take("inbox")
