@@ -34,6 +34,19 @@ def test_saving_keeps_the_permissions(place: Place, go: Go) -> None:
     go(body)
 
 
+def test_enter_opens_the_first_file_without_any_other_key(place: Place, go: Go) -> None:
+    (place.workspace / "only.yaml").write_text(TEXT, "utf-8")
+
+    async def body() -> None:
+        async with place.node() as node, place.desk(node, "flows", size=(80, 24)) as desk:
+            await desk.until_shown("only.yaml")
+            await desk.pilot.pause()
+            await desk.press("enter")
+            await desk.until(lambda: flows(desk).opened is not None)
+
+    go(body)
+
+
 @performs("app.new")
 def test_a_new_workflow_comes_from_a_template(place: Place, go: Go) -> None:
     async def body() -> None:

@@ -145,6 +145,13 @@ class FileTree(Tree[Path]):
         self._reveal(self._current)
         if here in self._leaves:
             self.move_cursor(self._leaves[here])
+        else:
+            self.call_after_refresh(self._stand_somewhere)
+
+    def _stand_somewhere(self) -> None:
+        """On the first row until another is chosen: Enter has to open something from the start."""
+        if self.cursor_line < 0 and self.root.children:
+            self.cursor_line = 0
 
     def show_current(self, path: Path | None, *, unsaved: bool) -> None:
         """Which file is in the editor, and whether it has unsaved changes."""
