@@ -367,7 +367,7 @@ def test_a_run_on_a_terminal_asks_and_goes_on(
 ) -> None:
     screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
     screen.until(r"\[a\]pprove, \[d\]eny, or \[l\]eave", PATIENCE)
-    assert f"echodone>>{target}" in re.sub(r"[\s│]", "", screen.text)  # however it had to be wrapped
+    assert f"echodone>>{target}" in re.sub(r"[\s│┊]", "", screen.text)  # however it had to be wrapped
     assert not target.exists()
     screen.send(b"a\n")
     screen.until("make one for ada, and let it decide about gates here", PATIENCE)
