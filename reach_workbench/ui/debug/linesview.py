@@ -113,8 +113,7 @@ class LinesView(KeptView, can_focus=True):
         return self.line.text.strip() if self.line is not None else ""
 
     def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        x, top = self.scroll_offset
+        x, top, width, _ = self.room
         place = top + y
         if place >= len(self.lines):
             return Strip.blank(width, self.base)

@@ -42,6 +42,10 @@ _REST: Final = 0.03
 _HOLD: Final = 0.025
 """Seconds for which a repaint of all panes waits for what they are to show."""
 
+_GARBAGE: Final = (20_000, 50, 100)
+"""When garbage is looked for: some twenty times a repaint by default, hardly ever during one with these. It is done
+where the cursor rests instead."""
+
 NOTHING_OPEN = """No run is open.
 
 3   the runs of this node: Enter opens one
@@ -292,6 +296,7 @@ class LookingScreen(WorkbenchScreen):
             if not self._steady:
                 self._steady = True
                 gc.freeze()  # what stands by now stays: looking through all of it would hold up a key for 50 ms
+                gc.set_threshold(*_GARBAGE)
         except ReachError as wrong:
             if self.position is position and (differs := self._differs(seq)) is not None:
                 self.event = None  # what was damaged can't be read any more; what the replay made of it can
@@ -320,6 +325,7 @@ class LookingScreen(WorkbenchScreen):
             if not self._elsewhere(position, state.seq):
                 self._panes.state_pane.show(state, changes)
                 await self.load_watches(state.seq)
+                gc.collect(1)
         except ReachError as wrong:
             self._fault(wrong)
 

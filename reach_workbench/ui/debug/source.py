@@ -138,9 +138,9 @@ class SourceView(LinesView):
         return len(str(len(self.lines))) + 5
 
     def render_line(self, y: int) -> Strip:
-        place = self.scroll_offset.y + y
+        place = self.room.y + y
         if place >= len(self.lines):
-            return Strip.blank(self.scrollable_content_region.width, self.base)
+            return Strip.blank(self.room.width, self.base)
         number = place + 1
         task = self._heads.get(number)
         here = task is not None and self._nearest(self.current) is task
@@ -148,11 +148,11 @@ class SourceView(LinesView):
         held = task is not None and task.reference in self.held
         pointed = place == self.cursor_line
         looks = (self.lines[place], number, here, stop, held, number in self._block, pointed, self.has_focus)
-        room = (self.scroll_offset.x, self.scrollable_content_region.width, self._gutter)
+        room = (self.room.x, self.room.width, self._gutter)
         return self.kept((looks, room, task), lambda: self._numbered(number, task, here, stop, held))
 
     def _numbered(self, number: int, task: TaskPlace | None, here: bool, stop: bool | None, held: bool) -> Strip:
-        width, base, x = self.scrollable_content_region.width, self.base, self.scroll_offset.x
+        width, base, x = self.room.width, self.base, self.room.x
         place = number - 1
         gate = GATE if held else "◇" if task is not None and is_gate(task) else " "
         gutter = [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import chain
 from typing import ClassVar, Final
 
 from rich.cells import set_cell_size
@@ -34,6 +36,9 @@ _HELD: Final = 6000
 
 _PAGES: Final = 3
 """Pages whose events are held whole: where the cursor steps on, its event is here already."""
+
+_REST: Final = 0.03
+"""Seconds that the timeline stands before the screens next to it are drawn: a held key never waits for them."""
 
 _WAIT: Final = 1000
 """Milliseconds from which a row says how long nothing happened before it."""
@@ -94,6 +99,7 @@ class Timeline(KeptView, can_focus=True):
         self._pages: deque[EventPage] = deque(maxlen=_PAGES)
         self._read: Read | None = None
         self._fetching: Newest[None] = Newest(self, self._fetch)
+        self._drawing: Newest[None] = Newest(self, self._draw_ahead)
 
     # ------------------------------------------------------------ what is shown
 
@@ -216,6 +222,15 @@ class Timeline(KeptView, can_focus=True):
                     self.refresh()
                 if self._fetching.overtaken:
                     return
+        self._drawing.ask(None)
+
+    async def _draw_ahead(self, _: None) -> None:
+        """Draw the screens next to what is in sight, so that the next page only has to be put there."""
+        await asyncio.sleep(_REST)
+        height = max(1, self.scrollable_content_region.height)
+        top, count = self.scroll_offset.y, self._count()
+        after, before = range(height, min(2 * height, count - top)), range(-1, -min(height, top) - 1, -1)
+        await self.draw_ahead(chain(after, before), lambda: not (self._fetching.busy or self._drawing.overtaken))
 
     def _keep(self, page: Sequence[EventView], first: int) -> None:
         if len(self._rows) + len(page) > _HELD:
@@ -230,8 +245,8 @@ class Timeline(KeptView, can_focus=True):
     # ------------------------------------------------------------ painting
 
     def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        place = self.scroll_offset.y + y
+        width = self.room.width
+        place = self.room.y + y
         if place >= self._count():
             return Strip.blank(width, self.base)
         seq = self._seq_at(place)
