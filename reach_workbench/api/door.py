@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,20 +37,20 @@ class Door:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+
+        async def say(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.accept"):
+                message["headers"] = [*message.get("headers", ()), (HEADER, b"%d" % PROTOCOL), _date()]
+            await send(message)
+
         try:
             self._check(scope)
         except ReachError as wrong:
             if self._refused is not None and isinstance(wrong, Unauthorized):
                 client = scope.get("client")
                 self._refused(wrong.code, str(client[0]) if client else "", scope["path"])
-            await _refuse(wrong, scope, receive, send)
+            await _refuse(wrong, scope, receive, say)
             return
-
-        async def say(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.accept"):
-                message["headers"] = [*message.get("headers", ()), (HEADER, b"%d" % PROTOCOL)]
-            await send(message)
-
         await self._app(scope, receive, say)
 
     def _check(self, scope: Scope) -> None:
@@ -75,12 +76,17 @@ class Door:
             )
 
 
+def _date() -> tuple[bytes, bytes]:
+    """When the answer was made (RFC 9110, 6.6.1). The server would wake once a second to have it ready."""
+    return b"date", formatdate(usegmt=True).encode("ascii")
+
+
 async def _refuse(wrong: ReachError, scope: Scope, receive: Receive, send: Send) -> None:
-    headers = {"Reach-Protocol": str(PROTOCOL)}
+    headers: dict[str, str] = {}
     if isinstance(wrong, Unauthorized):
-        headers["WWW-Authenticate"] = 'Bearer realm="reach"'
+        headers = {"WWW-Authenticate": 'Bearer realm="reach"'}
     elif isinstance(wrong, ProtocolMismatch):
-        headers |= {"Reach-Protocol-Oldest": str(OLDEST), "Upgrade": f"reach/{PROTOCOL}", "Connection": "Upgrade"}
+        headers = {"Reach-Protocol-Oldest": str(OLDEST), "Upgrade": f"reach/{PROTOCOL}", "Connection": "Upgrade"}
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008, "reason": wrong.code})

@@ -89,7 +89,10 @@ class Listener(NamedTuple):
 
 
 Needless = Callable[[int], bool]
-"""Told once a second how many connections there are; answers whether the server may end by itself."""
+"""Told now and then how many clients there were since; answers whether the server may end by itself."""
+
+_LOOK: Final = 5
+"""Seconds between two looks whether anybody needs the server."""
 
 
 async def serve(
@@ -110,6 +113,7 @@ async def _serve(api: Api, listener: Listener, ended: asyncio.Event, needless: N
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,  # the door writes it
         proxy_headers=False,
         ws="websockets-sansio",
         timeout_keep_alive=75,
@@ -119,7 +123,7 @@ async def _serve(api: Api, listener: Listener, ended: asyncio.Event, needless: N
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals alone, and wakes once a second, for the date of the answers, instead of ten times."""
+    """Leaves signals alone, and hardly wakes by itself, instead of ten times a second."""
 
     def __init__(self, config: uvicorn.Config, api: Api, ended: asyncio.Event, needless: Needless | None) -> None:
         super().__init__(config)
@@ -132,12 +136,15 @@ class _Server(uvicorn.Server):
         yield
 
     async def main_loop(self) -> None:
+        await self.on_tick(0)
+        asked = 0
         while not self._ended.is_set():
-            await self.on_tick(0)
-            if self._needless is not None and self._needless(len(self.server_state.connections)):
-                self._ended.set()
+            if self._needless is not None:
+                asked, before = self.server_state.total_requests, asked
+                if self._needless(len(self.server_state.connections) + asked - before):
+                    self._ended.set()
             try:
-                await asyncio.wait_for(self._ended.wait(), 1)
+                await asyncio.wait_for(self._ended.wait(), _LOOK)
             except TimeoutError:
                 continue
         self.should_exit = True

@@ -64,7 +64,7 @@ class LocalNode(Looking, Steering, Writing, Carrying):
         self._pinning: Pinning | None = None
         self._refusals: Refusals | None = None
         self._mailbox: Mailbox | None = (
-            Mailbox(self, store, clock, settings.runner.poll_seconds, self.note_export) if store.writable else None
+            Mailbox(self, store, clock, settings, self.note_export) if store.writable else None
         )
 
     def _made_notifier(self) -> Notifier | None:
@@ -153,6 +153,12 @@ class LocalNode(Looking, Steering, Writing, Carrying):
             await self._schedules.look()
             started = self._schedules.fate(event)
         return Published(event, (*consumed, *(started or ())), queued=started == [])
+
+    def hang_bell(self) -> None:
+        """Stay for long: let other processes ring when they ask something, instead of looking all the time."""
+        self._owner("answer other processes")
+        if self._mailbox is not None:
+            self._mailbox.hang_bell()
 
     async def start_schedules(self) -> None:
         """From now on catalogued workflows start by themselves as their `schedule` says, until the node is closed."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from reach_workbench import errors
 from reach_workbench.clock import Clock
 from reach_workbench.engine.values import Json
 from reach_workbench.errors import HomeInUse, NobodyWaits, NotFound, ReachError, StoreError
+from reach_workbench.node.bell import Bell, ring
 from reach_workbench.node.breakpoints import written
 from reach_workbench.protocol import wire
 from reach_workbench.protocol.debugging import Breakpoint
@@ -36,10 +38,14 @@ _UNDER_WAY: Final[dict[str, Json]] = {"done": True}
 
 _LOOK: Final = 0.05
 
+_SELDOM: Final = 20
+"""Times less often that the owner looks once it has a bell: each look wakes a machine that may have rest."""
+
 
 async def ask(store: Store, settings: Settings, kind: str, payload: dict[str, Json]) -> dict[str, Json]:
     """Ask the owner of the home, and wait for its answer; raises what it raised, or HomeInUse."""
     number = store.post_request(kind, payload)
+    ring(settings.home)
     for _ in range(round(_PATIENCE / _LOOK)):
         request = store.read.request(number)
         if request.answered_at is not None:
@@ -77,13 +83,20 @@ class Mailbox:
     """
 
     def __init__(
-        self, node: Node, store: Store, clock: Clock, seconds: float, exported: Callable[[str, int], Awaitable[None]]
+        self,
+        node: Node,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        exported: Callable[[str, int], Awaitable[None]],
     ) -> None:
         self._node = node
         self._exported = exported
         self._store = store
         self._clock = clock
-        self._seconds = seconds
+        self._seconds = settings.runner.poll_seconds
+        self._home = settings.home
+        self._bell: Bell | None = None
         self._task: asyncio.Task[None] | None = None
         self._answering: dict[int, asyncio.Task[None]] = {}
         self._turns: dict[str, asyncio.Lock] = {}
@@ -91,12 +104,20 @@ class Mailbox:
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._work())
 
+    def hang_bell(self) -> None:
+        """From now on look seldom, and when another process rings."""
+        with suppress(OSError):  # not every file system has named pipes: then it looks often
+            self._bell = Bell(self._home)
+
     async def stop(self) -> None:
         """Answer nothing any more; who waits learns that this process has ended."""
         tasks = [*self._answering.values(), *([self._task] if self._task is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._bell is not None:
+            self._bell.close()
+            self._bell = None
 
     async def _work(self) -> None:
         seen = -1
@@ -109,7 +130,12 @@ class Mailbox:
                     seen = version
             except StoreError:
                 seen = -1  # locked or out of order for now: look again
-            await asyncio.sleep(self._seconds)
+            if self._bell is None or seen == -1:
+                await asyncio.sleep(self._seconds)
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._bell.rung.wait(), self._seconds * _SELDOM)
+            self._bell.rung.clear()
 
     def _take_up(self, request: RequestRecord) -> None:
         if request.id not in self._answering:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -41,6 +42,9 @@ _KEPT: Final = 1_000
 _PATIENCE: Final = 5.0
 """Seconds until a schedule that could not be started is tried again."""
 
+_LOOKS: Final = 5
+"""Looks that are left out at most while something is due later on."""
+
 
 class Schedules:
     """See the module. `look` does what is due; `start` keeps looking until `stop`."""
@@ -55,6 +59,7 @@ class Schedules:
         self._task: asyncio.Task[None] | None = None
         self._stale = True
         self._next: int | None = None
+        self._news = asyncio.Event()
         self._heard: dict[str, int] = {}
         self._triggers: dict[str, tuple[ScheduleRecord, Trigger]] = {}
         self._fates: OrderedDict[tuple[str, str], list[str]] = OrderedDict()
@@ -127,6 +132,7 @@ class Schedules:
                 if due is not None:
                     following.append(due)
             self._next = min(following, default=None)
+            self._news.set()
 
     async def _work(self) -> None:
         while True:
@@ -136,10 +142,21 @@ class Schedules:
                 except ReachError:
                     self._stale = True  # the store is locked or full for now
                     await asyncio.sleep(_PATIENCE)
-            await asyncio.sleep(self._seconds)
+                    continue
+            await asyncio.sleep(self._seconds)  # what comes together is looked at together
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._rest())
+            self._news.clear()
+
+    def _rest(self) -> float | None:
+        """Seconds until something may be due; at most a few looks, for a clock can be set. None when nothing is."""
+        if self._next is None:
+            return None
+        return max(0.0, min((self._next - self._clock.now()) / 1000, self._seconds * _LOOKS))
 
     def _rouse(self) -> None:
         self._stale = True
+        self._news.set()
 
     async def _see_to(self, schedule: ScheduleRecord) -> int | None:
         """Start it if it is due; returns when to look again, None when something else will tell."""

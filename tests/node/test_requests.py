@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 
 import pytest
 
 from reach_workbench.clock import FixedClock
 from reach_workbench.errors import HomeInUse, StoreFull
+from reach_workbench.node.bell import BELL, ring
 from reach_workbench.node.local import LocalNode
 from reach_workbench.settings import load
 from reach_workbench.storage.store import Store
@@ -34,6 +36,49 @@ def test_a_slow_request_keeps_no_other_waiting(home, go):
             assert (await step).position == "/do/1/end"
 
     go(body)
+
+
+def test_the_owner_hears_the_bell_and_need_not_look(home, go):
+    home.environment["REACH_RUNNER_POLL_SECONDS"] = "1000"
+
+    async def body():
+        async with home.node() as owner, home.node(write=False) as reader:
+            owner.hang_bell()
+            await asyncio.sleep(0)  # its first look comes before anything is asked
+            for _ in range(3):
+                run = (await owner.start(home.request(LISTENS))).id
+                async with asyncio.timeout(5):
+                    assert (await reader.cancel(run)).status == "cancelled"
+
+    go(body)
+    assert not (home.folder / "home" / BELL).exists()
+
+
+def test_where_another_file_has_the_name_of_the_bell_the_owner_looks_and_leaves_it_alone(home, go):
+    bell = home.folder / "home" / BELL
+    bell.parent.mkdir(parents=True)
+    bell.write_text("mine", "utf-8")
+
+    async def body():
+        async with home.node() as owner, home.node(write=False) as reader:
+            owner.hang_bell()
+            run = (await owner.start(home.request(LISTENS))).id
+            assert (await reader.cancel(run)).status == "cancelled"
+
+    go(body)
+    assert bell.read_text("utf-8") == "mine"
+
+
+def test_a_bell_that_nobody_hears_may_be_rung(tmp_path):
+    ring(tmp_path)
+    os.mkfifo(tmp_path / BELL)
+    ring(tmp_path)  # as after the owner was killed
+    reader = os.open(tmp_path / BELL, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        for _ in range(70_000):  # more than a pipe holds
+            ring(tmp_path)
+    finally:
+        os.close(reader)
 
 
 def test_a_request_that_nobody_took_up_in_time_is_not_carried_out_later(home, go):

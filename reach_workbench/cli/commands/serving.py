@@ -72,6 +72,7 @@ async def _answer(
         listeners.append(Listener(listen_unix(own.path), None))
         recovered = await node.recover()
         await node.start_schedules()
+        node.hang_bell()
         gc.freeze()  # what is loaded stays loaded: looking through all of it would hold up an answer
         sys.setswitchinterval(_SWITCH)
         _say(session, listeners[0], recovered)
@@ -94,12 +95,14 @@ class _Needless:
     def __init__(self, node: LocalNode, most: int) -> None:
         self._node = node
         self._most = most
-        self._seconds = 0
+        self._needed_at = asyncio.get_running_loop().time()
 
-    def __call__(self, connections: int) -> bool:
-        needed = connections or self._node.runner.driven() or self._node.store.read.schedules()
-        self._seconds = 0 if needed else self._seconds + 1
-        return self._seconds > self._most
+    def __call__(self, clients: int) -> bool:
+        needed = clients or self._node.runner.driven() or self._node.store.read.schedules()
+        now = asyncio.get_running_loop().time()
+        if needed:
+            self._needed_at = now
+        return now - self._needed_at > self._most
 
 
 def _say(session: Session, listener: Listener, recovered: list[str]) -> None:
