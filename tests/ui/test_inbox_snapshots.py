@@ -69,7 +69,7 @@ def test_looks_as_before(court: Court, go: Go, snapshot: Any, still: None, name:
                 await court.run(node, text, task)
             async with court.desk(node, size, notify_terminal=False) as desk:
                 desk.app.header = _named(desk.app.header)
-                await desk.until_shown("◆ 3")
+                await desk.until_shown("node · local ◆ 3")
                 await desk.press(*keys)
                 await desk.until_shown(sign)
                 await desk.pilot.pause(0.2)
