@@ -121,3 +121,7 @@ _READERS: Final[dict[str, Callable[[Asked], Json]]] = {
     "digest": lambda asked: digest_of(asked.kind, asked.arguments),
     "secrets": _secrets,
 }
+
+ATTRIBUTES: Final = frozenset(_READERS)
+RUN_ATTRIBUTES: Final = frozenset(_RUN_READERS)
+"""What every context has, and the record `run` in it."""

@@ -17,7 +17,7 @@ from reach_workbench.engine.values import Json
 from reach_workbench.policy.actions import ACTIONS
 from reach_workbench.policy.cedar import Entities, entities_of
 from reach_workbench.policy.checking import check
-from reach_workbench.policy.context import Context, Record
+from reach_workbench.policy.context import ATTRIBUTES, RUN_ATTRIBUTES, Context, Record
 from reach_workbench.policy.decision import Decision
 from reach_workbench.policy.judging import Bench, Policy
 from reach_workbench.policy.memory import Memory
@@ -163,8 +163,10 @@ class _Sliced:
         values = () if reads.whole else reads.values
         self._ask = tuple(sorted(reads.names))
         self._args = tuple(sorted(path[1] for path in values if path[0] == "args" and len(path) > 1))
-        self._run = tuple(sorted(path[1] for path in values if path[0] == "run" and len(path) > 1))
-        self._rest = tuple(sorted(path[0] for path in values if len(path) == 1))
+        # The schema lets a name that does not exist pass where a condition can't come: it is never there to be read.
+        run = {path[1] for path in values if path[0] == "run" and len(path) > 1}
+        self._run = tuple(sorted(run & RUN_ATTRIBUTES))
+        self._rest = tuple(sorted({path[0] for path in values if len(path) == 1} & ATTRIBUTES))
         self._principal = "principal" in reads.variables
         self._resource = "resource" in reads.variables
         self._action = bool("action" in reads.variables or self._args or self._ask)

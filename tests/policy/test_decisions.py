@@ -157,6 +157,15 @@ def test_what_is_remembered_depends_on_all_that_is_read() -> None:
         assert found.decide(ask("workflow.run")).policies == ()
 
 
+@pytest.mark.parametrize("name", ["context.arg", "context.run.wrkflow", "context.args.methd"])
+def test_a_name_that_does_not_exist_is_no_hindrance_where_its_condition_never_comes(name: str) -> None:
+    never = (
+        f'@id("never") permit (principal, action, resource) when {{ action == Action::"tool.call" && {name} == "x" }};'
+    )
+    text = never.replace("action, resource", 'action == Action::"http.call", resource')
+    assert decided(ALL, text) == Decision("allow", ("all",))
+
+
 def test_a_remembered_decision_is_the_same_object_and_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     from reach_workbench.policy import policyset
 
