@@ -145,6 +145,15 @@ do:
     assert not any(secret in recorded for secret in ("apples", "bananas", "cucumber"))
 
 
+def test_a_secret_that_the_workflow_does_not_declare_is_named(reach: Reach, workflow: Write) -> None:
+    file = workflow("use: {secrets: [token]}\ndo: [{x: {set: {n: 1}}}]")
+    done = reach("run", file, "--secret", "tokn=abc", "--secret", "token=def")
+    assert done.code == 0
+    assert "not under use.secrets: tokn (it declares token)" in done.err
+    assert "abc" not in done.err
+    assert "use.secrets" not in reach("run", file, "--secret", "token=def").err
+
+
 def test_a_cancelled_run_exits_with_three(reach: Reach, workflow: Write) -> None:
     assert reach("run", workflow(GREET), "--step", "--json").code == 4
     assert reach("cancel", "last").code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def _run(terminal: Terminal, given: Given) -> int:
             async with session.owning() as node:
                 view = await node.start(request)
                 _announce(terminal, given, view)
+                if given.secret:
+                    _name_strangers(terminal, request.secrets, declared_in(text, given.file, limits))
                 if "schedule" in text and is_scheduled(text, given.file, limits):
                     _explain_schedule(terminal, given, session)
                 source = Source(text, given.file, limits)
@@ -90,6 +93,13 @@ def _announce(terminal: Terminal, given: Given, view: RunView) -> None:
         return
     past = f", forked from {view.forked_from} at event {view.forked_at}" if view.forked_from else ""
     terminal.say(Painted("▸ ", "cyan"), view.workflow, Painted(f"  run {view.id}{past}", "dim"))
+
+
+def _name_strangers(terminal: Terminal, secrets: Mapping[str, Json], declared: Collection[str]) -> None:
+    """Those given secrets that the document does not declare: it can't read them, so the name may be a slip."""
+    if (strangers := [name for name in secrets if name not in declared]) and not terminal.json:
+        names = "it declares " + ", ".join(declared) if declared else "it declares none"
+        terminal.say(Painted("  warning: ", "yellow"), f"not under use.secrets: {', '.join(strangers)} ({names})")
 
 
 def _explain_schedule(terminal: Terminal, given: Given, session: Session) -> None:
