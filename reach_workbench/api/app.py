@@ -102,7 +102,7 @@ def create_app(
         system_routes.routes(node, streams),
         health_routes.routes(node, metrics or (lambda: _vitals(node))),
     ):
-        app.include_router(router)
+        app.router.routes += router.routes  # including them would make each a second time, for a fifth of a second
     answers.answer_for_errors(app)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return Api(app, streams, waiting, record, refused)

@@ -43,12 +43,15 @@ def open_workbench(terminal: Terminal, home: str | None) -> int:
     A line says afterwards that the node goes on, where it does.
     """
     os.environ.setdefault("TEXTUAL_FPS", _REPAINTS)
-    from reach_workbench.cli.keyreviewer import KeyReviewer
+    from reach_workbench.client.starting import start_ahead
     from reach_workbench.settings import load
-    from reach_workbench.ui.app import Workbench
-    from reach_workbench.ui.config import folder, state_folder
 
     settings = load(Path(home) if home is not None else None)
+    start_ahead(settings.home)
+
+    from reach_workbench.cli.keyreviewer import KeyReviewer
+    from reach_workbench.ui.app import Workbench
+    from reach_workbench.ui.config import folder, state_folder
 
     async def node() -> RemoteNode:
         return await _node(home)

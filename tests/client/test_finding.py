@@ -18,6 +18,7 @@ import pytest
 from reach_workbench.cli.session import SOCKET as COMMANDS_SOCKET
 from reach_workbench.client import RemoteNode, find_or_start
 from reach_workbench.client.address import SOCKET, serves
+from reach_workbench.client.starting import _here, start_ahead
 from reach_workbench.errors import HomeInUse, NodeUnreachable
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import StartRun
@@ -82,6 +83,51 @@ def test_two_that_start_at_once_share_one_node(home: Path) -> None:
                 return (await node.info()).pid
 
         assert len(set(await asyncio.gather(pid(), pid(), pid()))) == 1
+
+    asyncio.run(body())
+
+
+def test_a_node_that_was_started_ahead_is_waited_for_and_started_again_once_it_is_gone(home: Path) -> None:
+    async def body() -> None:
+        start_ahead(home)
+        started = [each for each in _here if not each.ended()]
+        async with found(home) as node:
+            first = (await node.info()).pid
+        assert [each._pid for each in started] == [first]
+        os.kill(first, signal.SIGKILL)
+        until(lambda: holder(home) is None)
+        async with found(home) as node:
+            assert (await node.info()).pid == holder(home) != first
+
+    asyncio.run(body())
+
+
+def test_a_node_that_was_started_ahead_and_serves_already_is_not_held_against_the_next(home: Path) -> None:
+    async def body() -> None:
+        start_ahead(home)
+        until(lambda: serves(home))
+        async with found(home) as node:
+            first = (await node.info()).pid
+        os.kill(first, signal.SIGKILL)
+        until(lambda: holder(home) is None)
+        async with found(home) as node:
+            assert (await node.info()).pid != first
+
+    asyncio.run(body())
+
+
+def test_why_a_node_could_not_be_started_ahead_is_told_when_it_is_looked_for(home: Path) -> None:
+    home.parent.joinpath("file").write_text("")
+    start_ahead(home.parent / "file")
+
+    async def body() -> None:
+        node = await LocalNode.open(load(home))
+        try:
+            start_ahead(home)
+            with pytest.raises(HomeInUse, match=str(os.getpid())):
+                await find_or_start(home)
+        finally:
+            await node.close()
 
     asyncio.run(body())
 
