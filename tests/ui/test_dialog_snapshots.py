@@ -16,6 +16,7 @@ from reach_workbench.ui import words
 from tests.ui.conftest import Place
 from tests.ui.debugging import ORDERS, Ticking, bench, ran
 from tests.ui.test_early import before
+from tests.ui.test_shell import losing
 from tests.ui.test_snapshots import BEGAN, Portrait, _runs
 
 Go = Callable[[Any], None]
@@ -51,6 +52,7 @@ DIALOGS: dict[str, tuple[Sequence[str], str]] = {
     "theme": (["f2"], "Theme"),
     "jump": (["ctrl+o"], "[a]"),
     "tour": (["f3", "1"], "Tour 1/8"),
+    "export": (["e"], "The capsule's file:"),
     "policies": (["P"], "Policies"),
     "schedules": (["7", "s"], "Nothing starts by itself"),
     "inbox-filtered": (["4", "slash", *"denied", "enter"], "Nothing fits the filter"),
@@ -71,6 +73,7 @@ def test_looks_as_before(place: Place, go: Go, snapshot: Any, still: None, name:
             portrait: Any = Portrait(node, busy=True)
             async with place.desk(portrait, size=size) as desk:
                 await desk.until_shown("✗ faulted")
+                desk.app.workspace = Path("/work/flows")
                 for key in keys:
                     await desk.press(key)
                     await desk.pilot.pause(0.05)
@@ -132,6 +135,27 @@ def test_the_start_looks_as_before(place: Place, go: Go, snapshot: Any, size: tu
             await desk.press("3", "slash", *"faul")
             await desk.until_shown("/ f a u l")
             shown = painted(desk.app)
+
+    go(body)
+    assert shown == snapshot
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_a_lost_node_looks_as_before(place: Place, go: Go, snapshot: Any, still: None, size: tuple[int, int]) -> None:
+    shown = ""
+
+    async def body() -> None:
+        nonlocal shown
+        async with place.node(Ticking()) as node:
+            await _runs(place, node)
+            async with losing(place, node, size) as (desk, lose):
+                await desk.until_shown("✗ faulted")
+                lose(True)
+                await desk.until_shown("NODE LOST")
+                desk.app.header = replace(desk.app.header, node="node")
+                await desk.until_shown("node · local")
+                await desk.pilot.pause(0.1)
+                shown = painted(desk.app)
 
     go(body)
     assert shown == snapshot

@@ -105,6 +105,48 @@ def test_the_form_of_an_approval_step_looks_as_before(
     assert shown == snapshot
 
 
+DECIDING: dict[str, tuple[Sequence[str], str]] = {
+    "delegate": (("D",), "lin  legal"),
+    "key": (("a", "y"), "Make a key?"),
+    "passphrase": (("a", "y", "m"), "Choose its passphrase"),
+}
+
+
+@pytest.mark.parametrize("size", [SMALL, MIDDLE], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", DECIDING)
+def test_handing_over_and_unlocking_look_as_before(
+    court: Court, go: Go, snapshot: Any, still: None, name: str, size: tuple[int, int]
+) -> None:
+    keys, sign = DECIDING[name]
+    shown = ""
+
+    async def body() -> None:
+        nonlocal shown
+        async with court.node(Ticking()) as node:
+            await court.run(node, SCRIPT, "site")
+            await court.add(node, "lin", "legal")
+            if name == "passphrase":
+                court.passphrase(None)
+            async with court.desk(node, size, notify_terminal=False) as desk:
+                desk.app.header = _named(desk.app.header)
+                await desk.until_shown("node · local ◆ 1")
+                for key in keys:
+                    await desk.press(key)
+                    if key == "a":
+                        await desk.until_shown("y signs for exactly this")
+                    if key == "y":
+                        await desk.until_shown("Make a key?")
+                await desk.until_shown(sign)
+                desk.app.clear_notifications()
+                await desk.pilot.pause(0.1)
+                shown = "\n".join(line.rstrip() for line in desk.shown().split("\n"))
+                _picture(desk.app, f"inbox-{name}-{size[0]}x{size[1]}")
+                await desk.press("escape")
+
+    go(body)
+    assert shown == snapshot
+
+
 def _named(header: Any) -> Any:
     from dataclasses import replace
 

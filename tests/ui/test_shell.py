@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import RunView
 from reach_workbench.ui.app import Workbench
 from reach_workbench.ui.config import read
-from tests.ui.conftest import LISTENING, Place
+from tests.ui.conftest import LISTENING, Desk, Place
 from tests.ui.performing import performs
 
 Go = Callable[[Any], None]
@@ -175,35 +176,46 @@ class Cut:
         raise NodeUnreachable("the line was cut")
 
 
+@asynccontextmanager
+async def losing(
+    place: Place, node: LocalNode, size: tuple[int, int] = (100, 30)
+) -> AsyncIterator[tuple[Desk, Callable[[bool], None]]]:
+    """A desk at the runs, and what takes its node away, or gives it back with False."""
+    lines: list[Cut] = []
+    refuse = False
+
+    async def connect() -> Any:
+        if refuse:
+            raise NodeUnreachable("nobody answers")
+        lines.append(Cut(node))
+        return lines[-1]
+
+    def lose(away: bool = True) -> None:
+        nonlocal refuse
+        refuse = away
+        lines[-1].cut.set()
+
+    place.remember(screen="runs")
+    app = Workbench(connect, workspace=place.workspace, config=place.config)
+    async with app.run_test(size=size) as pilot:
+        desk = Desk(node, app, pilot, place.folder)
+        await desk.until(lambda: app.connected and len(app.screen_stack) > 1)
+        yield desk, lose
+
+
 @performs("app.reconnect")
 def test_a_lost_node_is_said_and_found_again_with_nothing_missed(place: Place, go: Go) -> None:
     async def body() -> None:
         async with place.node() as node:
             await place.run(node)
-            lines: list[Cut] = []
-            refuse = False
-
-            async def connect() -> Any:
-                if refuse:
-                    raise NodeUnreachable("nobody answers")
-                lines.append(Cut(node))
-                return lines[-1]
-
-            place.remember(screen="runs")
-            app = Workbench(connect, workspace=place.workspace, config=place.config)
-            async with app.run_test(size=(100, 30)) as pilot:
-                from tests.ui.conftest import Desk
-
-                desk = Desk(node, app, pilot, place.folder)
-                await desk.until(lambda: app.connected and len(app.screen_stack) > 1)
-                refuse = True
-                lines[0].cut.set()
+            async with losing(place, node) as (desk, lose):
+                lose(True)
                 await desk.until_shown("NODE LOST")
                 await place.run(node, name="meanwhile")
-                refuse = False
+                lose(False)
                 await desk.press("f12")
                 await desk.until_shown("meanwhile")
-                assert app.connected
+                assert desk.app.connected
                 assert "NODE LOST" not in desk.shown()
 
     go(body)
