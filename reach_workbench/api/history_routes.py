@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Response, WebSocket
 
 from reach_workbench.api import bodies
 from reach_workbench.api.answers import answer, problems
-from reach_workbench.api.parameters import MOST, Accept, At, EventNumber, Limit, RunName
+from reach_workbench.api.parameters import MOST, Accept, At, EventNumber, RunName
 from reach_workbench.api.streams import EVENT_STREAM, Streams
 from reach_workbench.api.strict_route import StrictRoute
 from reach_workbench.protocol import debugging
@@ -77,7 +77,7 @@ def routes(node: Node, streams: Streams) -> APIRouter:
         task: Annotated[str | None, Query(max_length=4000)] = None,
         after: EventNumber = 0,
         backwards: bool = False,
-        limit: Limit = 1000,
+        limit: Annotated[int, Query(ge=1, le=debugging.MOST_FOUND)] = 1000,
     ) -> Response:
         """The numbers of the events that fit."""
         query = debugging.Query(text, tuple(types or ()), task)

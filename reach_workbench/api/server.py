@@ -144,7 +144,8 @@ class _Server(uvicorn.Server):
                 if self._needless(len(self.server_state.connections) + asked - before):
                     self._ended.set()
             try:
-                await asyncio.wait_for(self._ended.wait(), _LOOK)
+                async with asyncio.timeout(_LOOK):
+                    await self._ended.wait()
             except TimeoutError:
                 continue
         self.should_exit = True

@@ -40,13 +40,15 @@ def on_terminal() -> bool:
 def open_workbench(terminal: Terminal, home: str | None) -> int:
     """Draw the workbench until the person leaves; the node is found or started meanwhile. Returns the exit code.
 
-    A line says afterwards that the node goes on, where it does.
+    A line says afterwards that the node goes on, where it does. Raises HomeError for a folder that can't be used.
     """
     os.environ.setdefault("TEXTUAL_FPS", _REPAINTS)
     from reach_workbench.client.starting import start_ahead
     from reach_workbench.settings import load
+    from reach_workbench.storage.home import prepare
 
     settings = load(Path(home) if home is not None else None)
+    prepare(settings.home)
     start_ahead(settings.home)
 
     from reach_workbench.cli.keyreviewer import KeyReviewer

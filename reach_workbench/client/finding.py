@@ -37,6 +37,8 @@ async def find_or_start(
     """
     folder = home.expanduser().absolute()
     ahead = started_ahead(folder)
+    if ahead is not None and ahead.ended():
+        ahead = None  # whatever kept it from starting may be over
     if serves(folder):
         try:
             return await connect(home=folder, patience=patience, requester=requester)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from reach_workbench.client.address import LOG, serves
-from reach_workbench.errors import BadInput, NodeUnreachable, ReachError
+from reach_workbench.errors import BadInput, HomeUnusable, NodeUnreachable, ReachError
 
 _PROGRAM: Final = "import sys; from reach_workbench.cli.main import main; sys.exit(main())"
 
@@ -68,7 +68,7 @@ def start_ahead(home: Path) -> None:
     While it starts, this process can load what it needs itself. What goes wrong is told by `find_or_start`.
     """
     folder = home.expanduser().absolute()
-    with suppress(OSError, ReachError):
+    with suppress(ReachError):
         if not serves(folder):
             _ahead[folder] = start(folder)
 
@@ -79,11 +79,18 @@ def started_ahead(folder: Path) -> Started | None:
 
 
 def start(home: Path) -> Started:
-    """`reach serve` in a session of its own: closing the terminal does not end it."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """`reach serve` in a session of its own: closing the terminal does not end it. Raises HomeUnusable."""
     _here[:] = [each for each in _here if not each.ended()]
     log = home / LOG
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as wrong:
+        raise HomeUnusable(
+            f"a node can't be started in the data folder: {wrong.strerror}",
+            where=str(wrong.filename or home),
+            hint="check the folder and its permissions, or name another with --home or REACH_HOME",
+        ) from None
     try:
         said = os.fstat(descriptor).st_size
         pid = os.posix_spawn(

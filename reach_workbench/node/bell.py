@@ -30,13 +30,15 @@ class Bell:
         self._loop.add_reader(self._descriptor, self._heard)
 
     def _heard(self) -> None:
-        os.read(self._descriptor, 1 << 16)
+        with suppress(BlockingIOError):
+            os.read(self._descriptor, 1 << 16)
         self.rung.set()
 
     def close(self) -> None:
         self._loop.remove_reader(self._descriptor)
         os.close(self._descriptor)
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # it is in nobody's way
+            self._path.unlink()
 
 
 def ring(home: Path) -> None:
@@ -46,7 +48,7 @@ def ring(home: Path) -> None:
     except OSError:
         return  # nobody listens
     try:
-        with suppress(BlockingIOError):  # rung often enough
+        with suppress(OSError):  # rung often enough, or it was just taken away
             os.write(descriptor, b".")
     finally:
         os.close(descriptor)

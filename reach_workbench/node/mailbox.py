@@ -38,8 +38,9 @@ _UNDER_WAY: Final[dict[str, Json]] = {"done": True}
 
 _LOOK: Final = 0.05
 
-_SELDOM: Final = 20
-"""Times less often that the owner looks once it has a bell: each look wakes a machine that may have rest."""
+_SELDOM: Final = 2.0
+"""Seconds between two looks of an owner with a bell, each of which wakes a machine that may have rest. A ring that was
+lost must not take as long as `_FRESH`."""
 
 
 async def ask(store: Store, settings: Settings, kind: str, payload: dict[str, Json]) -> dict[str, Json]:
@@ -130,12 +131,14 @@ class Mailbox:
                     seen = version
             except StoreError:
                 seen = -1  # locked or out of order for now: look again
-            if self._bell is None or seen == -1:
+            bell = self._bell
+            if bell is None or seen == -1:
                 await asyncio.sleep(self._seconds)
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._bell.rung.wait(), self._seconds * _SELDOM)
-            self._bell.rung.clear()
+                async with asyncio.timeout(max(self._seconds, _SELDOM)):  # wait_for loses a cancellation up to 3.11
+                    await bell.rung.wait()
+            bell.rung.clear()
 
     def _take_up(self, request: RequestRecord) -> None:
         if request.id not in self._answering:

@@ -42,8 +42,8 @@ _KEPT: Final = 1_000
 _PATIENCE: Final = 5.0
 """Seconds until a schedule that could not be started is tried again."""
 
-_LOOKS: Final = 5
-"""Looks that are left out at most while something is due later on."""
+_LOOKS: Final = 20
+"""Times `seconds` that it sleeps at most while something is due later on."""
 
 
 class Schedules:
@@ -143,13 +143,14 @@ class Schedules:
                     self._stale = True  # the store is locked or full for now
                     await asyncio.sleep(_PATIENCE)
                     continue
-            await asyncio.sleep(self._seconds)  # what comes together is looked at together
+                await asyncio.sleep(self._seconds)  # what comes together is looked at together
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._rest())
+                async with asyncio.timeout(self._rest()):  # wait_for loses a cancellation up to Python 3.11
+                    await self._news.wait()
             self._news.clear()
 
     def _rest(self) -> float | None:
-        """Seconds until something may be due; at most a few looks, for a clock can be set. None when nothing is."""
+        """Seconds until something may be due; not too many, for a clock can be set. None when nothing is."""
         if self._next is None:
             return None
         return max(0.0, min((self._next - self._clock.now()) / 1000, self._seconds * _LOOKS))

@@ -123,7 +123,8 @@ async def activity(runner: Runner, view: Callable[[str], RunView]) -> AsyncItera
             if any(run not in told for run in pending):
                 continue
             try:
-                await asyncio.wait_for(changed.wait(), None if soonest is None else max(soonest - loop.time(), 0))
+                async with asyncio.timeout_at(soonest):  # wait_for loses a cancellation up to Python 3.11
+                    await changed.wait()
             except TimeoutError:
                 continue
     finally:

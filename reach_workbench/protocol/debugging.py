@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from reach_workbench.engine.values import Json
 from reach_workbench.protocol.node_views import EventView
@@ -86,6 +86,10 @@ class Query:
     @property
     def empty(self) -> bool:
         return not (self.text or self.types or self.task)
+
+
+MOST_FOUND: Final = 10_000
+"""Events that one answer of `find` tells of at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,7 +317,8 @@ class Workbench(App[None]):
     async def _pause(self, seconds: float) -> None:
         self._hurry.clear()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._hurry.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
 
     def _say_lost(self, wrong: ReachError) -> None:
         if self._node is not None or self.header.link != "lost":

@@ -19,7 +19,7 @@ from reach_workbench.cli.session import SOCKET as COMMANDS_SOCKET
 from reach_workbench.client import RemoteNode, find_or_start
 from reach_workbench.client.address import SOCKET, serves
 from reach_workbench.client.starting import _here, start_ahead
-from reach_workbench.errors import HomeInUse, NodeUnreachable
+from reach_workbench.errors import HomeInUse, HomeUnusable, NodeUnreachable
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.settings import load
@@ -117,9 +117,6 @@ def test_a_node_that_was_started_ahead_and_serves_already_is_not_held_against_th
 
 
 def test_why_a_node_could_not_be_started_ahead_is_told_when_it_is_looked_for(home: Path) -> None:
-    home.parent.joinpath("file").write_text("")
-    start_ahead(home.parent / "file")
-
     async def body() -> None:
         node = await LocalNode.open(load(home))
         try:
@@ -128,6 +125,27 @@ def test_why_a_node_could_not_be_started_ahead_is_told_when_it_is_looked_for(hom
                 await find_or_start(home)
         finally:
             await node.close()
+
+    asyncio.run(body())
+
+
+def test_a_folder_in_which_no_node_can_be_started_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    start_ahead(tmp_path / "file")
+    with pytest.raises(HomeUnusable, match="File exists"):
+        asyncio.run(find_or_start(tmp_path / "file"))
+
+
+def test_a_node_that_could_not_be_started_ahead_is_no_hindrance_later(home: Path) -> None:
+    """The home was in use when the screen began to load, and is free when it looks."""
+
+    async def body() -> None:
+        node = await LocalNode.open(load(home))
+        start_ahead(home)
+        until(lambda: all(each.ended() for each in _here))
+        await node.close()
+        async with found(home) as remote:
+            assert (await remote.info()).pid == holder(home) != os.getpid()
 
     asyncio.run(body())
 

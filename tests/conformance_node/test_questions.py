@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reach_workbench.errors import BadInput, NotFound
-from reach_workbench.protocol.debugging import Breakpoint, Query
+from reach_workbench.protocol.debugging import MOST_FOUND, Breakpoint, Query
 from reach_workbench.protocol.node_views import RunView
 
 from .conftest import Meet, Visit
@@ -52,7 +52,7 @@ def test_events_are_found_in_both_directions(meet: Meet) -> None:
         assert backwards.seqs[0] > backwards.seqs[1]
         nothing = await visit.node.find(view.id, Query(text="no such words & ä?=%"))
         assert (nothing.seqs, nothing.done) == ((), True)
-        many = await visit.node.find(view.id, Query(types=("task.started", "task.completed")))
+        many = await visit.node.find(view.id, Query(types=("task.started", "task.completed")), limit=MOST_FOUND)
         assert list(many.seqs) == [event.seq for event in every if event.type in ("task.started", "task.completed")]
 
     meet(body)

@@ -10,6 +10,7 @@ import pytest
 
 from reach_workbench.clock import FixedClock
 from reach_workbench.errors import HomeInUse, StoreFull
+from reach_workbench.node import bell
 from reach_workbench.node.bell import BELL, ring
 from reach_workbench.node.local import LocalNode
 from reach_workbench.settings import load
@@ -55,9 +56,9 @@ def test_the_owner_hears_the_bell_and_need_not_look(home, go):
 
 
 def test_where_another_file_has_the_name_of_the_bell_the_owner_looks_and_leaves_it_alone(home, go):
-    bell = home.folder / "home" / BELL
-    bell.parent.mkdir(parents=True)
-    bell.write_text("mine", "utf-8")
+    file = home.folder / "home" / BELL
+    file.parent.mkdir(parents=True)
+    file.write_text("mine", "utf-8")
 
     async def body():
         async with home.node() as owner, home.node(write=False) as reader:
@@ -66,7 +67,7 @@ def test_where_another_file_has_the_name_of_the_bell_the_owner_looks_and_leaves_
             assert (await reader.cancel(run)).status == "cancelled"
 
     go(body)
-    assert bell.read_text("utf-8") == "mine"
+    assert file.read_text("utf-8") == "mine"
 
 
 def test_a_bell_that_nobody_hears_may_be_rung(tmp_path):
@@ -79,6 +80,51 @@ def test_a_bell_that_nobody_hears_may_be_rung(tmp_path):
             ring(tmp_path)
     finally:
         os.close(reader)
+
+
+@pytest.mark.parametrize("passes", range(5))
+def test_a_node_that_is_rung_as_it_stops_stops(home, go, passes):
+    async def body():
+        async with home.node() as owner:
+            owner.hang_bell()
+            await asyncio.sleep(0.05)  # it rests by now
+            ring(home.folder / "home")
+            for _ in range(passes):
+                await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                await owner._mailbox.stop()
+
+    go(body)
+
+
+def test_a_bell_that_is_taken_down_while_it_is_rung_keeps_no_answer_back(home, go, monkeypatch):
+    opened = bell._opened
+
+    async def body():
+        async with home.node() as owner, home.node(write=False) as reader:
+            owner.hang_bell()
+            run = (await owner.start(home.request(LISTENS))).id
+
+            def late(folder, how):
+                descriptor = opened(folder, how)
+                owner._mailbox._bell.close()
+                owner._mailbox._bell = None
+                return descriptor
+
+            monkeypatch.setattr(bell, "_opened", late)
+            assert (await reader.cancel(run)).status == "cancelled"
+
+    go(body)
+
+
+def test_a_bell_that_something_else_has_replaced_does_not_keep_the_node_from_ending(home, go):
+    async def body():
+        async with home.node() as owner:
+            owner.hang_bell()
+            (home.folder / "home" / BELL).unlink()
+            (home.folder / "home" / BELL).mkdir()
+
+    go(body)
 
 
 def test_a_request_that_nobody_took_up_in_time_is_not_carried_out_later(home, go):

@@ -57,8 +57,7 @@ class World:
         """The ended runs, once there are so many, and no more come."""
         while len(found := await node.runs()) < count or any(run.ended_at is None for run in found):
             await asyncio.sleep(0.002)
-        for _ in range(5):
-            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.15)  # longer than it ever rests here while something is due
         found = await node.runs()
         assert len(found) == count
         return [run.id for run in found]
@@ -276,5 +275,27 @@ def test_several_ways_to_start_are_kept_side_by_side(world, go):
         async with world.serving() as node:
             await world.add(node, "{every: PT1H, cron: '0 0 * * *', on: {one: {with: {type: x}}}}")
             assert [view.kind for view in await node.schedules()] == ["cron", "every", "on"]
+
+    go(body)
+
+
+@pytest.mark.parametrize("door", ["publish", "add"])
+def test_a_node_that_is_closed_as_it_looks_at_its_schedules_ends(world, go, door):
+    async def body():
+        async with world.serving() as node:
+            await world.add(node, "{every: {minutes: 10}}")
+            ear = document("{on: {one: {with: {type: go}}}}", name="ear")
+            await node.add(ear, world.home.files / "ear.yaml")
+            await asyncio.sleep(0.05)  # it rests by now
+            if door == "publish":
+                asked = asyncio.create_task(node.publish({"type": "go", "source": "x"}))
+            else:
+                text = document("{every: {minutes: 7}}", name="two")
+                asked = asyncio.create_task(node.add(text, world.home.files / "two.yaml"))
+            while not node._schedules._lock.locked():
+                await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                await node._schedules.stop()
+            await asyncio.wait([asked])
 
     go(body)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
-from reach_workbench.protocol.debugging import Query
+from reach_workbench.protocol.debugging import MOST_FOUND, Query
 from reach_workbench.protocol.node import Node
-
-_LIMIT = 10_000
-"""Events found in one stretch."""
 
 
 class Search:
@@ -48,7 +45,7 @@ class Search:
     ) -> None:
         at = after
         while True:
-            found = await node.find(run, self.query, after=at, limit=_LIMIT)
+            found = await node.find(run, self.query, after=at, limit=MOST_FOUND)
             into.extend(seq for seq in found.seqs if until is None or seq <= until)
             self.looked += max(0, found.scanned - at)
             stuck = found.scanned <= at
