@@ -30,6 +30,7 @@ from reach_workbench.ui.frame import HeaderState
 from reach_workbench.ui.keeper import Keeper, OpenKept
 from reach_workbench.ui.keynames import shown
 from reach_workbench.ui.keys import SCREEN_NAMES, Action, bindings, find
+from reach_workbench.ui.keystrokes import Keystrokes
 from reach_workbench.ui.notice import announced, notice
 from reach_workbench.ui.reviewer import Reviewer
 from reach_workbench.ui.session import Session
@@ -129,6 +130,7 @@ class Workbench(App[None]):
         self.left: GoesOn | None = None
         self._first: str | None = None
         self._early: Early | None = None
+        self._keystrokes = Keystrokes(self)
         self.run_at: int | None = None
         self._stop_at: int | None = None  # of the tour
 
@@ -238,8 +240,8 @@ class Workbench(App[None]):
     async def on_event(self, event: Event) -> None:
         """As Textual does; a key that comes before the node waits for it, and help is there in dialogs too."""
         if isinstance(event, Key) and not event.is_forwarded:
-            early = self._node is None or self._early is not None
-            if (early and self._before().takes(event)) or self._helps_in_dialog(event):
+            early = self._node is None or (self._early is not None and not self._early.over)
+            if (self._before() if early else self._keystrokes).takes(event) or self._helps_in_dialog(event):
                 return
         await super().on_event(event)
 

@@ -16,6 +16,7 @@ from textual.widgets import TextArea
 from reach_workbench.ui.help import Help
 from reach_workbench.ui.keynames import shown
 from reach_workbench.ui.keys import ACTIONS, Action, actions
+from reach_workbench.ui.keystrokes import dealt_with
 from reach_workbench.ui.palette import Palette
 from reach_workbench.ui.start import StartScreen
 
@@ -56,6 +57,11 @@ class Early:
         self._over = False
         self._playing = False
         self._played: Key | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether all that was kept has been played."""
+        return self._over
 
     def takes(self, event: Key) -> bool:
         """Whether the key is kept; else it acts now, as any key does."""
@@ -135,18 +141,9 @@ class Early:
         app = self._app
         with suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST):
-                await self._dealt_with()
+                await dealt_with(app)
                 while not app.screen.is_running or any(
                     worker.node is app.screen and not worker.is_finished for worker in app.workers
                 ):
                     await asyncio.sleep(0.01)
-                await self._dealt_with()
-
-    async def _dealt_with(self) -> None:
-        """A key goes from the app to what has the focus, and from there up again, one queue after another."""
-        app = self._app
-        around = app.focused.ancestors_with_self if app.focused is not None else app.screen.ancestors_with_self
-        for pump in (app, *around, app):
-            done = asyncio.Event()
-            if pump.call_later(done.set):
-                await done.wait()
+                await dealt_with(app)
