@@ -714,3 +714,17 @@ def test_a_rate_gate_without_room_is_told_while_the_run_waits(
 
 
 SHELLS_IN_A_LOOP = "do: [{many: {for: {each: n, in: '${ [1, 2] }'}, do: [{one: {run: {shell: {command: 'true'}}}}]}}]"
+
+
+def test_an_approval_of_a_run_that_lacks_its_secrets_is_not_the_end_of_it(
+    reach: Reach, workflow: Write, known: None, target: Path
+) -> None:
+    body = "use: {secrets: [token]}\n" + SHELL % json.dumps(f"echo done >> {target}")
+    assert reach("run", workflow(body), "--secret", "token=abcdefgh", "--json").code == 4
+    (gate,) = reach("gates", "--run", "last", "--json").json["gates"]
+    done = reach("approve", gate["id"], "--yes")
+    assert done.code == 4
+    assert "without its secrets: token" in done.err
+    assert not target.exists()
+    assert reach("resume", "last", "--secret", "token=abcdefgh").code == 0
+    assert target.read_text() == "done\n"

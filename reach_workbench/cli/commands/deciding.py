@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from reach_workbench.cli.command import JSON, Argument, Command, Example, Given, Option
 from reach_workbench.cli.following import ENDED, finish
 from reach_workbench.cli.gatepage import gate_object, held_in, show_gate, show_table
-from reach_workbench.cli.outcome import exit_code, show_result
+from reach_workbench.cli.outcome import UNFINISHED, exit_code, show_result
 from reach_workbench.cli.reading import read_json
 from reach_workbench.cli.session import Session, drives, go, interruptible
 from reach_workbench.cli.source import source_of
@@ -176,10 +176,9 @@ async def _go_on(session: Session, node: Node, gate: GateView) -> int:
             if not terminal.json:
                 terminal.say(wrong.message)
                 terminal.say(f"  go on with: {session.line('resume', view.id, '--secret', '…')}")
-            return 0
+            return UNFINISHED
         if terminal.json:
-            await node.wait(going.id)
-            return 0
+            return exit_code(await node.wait(going.id))
         source = await source_of(node, going, session.settings.limits)
         return await finish(session, node, going, source, interruption, file=None, quiet=False, after=view.seq)
 
