@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reach_workbench.protocol.audit import AuditProblem
-from reach_workbench.storage.checkpoint_file import Pin, is_signed_by
+from reach_workbench.storage.checkpoint_file import Pin, is_signed_by, origin_of
 from reach_workbench.storage.rotations import Due
 
 
@@ -45,9 +45,12 @@ def believe(
     for pin in pins:
         expected = number + 1
         if pin.signed is None:
+            wrong = pin.wrong
             if pin.torn and confirmed.pins < expected:
-                break  # a crash tore it before it counted: the next one will take its place
-            problems.append(_damaged("checkpoint-damaged", expected, f"is damaged: {pin.wrong}"))
+                if _begins(pin.note, keys):
+                    break  # a crash tore it before it counted: the next one will take its place
+                wrong = "what stands there is not the beginning of one"
+            problems.append(_damaged("checkpoint-damaged", expected, f"is damaged: {wrong}"))
             number = expected
             continue
         if keys and not is_signed_by(pin.signed, _due(keys, pin.signed.checkpoint.size)):
@@ -67,6 +70,14 @@ def believe(
         witnesses.append(Witness(number, checkpoint.size, checkpoint.root))
     problem = problems[0] if problems else _unlike(witnesses, number, confirmed, later, size, file)
     return witnesses, problem
+
+
+def _begins(torn: str, keys: Sequence[Due]) -> bool:
+    """Whether a crash may have left this: the first part of a note of one of the keys, or blocks never written."""
+    if not torn.strip("\0") or not keys:
+        return True
+    heads = [f"{origin_of(key.public)}\n" for key in keys]
+    return any(torn.startswith(head) or head.startswith(torn.rstrip("\0")) for head in heads)
 
 
 def _due(keys: Sequence[Due], size: int) -> bytes:

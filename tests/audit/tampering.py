@@ -66,6 +66,7 @@ class Tamperer:
             self.flipped_note,
             self.dropped_note,
             self.shortened_notes,
+            self.added_to_notes,
             self.lost_notes,
             self.forged_note,
             self.swapped_notes,
@@ -310,6 +311,11 @@ class Tamperer:
             "checkpoint-damaged",
             checkpoint=number + 1,
         )
+
+    def added_to_notes(self) -> Expected:
+        added = self.chance.randbytes(self.chance.randint(8, 600))
+        self.log.checkpoints.write_bytes(self.notes + added)
+        return expected(f"{len(added)} bytes behind the last checkpoint", "checkpoint-damaged")
 
     def lost_notes(self) -> Expected:
         if self.chance.random() < 0.5:

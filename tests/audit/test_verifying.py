@@ -101,6 +101,24 @@ def test_a_checkpoint_that_a_crash_tore_is_written_again(log: Log) -> None:
         assert (log.verify().ok, log.verify().checkpoints) == (True, 2), length
 
 
+@pytest.mark.parametrize(
+    "added", [b"seen by me", b"reach-audit/00", b"\xff" * 500, b"\n"], ids=["text", "like", "bytes", "line"]
+)
+def test_what_stands_behind_the_last_checkpoint_is_named(log: Log, added: bytes) -> None:
+    log.grow(3, 6)
+    log.checkpoints.write_bytes(log.checkpoints.read_bytes() + added)
+    [problem] = log.verify().problems
+    assert (problem.code, problem.checkpoint) == ("checkpoint-damaged", 3)
+    assert "not the beginning" in problem.message
+
+
+def test_blocks_that_a_crash_left_unwritten_are_no_damage(log: Log) -> None:
+    log.grow(3, 6)
+    whole = log.checkpoints.read_bytes()
+    log.checkpoints.write_bytes(whole + bytes(200))
+    assert log.verify().ok
+
+
 def test_nothing_is_cut_from_a_file_that_was_damaged(log: Log) -> None:
     log.grow(3, 6)
     log.checkpoints.write_bytes(log.checkpoints.read_bytes()[:-30])
