@@ -58,8 +58,8 @@ class Compared(ModalScreen[tuple[str, int] | None]):
         return f"{found.common:,} events are the same; the next is the first that differs. {found.message}".strip()
 
     def action_take(self, side: int) -> None:
-        run = self._runs[side]
-        self.dismiss((run.id, min(run.seq, self._found.common + (0 if self._found.same else 1))))
+        run, event = self._runs[side], (self._found.left, self._found.right)[side]
+        self.dismiss((run.id, event.seq if event is not None else run.seq))
 
 
 def _event(event: EventView | None, same: bool) -> str:
