@@ -713,4 +713,16 @@ def test_a_rate_gate_without_room_is_told_while_the_run_waits(
     assert f"waits for a free place at a rate gate: reach policy explain {run}" in reach("show", run).out
 
 
+def test_between_the_decision_and_its_gate_an_action_is_held_for_approval(
+    reach: Reach, held: Callable[..., str]
+) -> None:
+    held()
+    events = map(json.loads, reach("events", "last", "--json").out.splitlines())
+    at = next(event["seq"] for event in events if event["type"] == "policy.decided")
+    then = [reach("state", "last", "--at", str(at + more)).out for more in (0, 1)]
+    assert "/do/0/hello is held for approval: its gate opens next" in then[0]
+    assert "run, held for approval" in then[0] and "rate" not in then[0]
+    assert "run, at a gate" in then[1]
+
+
 SHELLS_IN_A_LOOP = "do: [{many: {for: {each: n, in: '${ [1, 2] }'}, do: [{one: {run: {shell: {command: 'true'}}}}]}}]"
