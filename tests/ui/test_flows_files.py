@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from textual.drivers.headless_driver import HeadlessDriver
+from textual.widgets import Input
 
 from reach_workbench.errors import BadInput
 from reach_workbench.node.local import LocalNode
@@ -59,6 +60,29 @@ def test_a_new_workflow_comes_from_a_template(place: Place, go: Go) -> None:
             await desk.until(lambda: flows(desk).compilation is not None)
             assert flows(desk).compilation.workflow == "default/loop-over-a-list:0.1.0"  # type: ignore[union-attr]
             assert (place.workspace / "loop-over-a-list.yaml").is_file()
+
+    go(body)
+
+
+def test_a_name_that_is_refused_can_be_corrected_where_it_was_typed(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, place.desk(node, "flows") as desk:
+            (place.workspace / "there.yaml").write_text(TEXT, "utf-8")
+            await desk.press("ctrl+n")
+            await desk.until_screen("ListDialog")
+            await desk.press("enter")
+            await desk.until_screen("AskText")
+            field = desk.app.screen.query_one(Input)
+            for name, refused in (("My flow", "✗ 'My flow' is no name for a workflow"), ("there", "is there already")):
+                field.value = name
+                await desk.press("enter")
+                await desk.until_shown(refused)
+                assert (type(desk.app.screen).__name__, field.value) == ("AskText", name)
+            await desk.press("end", "s")
+            await desk.until(lambda: "is there already" not in desk.shown())
+            await desk.press("enter")
+            await desk.until(lambda: flows(desk).opened is not None)
+            assert (place.workspace / "theres.yaml").is_file()
 
     go(body)
 

@@ -196,6 +196,15 @@ def test_a_run_is_exported_into_the_file_that_is_named(place: Place, go: Go) -> 
                 await desk.until_screen("Confirm")
                 await desk.press("y")
                 await desk.until(file.exists)
+                await desk.until(lambda: not isinstance(desk.app.screen, ModalScreen))
+                await desk.press("e")
+                await desk.until_screen("AskText")
+                desk.app.screen.query_one(Input).value = str(file / "below")
+                await desk.press("enter")
+                await desk.until_screen("Confirm")
+                await desk.press("y")
+                await desk.until_shown("✗")  # and what was typed is still there
+                assert desk.app.screen.query_one(Input).value == str(file / "below")
 
     go(body)
 

@@ -236,25 +236,22 @@ class FilingScreen(AssistingScreen):
         chosen = await self.app.push_screen_wait(template_list(offered.values()))
         if chosen is None or not await self.may_leave():
             return
-        name = await self.workbench.ask_text("New workflow", "Its name: small letters, digits and dashes.", chosen)
-        if name is None:
-            return
-        name = name.strip().removesuffix(".yaml")
         folder = self._folder()
-        path = folder / f"{name}.yaml"
-        if not _NAME.match(name) or len(name) > 63:
-            hint = "for example my-first-flow"
-            self.report(BadInput(f"{name!r} is no name for a workflow", hint=hint))
-        elif path.exists():
-            self.report(BadInput(f"{path.name} is there already", where=str(folder), hint="choose another name"))
-        else:
-            try:
-                await asyncio.to_thread(Opened(path, "", None).write, offered[chosen].filled(name))
-            except ReachError as wrong:
-                self.report(wrong)
-                return
+
+        async def write(typed: str) -> None:
+            name = _named(typed)
+            path = folder / f"{name}.yaml"
+            if not _NAME.match(name) or len(name) > 63:
+                raise BadInput(f"{name!r} is no name for a workflow", hint="for example my-first-flow")
+            if path.exists():
+                raise BadInput(f"{path.name} is there already", where=str(folder), hint="choose another name")
+            await asyncio.to_thread(Opened(path, "", None).write, offered[chosen].filled(name))
+
+        words = "Its name: small letters, digits and dashes."
+        typed = await self.workbench.ask_text("New workflow", words, chosen, write)
+        if typed is not None:
             await self._scan()
-            await self._open(path)
+            await self._open(folder / f"{_named(typed)}.yaml")
 
     def _folder(self) -> Path:
         """Where a new file goes: beside the one under the cursor of the tree."""
@@ -262,3 +259,8 @@ class FilingScreen(AssistingScreen):
         if node is None or node.data is None:
             return self.workbench.workspace
         return self.workbench.workspace / (node.data if node.allow_expand else node.data.parent)
+
+
+def _named(typed: str) -> str:
+    """A workflow's name, which people write as that of its file, too."""
+    return typed.strip().removesuffix(".yaml")
