@@ -49,7 +49,7 @@ class Compared(ModalScreen[tuple[str, int] | None]):
                     with VerticalScroll() as side:
                         side.border_title = f"{number}  {shortened(run.id)}  {status(run)}"
                         yield Static(_event(event, found.same), markup=False)
-            yield Label("1  open the first there     2  open the second there     esc  leave", classes="dialog-keys")
+            yield Label("1  open the first there     2  open the second there     esc  back", classes="dialog-keys")
 
     def _verdict(self) -> str:
         found = self._found

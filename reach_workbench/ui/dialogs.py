@@ -47,7 +47,7 @@ class Confirm(ModalScreen[bool]):
             dialog.border_title = self._title
             with VerticalScroll(classes="dialog-text"):
                 yield Static(self._text, markup=False)
-            yield Label(f"{self._key}  {self._label}     esc  leave it", classes="dialog-keys", markup=False)
+            yield Label(f"{self._key}  {self._label}     esc  back", classes="dialog-keys", markup=False)
 
     def on_key(self, event: Key) -> None:
         if self._key in (event.key, event.character):
@@ -95,7 +95,7 @@ class AskText(ModalScreen[str | None]):
                 yield Static(self._text, markup=False, classes="dialog-text")
             yield Input(self._value, password=self._hidden)
             yield Static("", id="refused", markup=False)
-            yield Label("enter  take it     esc  leave", classes="dialog-keys")
+            yield Label("enter  take it     esc  back", classes="dialog-keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -143,7 +143,7 @@ class Choose(ModalScreen[str | None]):
                     yield Static(self._text, markup=False)
             labels = [f"{_digit(place)}  {label}" for place, (_, label) in enumerate(self._options, start=1)]
             yield OptionList(*(Option(label) for label in labels), markup=False)
-            yield Label("enter  take it     esc  leave", classes="dialog-keys")
+            yield Label("enter  take it     esc  back", classes="dialog-keys")
 
     def on_mount(self) -> None:
         self.query_one(OptionList).focus()
@@ -213,4 +213,4 @@ class Tell(ModalScreen[None]):
             dialog.border_title = self._title
             with VerticalScroll(classes="dialog-text"):
                 yield Static(self._text, markup=False)
-            yield Label("esc  leave", classes="dialog-keys")
+            yield Label("esc  back", classes="dialog-keys")

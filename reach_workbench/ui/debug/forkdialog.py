@@ -30,7 +30,7 @@ from reach_workbench.ui.dialogs import refusal
 if TYPE_CHECKING:
     from reach_workbench.ui.app import Workbench
 
-KEYS = "ctrl+s  fork     ctrl+pgdn  data, outcome, workflow     esc  leave"
+KEYS = "ctrl+s  fork     ctrl+pgdn  data, outcome, workflow     esc  back"
 
 
 @dataclass(frozen=True, slots=True)
