@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -91,8 +92,9 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
         risk=gate.terms["risk"],
         editors=tuple(gate.terms.get("not", ())),
     )
-    missing = None
+    missing, void = None, {}
     if gate.outcome is None:
+        void = _void(store, approvals)
         counting = [_written(each) for each in _counting(store, gate)]
         wrong = lacking(gate.terms, gate.requester, approvers_of(counting), gate.id)
         missing = wrong.message if wrong is not None else None
@@ -118,7 +120,14 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
         missing=missing,
         verdicts=tuple(
             VerdictView(
-                each.reviewer, each.verdict, each.groups, each.reason, each.at, key_id(each.public_key), _taker(each)
+                each.reviewer,
+                each.verdict,
+                each.groups,
+                each.reason,
+                each.at,
+                key_id(each.public_key),
+                _taker(each),
+                void.get(each.public_key),
             )
             for each in approvals
         ),
@@ -252,6 +261,19 @@ def _counting(store: Store, gate: GateRecord) -> tuple[ApprovalRecord, ...]:
         for each in given
         if (each.public_key, each.reviewer) in known
     )
+
+
+def _void(store: Store, approvals: Sequence[ApprovalRecord]) -> dict[bytes, str]:
+    """Why verdicts do not count at an open gate, by the key that signed them; see `_counting`."""
+    known = {each.public_key: each for each in store.read.reviewers()} if approvals else {}
+    found: dict[bytes, str] = {}
+    for approval in approvals:
+        reviewer = known.get(approval.public_key)
+        if reviewer is None or reviewer.name != approval.reviewer:
+            found[approval.public_key] = f"{approval.reviewer} is no reviewer of this node with this key"
+        elif reviewer.revoked_at is not None:
+            found[approval.public_key] = f"the key was revoked at {iso8601(reviewer.revoked_at)}"
+    return found
 
 
 async def _refuse_expired(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:

@@ -713,6 +713,22 @@ def test_a_rate_gate_without_room_is_told_while_the_run_waits(
     assert f"waits for a free place at a rate gate: reach policy explain {run}" in reach("show", run).out
 
 
+def test_an_approval_whose_key_was_revoked_is_said_not_to_count(
+    reach: Reach, home: Path, held: Callable[..., str], known: None
+) -> None:
+    policy(home, HOLD % '@self("allowed") @quorum("2")')
+    gate = held()
+    assert reach("approve", gate, "--yes").code == 0
+    assert "which does not count" not in reach("gates", gate).out
+    key = reach("gates", gate, "--json").json["verdicts"][0]["key"]
+    assert reach("reviewer", "revoke", key).code == 0
+    (said,) = [line for line in reach("gates", gate).out.split("\n") if "so far" in line]
+    assert f"ada approves (key {key}), which does not count: the key was revoked at 20" in said
+    shown = reach("gates", gate, "--json").json
+    assert shown["verdicts"][0]["void"].startswith("the key was revoked at ")
+    assert "has 0" in shown["missing"]
+
+
 def test_between_the_decision_and_its_gate_an_action_is_held_for_approval(
     reach: Reach, held: Callable[..., str]
 ) -> None:
