@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from reach_workbench.clock import Clock
+from reach_workbench.effects.checking import flaw
 from reach_workbench.engine.approving import check_answer
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.events import Fact
@@ -325,6 +326,7 @@ async def edit(runner: Runner, store: Store, clock: Clock, name: str, arguments:
     if arguments == gate.arguments:
         raise BadInput("nothing was changed", hint="approve or deny the action as it is")
     _refuse_unperformable(gate, arguments)
+    _refuse_wrong(gate, arguments)
     _refuse_foreign_secrets(load_state(store, store.read.run(gate.run)), arguments)
     data = {
         "command": gate.command,
@@ -341,7 +343,7 @@ async def edit(runner: Runner, store: Store, clock: Clock, name: str, arguments:
 
 
 def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
-    """What tells which thing is acted on has to be there; adapters judge the rest themselves."""
+    """What tells which thing is acted on has to be there; adapters judge the rest, see `_refuse_wrong`."""
     needed = _NEEDED.get(gate.kind, ())
     wrong = next((each for each in needed if not isinstance(arguments.get(each), type(gate.arguments[each]))), None)
     if wrong is None and gate.kind == "workflow.run":
@@ -358,6 +360,14 @@ def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
             f"the edited action does not say {wrong!r} as the action that is held does",
             hint="change other values only, or deny the action and correct the workflow",
         )
+
+
+def _refuse_wrong(gate: GateRecord, arguments: dict[str, Json]) -> None:
+    """What its adapter would fault once it is approved is refused at once; what it held against before is no edit's."""
+    command = Command(gate.command, f"{gate.run}:{gate.command}", gate.kind, gate.task, 0, arguments, None)
+    wrong = flaw(command, arguments)
+    if wrong is not None and wrong != flaw(command, gate.arguments):
+        raise BadInput(wrong, where="the edited arguments", hint="`reach gates GATE` shows those of the held action")
 
 
 def _lost(held: Json, edited: Json) -> str | None:
