@@ -67,6 +67,7 @@ def gate_object(gate: GateView) -> dict[str, Json]:
                 "reason": each.reason,
                 "at": iso8601(each.at),
                 "key": each.key,
+                "void": each.void,
             }
             for each in gate.verdicts
         ],
@@ -145,7 +146,8 @@ def gate_lines(gate: GateView, now: int, width: int | None = None) -> Iterator[t
     for verdict in gate.verdicts:
         why = f": {visible(verdict.reason)}" if verdict.reason else ""
         said = _SAID[verdict.verdict].format(visible(verdict.to or ""))
-        yield from _row("so far", f"{visible(verdict.reviewer)} {said}{why} (key {verdict.key})")
+        void = f", which does not count: {visible(verdict.void)}" if verdict.void else ""
+        yield from _row("so far", f"{visible(verdict.reviewer)} {said}{why} (key {verdict.key}){void}")
     if gate.outcome is not None:
         why = f": {visible(gate.reason)}" if gate.reason else ""
         yield from _row("outcome", f"{gate.outcome} {_moment(gate.closed_at) or ''}{why}")

@@ -32,6 +32,7 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView], gates: Seq
     `gates` are the open ones of the run and of its sub-workflows.
     """
     rated = {frame.task for frame in state.stack if frame.phase == "held by a rate"}
+    gated = {frame.task for frame in state.stack if frame.phase == "held for approval"}
     for each in state.pending:
         if each.kind == "event":
             yield from _event(each, line, state)
@@ -44,6 +45,8 @@ def waits(state: StateView, line: Line, issued: dict[int, EventView], gates: Seq
                 yield f"{each.task} is held at a gate"
         elif each.task in rated:
             yield f"{each.task} waits for a free place at a rate gate: {line('policy', 'explain', state.run)}"
+        elif each.task in gated:
+            yield f"{each.task} is held for approval: its gate opens next"
         else:
             yield f"{each.task} performs effect {each.number}"
 

@@ -16,6 +16,7 @@ from reach_workbench.effects.scrubber import Scrubber
 from reach_workbench.effects.web import Web
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.faults import Fault
+from reach_workbench.engine.secrets import PLACEHOLDER
 from reach_workbench.engine.values import Json
 
 OUTPUTS: Final = ("raw", "content", "response")
@@ -78,6 +79,16 @@ async def send(web: Web, call: Call, command: Command, surroundings: Surrounding
     if not 200 <= reply.status < (400 if call.redirect else 300):
         raise _refusal(method, call.uri, reply, scrubber)
     return _output(call, reply, scrubber)
+
+
+def refuse_wrong(arguments: dict[str, Json]) -> None:
+    """Raises the Fault that performing it with these arguments would end with before anything is sent.
+
+    What a URI with a secret in it will be is not known: it is taken for a good one.
+    """
+    if PLACEHOLDER.search(endpoint(arguments)[0]):
+        arguments = {**arguments, "endpoint": "https://secret.invalid"}
+    absolute(_call(arguments).uri)
 
 
 def with_query(uri: str, pairs: list[tuple[str, str]]) -> str:

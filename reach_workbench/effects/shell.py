@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from reach_workbench.effects import process
 from reach_workbench.effects.arguments import mapping, revealed, text
 from reach_workbench.effects.effect import Surroundings
@@ -20,15 +22,7 @@ class Shells:
         scrubber = Scrubber(surroundings.secrets)
         try:
             arguments = revealed(command, surroundings)
-            wanted = process.Wanted.of(arguments)
-            shell = process.described(arguments)
-            launch = process.Launch(
-                argv=("/bin/sh", "-c", text(shell, "command"), "sh", *process.words(shell)),
-                environment=process.environment(command, mapping(shell, "environment")),
-                folder=surroundings.base,
-                what="the shell command",
-                stdin=process.stdin(shell),
-            )
+            wanted, launch = _read(command, arguments, surroundings.base)
             if not wanted.wait:
                 await process.detach(launch)
                 return None
@@ -42,3 +36,21 @@ class Shells:
 
     async def close(self) -> None:
         """Every process ends with its command; one that is not awaited is its own master."""
+
+
+def refuse_wrong(command: Command, arguments: dict[str, Json]) -> None:
+    """Raises the Fault that performing it with these arguments would end with before anything is started."""
+    _read(command, arguments, Path())
+
+
+def _read(command: Command, arguments: dict[str, Json], folder: Path) -> tuple[process.Wanted, process.Launch]:
+    wanted = process.Wanted.of(arguments)
+    shell = process.described(arguments)
+    launch = process.Launch(
+        argv=("/bin/sh", "-c", text(shell, "command"), "sh", *process.words(shell)),
+        environment=process.environment(command, mapping(shell, "environment")),
+        folder=folder,
+        what="the shell command",
+        stdin=process.stdin(shell),
+    )
+    return wanted, launch

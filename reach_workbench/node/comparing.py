@@ -22,9 +22,12 @@ _NUMBERS: Final = frozenset({"command", "timer"})
 _DECIDERS: Final = frozenset({"policies", "policy", "groups"})
 """Members of a decision that are left out where they are as at the one before."""
 
+_HOLDING: Final = frozenset({"workflow.suspended", "workflow.resumed"})
+"""Events that say when a run was held and went on, not what it did."""
+
 
 def compare(store: Store, left: RunRecord, right: RunRecord, stopped: Stopped) -> Comparison:
-    """The first events that differ in type, task or data. That a run was forked is no difference by itself."""
+    """The first events that differ in type, task or data. That a run was forked or held is no difference by itself."""
     if left.key == right.key:
         return Comparison(True, left.seq, message="it is the same run")
     shared = _shared(store, left, right)
@@ -80,6 +83,8 @@ def _shared(store: Store, left: RunRecord, right: RunRecord) -> int:
 def _events(store: Store, record: RunRecord, after: int) -> Iterator[Event]:
     for chunk in store.read.chunks(record.key, after):
         for event in chunk.events:
+            if event.type in _HOLDING:
+                continue
             if event.type != "workflow.forked" or (event.data or {}).get("edits"):
                 yield event
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
 from reach_workbench.clock import Clock
+from reach_workbench.effects.checking import flaw
 from reach_workbench.engine.approving import check_answer
 from reach_workbench.engine.commands import Command
 from reach_workbench.engine.events import Fact
@@ -91,8 +93,9 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
         risk=gate.terms["risk"],
         editors=tuple(gate.terms.get("not", ())),
     )
-    missing = None
+    missing, void = None, {}
     if gate.outcome is None:
+        void = _void(store, approvals)
         counting = [_written(each) for each in _counting(store, gate)]
         wrong = lacking(gate.terms, gate.requester, approvers_of(counting), gate.id)
         missing = wrong.message if wrong is not None else None
@@ -118,7 +121,14 @@ def gate_view(store: Store, gate: GateRecord, *, whole: bool = False) -> GateVie
         missing=missing,
         verdicts=tuple(
             VerdictView(
-                each.reviewer, each.verdict, each.groups, each.reason, each.at, key_id(each.public_key), _taker(each)
+                each.reviewer,
+                each.verdict,
+                each.groups,
+                each.reason,
+                each.at,
+                key_id(each.public_key),
+                _taker(each),
+                void.get(each.public_key),
             )
             for each in approvals
         ),
@@ -254,6 +264,19 @@ def _counting(store: Store, gate: GateRecord) -> tuple[ApprovalRecord, ...]:
     )
 
 
+def _void(store: Store, approvals: Sequence[ApprovalRecord]) -> dict[bytes, str]:
+    """Why verdicts do not count at an open gate, by the key that signed them; see `_counting`."""
+    known = {each.public_key: each for each in store.read.reviewers()} if approvals else {}
+    found: dict[bytes, str] = {}
+    for approval in approvals:
+        reviewer = known.get(approval.public_key)
+        if reviewer is None or reviewer.name != approval.reviewer:
+            found[approval.public_key] = f"{approval.reviewer} is no reviewer of this node with this key"
+        elif reviewer.revoked_at is not None:
+            found[approval.public_key] = f"the key was revoked at {iso8601(reviewer.revoked_at)}"
+    return found
+
+
 async def _refuse_expired(runner: Runner, store: Store, clock: Clock, gate: GateRecord) -> None:
     """A gate whose time is over has its outcome, even if nothing has driven its run since."""
     if gate.expires_at is None:
@@ -303,6 +326,7 @@ async def edit(runner: Runner, store: Store, clock: Clock, name: str, arguments:
     if arguments == gate.arguments:
         raise BadInput("nothing was changed", hint="approve or deny the action as it is")
     _refuse_unperformable(gate, arguments)
+    _refuse_wrong(gate, arguments)
     _refuse_foreign_secrets(load_state(store, store.read.run(gate.run)), arguments)
     data = {
         "command": gate.command,
@@ -319,7 +343,7 @@ async def edit(runner: Runner, store: Store, clock: Clock, name: str, arguments:
 
 
 def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
-    """What tells which thing is acted on has to be there; adapters judge the rest themselves."""
+    """What tells which thing is acted on has to be there; adapters judge the rest, see `_refuse_wrong`."""
     needed = _NEEDED.get(gate.kind, ())
     wrong = next((each for each in needed if not isinstance(arguments.get(each), type(gate.arguments[each]))), None)
     if wrong is None and gate.kind == "workflow.run":
@@ -336,6 +360,14 @@ def _refuse_unperformable(gate: GateRecord, arguments: dict[str, Json]) -> None:
             f"the edited action does not say {wrong!r} as the action that is held does",
             hint="change other values only, or deny the action and correct the workflow",
         )
+
+
+def _refuse_wrong(gate: GateRecord, arguments: dict[str, Json]) -> None:
+    """What its adapter would fault once it is approved is refused at once; what it held against before is no edit's."""
+    command = Command(gate.command, f"{gate.run}:{gate.command}", gate.kind, gate.task, 0, arguments, None)
+    wrong = flaw(command, arguments)
+    if wrong is not None and wrong != flaw(command, gate.arguments):
+        raise BadInput(wrong, where="the edited arguments", hint="`reach gates GATE` shows those of the held action")
 
 
 def _lost(held: Json, edited: Json) -> str | None:

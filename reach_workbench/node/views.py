@@ -15,6 +15,9 @@ from reach_workbench.storage.records import RunRecord
 
 _ABSENT: Final = object()
 
+_HELD: Final = {"hold": "held by a rate", "gate": "held for approval"}
+"""What a command is at that stands at no open gate, by its verdict."""
+
 
 def run_view(record: RunRecord, forked_from: str | None = None, children: Sequence[RunView] = ()) -> RunView:
     """`children` are the views of its sub-workflows that have not ended: a run may wait for a person through them."""
@@ -116,7 +119,7 @@ def _phase_of(state: State, command: int) -> str:
         return "in doubt"
     if command in state.gates:
         return "at a gate"
-    return "held by a rate" if state.verdicts.get(command) == "hold" else "performing"
+    return _HELD.get(state.verdicts.get(command, ""), "performing")
 
 
 def _pending(state: State) -> Iterator[PendingView]:

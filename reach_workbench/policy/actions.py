@@ -120,9 +120,13 @@ def _command(arguments: Json) -> str:
     return text(member(member(arguments, "process"), "command"))
 
 
+def language_of(name: str) -> str:
+    """A language by the one name that policies know it under."""
+    return _ALIASES.get(name.lower(), name.lower())
+
+
 def _language(arguments: Json) -> str:
-    language = text(member(member(arguments, "process"), "language")).lower()
-    return _ALIASES.get(language, language)
+    return language_of(text(member(member(arguments, "process"), "language")))
 
 
 def _source(arguments: Json) -> str:

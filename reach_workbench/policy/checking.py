@@ -16,6 +16,7 @@ from reach_workbench.policy.judging import Policy
 from reach_workbench.policy.reads import reads_of
 from reach_workbench.policy.scope import scope_of
 from reach_workbench.policy.source import Source, Statement, Token
+from reach_workbench.policy.spelling import misspelt
 from reach_workbench.policy.terms import WrongAnnotation, mode_of, terms_of
 
 _QUOTED: Final = re.compile(r"`([^`]+)`|: (\w+)$")
@@ -151,6 +152,7 @@ class _File:
             if policy is not None:
                 self._asked_for(statement, policy)
                 self._written_ahead(statement, policy)
+                self._misspelt(statement, policy)
 
     def _asked_for(self, statement: Statement, policy: dict[str, Json]) -> None:
         """`has` with a name that no command knows is always false: Cedar lets it pass."""
@@ -166,6 +168,13 @@ class _File:
             place = statement.place_of(f'"{action}"') or statement.tokens[0]
             message = f"nothing that this version performs is a {action}: the policy is kept, and never asked about one"
             self._find(place.start, "action-not-performed", message, severity="warning")
+
+    def _misspelt(self, statement: Statement, policy: dict[str, Json]) -> None:
+        """What is compared with a text that nothing ever has fits nothing: a forbid is against nothing then."""
+        for wrong in misspelt(policy):
+            place = _after_annotations(statement).place_of(f'"{wrong.text}"') or statement.tokens[0]
+            message = f'no command has the {wrong.what} "{wrong.text}": it is never spelled so, and nothing fits this'
+            self._find(place.start, "never-fits", message, wrong.hint, severity="warning")
 
     # ------------------------------------------------------------ what the annotations say
 
@@ -245,6 +254,15 @@ def _misplaced_hint(tokens: tuple[Token, ...]) -> str:
     if before[-1:] == ["("] and before[-3:-2] == ["@"]:
         return f'the value of an annotation is a text in quotes: "{place}"'
     return ""
+
+
+def _after_annotations(statement: Statement) -> Statement:
+    """The policy from its permit or forbid on."""
+    tokens = statement.tokens
+    head = (
+        place for place, token in enumerate(tokens) if token.text in _EFFECTS and tokens[max(place - 1, 0)].text != "@"
+    )
+    return statement._replace(tokens=tokens[next(head, 0) :])
 
 
 def _lone_equals(statement: Statement) -> Token | None:

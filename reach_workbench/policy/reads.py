@@ -59,13 +59,13 @@ def _found(node: Any) -> Iterator[tuple[Literal[".", "has", "variable"], Path]]:
     if isinstance(variable, str) and variable != "context":
         yield "variable", (variable,)
         return
-    path = _path(node)
+    path = path_of(node)
     if path is not None:
         yield ".", path
         return
     asked = node.get("has")
     if node.keys() == {"has"} and isinstance(asked, dict) and asked.keys() == {"left", "attr"}:
-        path = _path(asked["left"])
+        path = path_of(asked["left"])
         if path is not None:
             yield "has", (*path, asked["attr"])
             return
@@ -73,7 +73,7 @@ def _found(node: Any) -> Iterator[tuple[Literal[".", "has", "variable"], Path]]:
         yield from _found(part)
 
 
-def _path(node: Any) -> Path | None:
+def path_of(node: Any) -> Path | None:
     """The path of an expression that is nothing but attributes of the context."""
     names: list[str] = []
     while isinstance(node, dict) and node.keys() == {"."} and node["."].keys() == {"left", "attr"}:

@@ -127,7 +127,7 @@ class Comparison:
     """Two runs side by side. They agree in the first `common` events; `left` and `right` are what follows.
 
     Digests always differ between two runs, as their ids do: events are compared by type, task and data,
-    ids and times left out.
+    ids and times left out. That one was forked, suspended or resumed is left out too: such events are not counted.
     """
 
     same: bool

@@ -53,7 +53,7 @@ class HoldingPolicy:
 class VerdictView:
     """What one reviewer has said about a gate. `key` is the id of the key that signed it.
 
-    `to` is the reviewer to whom the decision was handed over.
+    `to` is the reviewer to whom the decision was handed over; `void` says why it does not count, if it does not.
     """
 
     reviewer: str
@@ -63,6 +63,7 @@ class VerdictView:
     at: int
     key: str
     to: str | None = None
+    void: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

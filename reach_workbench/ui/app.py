@@ -210,11 +210,13 @@ class Workbench(App[None]):
 
         return await self.push_screen_wait(Confirm(title, text, key, label))
 
-    async def ask_text(self, title: str, text: str, value: str = "") -> str | None:
-        """One line of text, or None. To be awaited in a worker."""
+    async def ask_text(
+        self, title: str, text: str, value: str = "", take: Callable[[str], Awaitable[object]] | None = None
+    ) -> str | None:
+        """One line of text, or None. What `take` refuses of it stays to be written anew. To be awaited in a worker."""
         from reach_workbench.ui.dialogs import AskText
 
-        return await self.push_screen_wait(AskText(title, text, value))
+        return await self.push_screen_wait(AskText(title, text, value, take=take))
 
     async def choose(self, title: str, options: Sequence[tuple[str, str]], text: str = "") -> str | None:
         """The value of one of (value, label) pairs, or None. To be awaited in a worker."""

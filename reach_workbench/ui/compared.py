@@ -49,7 +49,7 @@ class Compared(ModalScreen[tuple[str, int] | None]):
                     with VerticalScroll() as side:
                         side.border_title = f"{number}  {shortened(run.id)}  {status(run)}"
                         yield Static(_event(event, found.same), markup=False)
-            yield Label("1  open the first there     2  open the second there     esc  leave", classes="dialog-keys")
+            yield Label("1  open the first there     2  open the second there     esc  back", classes="dialog-keys")
 
     def _verdict(self) -> str:
         found = self._found
@@ -58,8 +58,8 @@ class Compared(ModalScreen[tuple[str, int] | None]):
         return f"{found.common:,} events are the same; the next is the first that differs. {found.message}".strip()
 
     def action_take(self, side: int) -> None:
-        run = self._runs[side]
-        self.dismiss((run.id, min(run.seq, self._found.common + (0 if self._found.same else 1))))
+        run, event = self._runs[side], (self._found.left, self._found.right)[side]
+        self.dismiss((run.id, event.seq if event is not None else run.seq))
 
 
 def _event(event: EventView | None, same: bool) -> str:

@@ -32,7 +32,7 @@ async def decided(workbench: Workbench, doubt: Doubt) -> RunView | None:
             decision = "repeat"
         case "result":
             decision = "result"
-            given = await workbench.ask_text("Its result", "as JSON:", "{}")
+            given = await workbench.ask_text("Its result", "as JSON:", "{}", _is_result)
             if given is None:
                 return None
             value = result_of(given)
@@ -47,6 +47,10 @@ async def decided(workbench: Workbench, doubt: Doubt) -> RunView | None:
     if not await workbench.confirm("Decide?", words, "y", decision):
         return None
     return await workbench.node.resolve(doubt.run.id, doubt.command, decision, value=value)
+
+
+async def _is_result(text: str) -> None:
+    result_of(text)
 
 
 def result_of(text: str) -> object:

@@ -16,8 +16,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 
-from reach_workbench.errors import ReachError
+from reach_workbench.errors import CompileError, ReachError
 from reach_workbench.protocol.node_views import Progress
+from reach_workbench.ui.visible import visible
 
 _FRAME: Final = """
 {name} {{ align: center middle; background: $background 60%; }}
@@ -46,7 +47,7 @@ class Confirm(ModalScreen[bool]):
             dialog.border_title = self._title
             with VerticalScroll(classes="dialog-text"):
                 yield Static(self._text, markup=False)
-            yield Label(f"{self._key}  {self._label}     esc  leave it", classes="dialog-keys", markup=False)
+            yield Label(f"{self._key}  {self._label}     esc  back", classes="dialog-keys", markup=False)
 
     def on_key(self, event: Key) -> None:
         if self._key in (event.key, event.character):
@@ -54,15 +55,38 @@ class Confirm(ModalScreen[bool]):
             self.dismiss(True)
 
 
-class AskText(ModalScreen[str | None]):
-    """Ask for one line of text; None when the person leaves. With `hidden` it is not shown."""
+def refusal(wrong: ReachError) -> str:
+    """An error as a dialog that stays open shows it: what, where, and what to do."""
+    lines = [f"✗ {wrong.message}", *([f"  {wrong.where}"] if wrong.where else [])]
+    if isinstance(wrong, CompileError):
+        lines += [f"  {each}" for each in wrong.diagnostics]
+    lines += [f"  → {wrong.hint}"] if wrong.hint else []
+    return "\n".join(map(visible, lines))
 
-    DEFAULT_CSS = _FRAME.format(name="AskText")
+
+class AskText(ModalScreen[str | None]):
+    """Ask for one line of text; None when the person leaves. With `hidden` it is not shown.
+
+    `take` does what the text is for. What it refuses by a ReachError is said in the dialog, which stays as it is.
+    """
+
+    DEFAULT_CSS = _FRAME.format(name="AskText") + (
+        "AskText #refused { height: auto; max-height: 8; color: $text-error; display: none; }"
+    )
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Leave")]
 
-    def __init__(self, title: str, text: str, value: str = "", *, hidden: bool = False) -> None:
+    def __init__(
+        self,
+        title: str,
+        text: str,
+        value: str = "",
+        *,
+        hidden: bool = False,
+        take: Callable[[str], Awaitable[object]] | None = None,
+    ) -> None:
         super().__init__()
-        self._title, self._text, self._value, self._hidden = title, text, value, hidden
+        self._title, self._text, self._value, self._hidden, self._take = title, text, value, hidden, take
+        self._taking = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
@@ -70,11 +94,35 @@ class AskText(ModalScreen[str | None]):
             if self._text:
                 yield Static(self._text, markup=False, classes="dialog-text")
             yield Input(self._value, password=self._hidden)
-            yield Label("enter  take it     esc  leave", classes="dialog-keys")
+            yield Static("", id="refused", markup=False)
+            yield Label("enter  take it     esc  back", classes="dialog-keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.dismiss(event.value)
+        if self._take is None:
+            self.dismiss(event.value)
+        elif not self._taking:
+            self._taking = True
+            self.run_worker(self._try(event.value), name="take")
+
+    async def _try(self, value: str) -> None:
+        assert self._take is not None
+        try:
+            await self._take(value)
+        except ReachError as wrong:
+            self._say(refusal(wrong))
+        else:
+            self.dismiss(value)
+        finally:
+            self._taking = False
+
+    def on_input_changed(self) -> None:
+        self._say("")
+
+    def _say(self, words: str) -> None:
+        refused = self.query_one("#refused", Static)
+        refused.update(words)
+        refused.display = bool(words)
 
 
 class Choose(ModalScreen[str | None]):
@@ -95,7 +143,7 @@ class Choose(ModalScreen[str | None]):
                     yield Static(self._text, markup=False)
             labels = [f"{_digit(place)}  {label}" for place, (_, label) in enumerate(self._options, start=1)]
             yield OptionList(*(Option(label) for label in labels), markup=False)
-            yield Label("enter  take it     esc  leave", classes="dialog-keys")
+            yield Label("enter  take it     esc  back", classes="dialog-keys")
 
     def on_mount(self) -> None:
         self.query_one(OptionList).focus()
@@ -165,4 +213,4 @@ class Tell(ModalScreen[None]):
             dialog.border_title = self._title
             with VerticalScroll(classes="dialog-text"):
                 yield Static(self._text, markup=False)
-            yield Label("esc  leave", classes="dialog-keys")
+            yield Label("esc  back", classes="dialog-keys")

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
+from reach_workbench.protocol.debugging import Query
 from reach_workbench.protocol.node import Node
 from reach_workbench.protocol.node_views import EventView, RunView, Status
 from reach_workbench.ui.words import pretty, zoned
 
 _OPEN: Final[tuple[Status, ...]] = ("running", "waiting", "suspended", "held", "pending")
+_DECIDING: Final = ("policy.decided", "gate.closed")
+_MOST: Final = 20
+"""Decisions about one effect that are read: there is one, or two with a gate, unless it was repeated or edited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One effect; `issued` is the event that started it, None when it can't be read."""
+    """One effect; `issued` is the event that asked for it, None when it can't be read.
+
+    `decided` are those about whether it may happen, in order: a gate may have held it, or changed its arguments.
+    """
 
     run: RunView
     command: int
     issued: EventView | None
+    decided: Sequence[EventView] = ()
 
     @property
     def key(self) -> str:
@@ -36,7 +43,14 @@ class Doubt:
 
     @property
     def arguments(self) -> object:
-        return self._data.get("arguments")
+        edited = [data["arguments"] for event in self.decided if "arguments" in (data := event.data or {})]
+        return edited[-1] if edited else self._data.get("arguments")
+
+    @property
+    def started(self) -> int | None:
+        """When it was last allowed to happen; None when that is not known."""
+        allowed = [event.at for event in self.decided if _allows(event)]
+        return allowed[-1] if allowed else self.issued.at if self.issued is not None else None
 
     @property
     def _data(self) -> dict[str, object]:
@@ -44,7 +58,7 @@ class Doubt:
 
     def whole(self) -> str:
         """Everything that is known, to decide by."""
-        started = zoned(self.issued.at) if self.issued is not None else "unknown"
+        started = zoned(self.started) if self.started is not None else "unknown"
         lines = [
             f"workflow   {self.run.workflow}",
             f"run        {self.run.id}",
@@ -69,12 +83,27 @@ async def doubts(node: Node, limit: int = 200) -> list[Doubt]:
 
 async def doubts_of(node: Node, run: RunView) -> list[Doubt]:
     """The effects in doubt of one run, the oldest first."""
-    return [Doubt(run, command, await _issued(node, run.id, command)) for command in sorted(run.in_doubt)]
+    return [await doubt_of(node, run, command) for command in sorted(run.in_doubt)]
 
 
-async def _issued(node: Node, run: str, command: int) -> EventView | None:
-    """A command has the number of the event that issued it."""
-    async with aclosing(node.events(run, after=command - 1)) as events:  # type: ignore[type-var]
-        async for event in events:
-            return event if event.seq == command else None
-    return None
+async def doubt_of(node: Node, run: RunView, command: int) -> Doubt:
+    """An effect with what was recorded about it: a command has the number of the event that issued it."""
+    issued = await _event(node, run.id, command)
+    if issued is None:
+        return Doubt(run, command, None)
+    found = await node.find(run.id, Query(types=_DECIDING, task=issued.task), after=command, limit=_MOST)
+    events = [await _event(node, run.id, seq) for seq in found.seqs]
+    about = [event for event in events if event is not None and (event.data or {}).get("command") == command]
+    return Doubt(run, command, issued, about)
+
+
+async def _event(node: Node, run: str, seq: int) -> EventView | None:
+    page = await node.page(run, seq, 1)
+    return page.events[0] if page.events else None
+
+
+def _allows(event: EventView) -> bool:
+    data = event.data or {}
+    if event.type == "gate.closed":
+        return bool(data.get("outcome") == "approved")
+    return bool(data.get("decision", "allow") == "allow")

@@ -46,7 +46,7 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as page:
             page.border_title = "Keys"
-            page.border_subtitle = "arrows  scroll     esc  leave"
+            page.border_subtitle = "arrows  scroll     esc  back"
             yield Static(self.page())
 
     def on_mount(self) -> None:

@@ -433,7 +433,7 @@ def _cells(gate: GateView) -> tuple[str, ...]:
 
 
 def _doubt_row(doubt: Doubt, at: int) -> Row:
-    started = ago(doubt.issued.at, at) if doubt.issued is not None else "–"
+    started = ago(doubt.started, at) if doubt.started is not None else "–"
     held = f"{doubt.kind}  {headline(doubt.kind, doubt.arguments)}"[:200]
     task = doubt.task.rpartition("/")[2]
     cells = ("", "? doubt", held, f"{doubt.run.namespace}/{doubt.run.name}", task, "", "", started)

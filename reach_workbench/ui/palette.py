@@ -49,7 +49,7 @@ class Palette(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "Commands"
-            box.border_subtitle = "enter  do it     esc  leave"
+            box.border_subtitle = "enter  do it     esc  back"
             yield Input(placeholder="a few letters of what you want to do", compact=True)
             yield OptionList(markup=False)
 

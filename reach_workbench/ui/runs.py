@@ -333,18 +333,13 @@ class RunsScreen(WorkbenchScreen):
         if run is None:
             return
         proposed = self.workbench.workspace / f"{run.name}-{run.id[-6:]}.reach"
-        given = await self.workbench.ask_text("Export the run", "The capsule's file:", str(proposed))
-        if not given:
-            return
-        file = Path(given).expanduser()
-        try:
-            done = await self._export(run, file)
-        except ReachError as wrong:
-            self.report(wrong)
-            return
-        if not done:
-            return
-        self.notify(str(file), title="Exported", timeout=5, markup=False)
+
+        async def export(given: str) -> None:
+            file = Path(given).expanduser()
+            if given and await self._export(run, file):
+                self.notify(str(file), title="Exported", timeout=5, markup=False)
+
+        await self.workbench.ask_text("Export the run", "The capsule's file:", str(proposed), export)
 
     async def _export(self, run: RunView, file: Path) -> bool:
         """Signed; while the node's key can't be had, without a signature if that is wanted. Whether it was done."""

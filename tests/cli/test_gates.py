@@ -713,6 +713,83 @@ def test_a_rate_gate_without_room_is_told_while_the_run_waits(
     assert f"waits for a free place at a rate gate: reach policy explain {run}" in reach("show", run).out
 
 
+def test_an_approval_whose_key_was_revoked_is_said_not_to_count(
+    reach: Reach, home: Path, held: Callable[..., str], known: None
+) -> None:
+    policy(home, HOLD % '@self("allowed") @quorum("2")')
+    gate = held()
+    assert reach("approve", gate, "--yes").code == 0
+    assert "which does not count" not in reach("gates", gate).out
+    key = reach("gates", gate, "--json").json["verdicts"][0]["key"]
+    assert reach("reviewer", "revoke", key).code == 0
+    (said,) = [line for line in reach("gates", gate).out.split("\n") if "so far" in line]
+    assert f"ada approves (key {key}), which does not count: the key was revoked at 20" in said
+    shown = reach("gates", gate, "--json").json
+    assert shown["verdicts"][0]["void"].startswith("the key was revoked at ")
+    assert "has 0" in shown["missing"]
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "says"),
+    [
+        ("return", "bogus", "`return` must be one of: stdout, stderr, code, all, none; not 'bogus'"),
+        ("await", "no", "`await` must be a boolean, not a string"),
+        ("process", {"command": 5}, "`command` must be a string, not a number"),
+        ("process", {"command": "ls", "arguments": {}}, "`arguments` must be an array, not an object"),
+        ("process", {"command": "ls", "environment": {"A=B": 1}}, "can't be the name of an environment variable"),
+    ],
+)
+def test_an_edit_that_its_adapter_would_fault_is_refused_before_anybody_approves_it(
+    reach: Reach, held: Callable[..., str], tmp_path: Path, member: str, value: Any, says: str
+) -> None:
+    gate = held()
+    arguments = reach("gates", gate, "--json").json["arguments"] | {member: value}
+    (tmp_path / "action.json").write_text(json.dumps(arguments))
+    refused = reach("gate", "edit", gate, "--arguments", "action.json")
+    assert_refused(refused, "bad-input", "reach gates GATE")
+    assert says in refused.err
+    assert outcome(reach, gate) is None
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "says"),
+    [
+        ("output", "all", "`output` must be one of: raw, content, response; not 'all'"),
+        ("method", 5, "`method` must be a string, not a number"),
+        ("headers", ["a"], "`headers` must be an object, not an array"),
+        ("endpoint", "shop.example/pay", "an absolute http or https URI is needed"),
+    ],
+)
+def test_an_edited_call_that_could_not_be_sent_is_refused(
+    reach: Reach, home: Path, workflow: Write, tmp_path: Path, member: str, value: Any, says: str
+) -> None:
+    policy(home, HOLD.replace("shell.run", "http.call") % "")
+    call = "{method: post, endpoint: 'https://shop.example/pay', body: {n: 1}}"
+    assert reach("run", workflow(f"do: [{{pay: {{call: http, with: {call}}}}}]"), "--json").json["status"] == "waiting"
+    (gate,) = reach("gates", "--json").json["gates"]
+    (tmp_path / "action.json").write_text(json.dumps(gate["arguments"] | {member: value}))
+    refused = reach("gate", "edit", gate["id"], "--arguments", "action.json")
+    assert_refused(refused, "bad-input", "reach gates GATE")
+    assert says in refused.err
+    assert outcome(reach, gate["id"]) is None
+    better = gate["arguments"] | {"endpoint": "https://shop.example/refund", "output": "response"}
+    (tmp_path / "action.json").write_text(json.dumps(better))
+    assert reach("gate", "edit", gate["id"], "--arguments", "action.json").code == 0
+    assert outcome(reach, gate["id"]) == "superseded"
+
+
+def test_between_the_decision_and_its_gate_an_action_is_held_for_approval(
+    reach: Reach, held: Callable[..., str]
+) -> None:
+    held()
+    events = map(json.loads, reach("events", "last", "--json").out.splitlines())
+    at = next(event["seq"] for event in events if event["type"] == "policy.decided")
+    then = [reach("state", "last", "--at", str(at + more)).out for more in (0, 1)]
+    assert "/do/0/hello is held for approval: its gate opens next" in then[0]
+    assert "run, held for approval" in then[0] and "rate" not in then[0]
+    assert "run, at a gate" in then[1]
+
+
 SHELLS_IN_A_LOOP = "do: [{many: {for: {each: n, in: '${ [1, 2] }'}, do: [{one: {run: {shell: {command: 'true'}}}}]}}]"
 
 

@@ -106,3 +106,40 @@ def test_a_fork_agrees_with_its_ancestor_until_its_data_do_not(home, go):
             assert (found.common, found.left.task, found.right.type) == (at, "/do/3/more", "workflow.cancel-requested")
 
     go(body)
+
+
+def test_being_held_and_going_on_is_no_difference(home, go):
+    drawn = iter([7, 7, 8])
+    home.functions.register("draw", "1.0.0", lambda arguments: next(drawn), idempotent=True)
+
+    async def body():
+        async with home.node() as node:
+            one = await home.run(node, STEPS)
+            places = [event.seq async for event in node.events(one.id) if event.task == "/do/3/more"]
+            at = places[0] - 1
+
+            async def fork():
+                """One that is suspended, and goes on again, twice."""
+                held = await node.fork(one.id, at, hold=True)
+                await node.suspend(held.id)
+                await node.step(held.id)
+                await node.suspend(held.id)
+                await node.resume(held.id)
+                return await node.wait(held.id)
+
+            same, other = await fork(), await fork()
+            types = [event.type async for event in node.events(same.id)]
+            assert (types.count("workflow.suspended"), types.count("workflow.resumed")) == (2, 2)
+            assert (await node.compare(one.id, same.id)).same
+            assert (await node.compare(same.id, one.id)).same
+
+            found = await node.compare(one.id, other.id)
+            assert (found.left.type, found.left.data["output"], found.right.data["output"]) == (
+                "command.completed",
+                7,
+                8,
+            )
+            assert found.common == found.left.seq - 1
+            assert found.right.seq == found.left.seq + 5  # its own number: forked, and suspended and resumed twice
+
+    go(body)

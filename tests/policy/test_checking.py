@@ -11,6 +11,8 @@ from reach_workbench.engine.diagnostics import Diagnostic
 from reach_workbench.policy.policyset import load
 
 ALL = "permit (principal, action, resource);\n"
+ON = "forbid (principal, action, resource == "
+HTTP = 'forbid (principal, action == Action::"http.call", resource) '
 
 
 def findings(text: str) -> list[Diagnostic]:
@@ -212,6 +214,71 @@ def test_a_policy_about_what_nothing_does_yet_is_warned_about_and_counts() -> No
     assert load({"local.cedar": ALL + ahead}).policies is not None
     assert only(ALL + ahead.replace("model.call", "modle.call")).code == "unknown-action"
     assert only('permit (principal, action == Action::"tool.call", resource == Tool::"web");').code == found.code
+
+
+@pytest.mark.parametrize(
+    ("policy", "text", "hint"),
+    [
+        (
+            'forbid (principal, action, resource == Host::"API.Shop.example");',
+            "API.Shop.example",
+            'Host::"api.shop.example"',
+        ),
+        (
+            'forbid (principal, action, resource is Host in Host::"https://shop.example/a");',
+            "https://shop.example/a",
+            'Host::"shop.example"',
+        ),
+        (
+            'forbid (principal, action, resource == Host::"shop.example:8443");',
+            "shop.example:8443",
+            'Host::"shop.example"',
+        ),
+        (ON + 'Host::"shop.example.");', "shop.example.", 'Host::"shop.example"'),
+        (ON + 'Host::"[::1]:80");', "[::1]:80", 'Host::"::1"'),
+        (
+            'forbid (principal, action, resource == Host::"bücher.example");',
+            "bücher.example",
+            'Host::"xn--bcher-kva.example"',
+        ),
+        (ON + 'Host::"https://");', "https://", "without scheme"),
+        (
+            'forbid (principal, action, resource == Host::"*.shop.example");',
+            "*.shop.example",
+            'host like "*.shop.example"',
+        ),
+        (
+            'forbid (principal, action, resource) when { resource == Host::"A.example" };',
+            "A.example",
+            'Host::"a.example"',
+        ),
+        ('@id("A") forbid (principal, action, resource == Host::"A");', "A", 'Host::"a"'),
+        (HTTP + 'when { context.args.method == "post" };', "post", '"POST": methods are compared in capitals'),
+        (HTTP + 'unless { "get" == context.args["method"] };', "get", '"GET"'),
+        (HTTP + 'when { ["GET", "post"].contains(context.args.method) };', "post", '"POST"'),
+        (HTTP + 'when { context.args.headers.containsAny(["X-Key"]) };', "X-Key", '"x-key"'),
+        (HTTP + 'when { context.args.host like "*.Shop.example" };', "*.Shop.example", '"*.shop.example"'),
+        (HTTP + 'when { context.args.scheme != "HTTPS" };', "HTTPS", '"https"'),
+        ('forbid (principal, action, resource == Language::"JavaScript");', "JavaScript", 'Language::"js"'),
+    ],
+)
+def test_what_no_command_is_ever_spelled_like_is_warned_of_with_the_right_spelling(policy, text, hint) -> None:
+    found = only(ALL + policy)
+    assert (found.code, found.severity, found.line, found.column) == (
+        "never-fits",
+        "warning",
+        2,
+        policy.rindex(f'"{text}"') + 1,
+    )
+    assert hint in found.hint
+    assert load({"local.cedar": ALL + policy}).policies is not None
+
+
+def test_what_is_spelled_as_commands_are_is_not_warned_of() -> None:
+    for host in ("shop.example", "::1", "127.0.0.1", "localhost", "xn--bcher-kva.example", ""):
+        assert findings(ALL + f'forbid (principal, action, resource == Host::"{host}");') == []
+    assert findings(ALL + HTTP + 'when { context.args.method == "PATCH" || context.args.path == "/A" };') == []
+    assert findings(ALL + 'forbid (principal == User::"Ada", action, resource == Program::"Make");') == []
 
 
 def test_comments_texts_and_line_ends_of_all_kinds_are_read_as_cedar_reads_them() -> None:

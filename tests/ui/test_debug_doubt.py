@@ -34,7 +34,11 @@ def test_an_effect_in_doubt_is_decided_from_the_debugger(place: Place, go: Go) -
                 await desk.until_shown("sleep 30")
                 await desk.press("2")
                 await desk.until_screen("AskText")
-                desk.app.screen.query_one(Input).value = '{"as": "if"}'
+                desk.app.screen.query_one(Input).value = '{"as": "if"'
+                await desk.press("enter")
+                await desk.until_shown("✗ that is not JSON")
+                await desk.press("end", "}")
+                assert desk.app.screen.query_one(Input).value == '{"as": "if"}'
                 await desk.press("enter")
                 await desk.until_screen("Confirm")
                 await desk.press("y")

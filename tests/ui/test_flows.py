@@ -72,7 +72,9 @@ def test_going_to_a_task_renaming_it_and_formatting(place: Place, go: Go) -> Non
             await desk.until(lambda: screen.editor.line == 15)
             await desk.press("f8")
             await desk.until_screen("AskText")
-            await desk.press("ctrl+u", "l", "a", "s", "t", "enter")
+            await desk.press("ctrl+u", *"first", "enter")
+            await desk.until_shown("✗")  # another task has that name
+            await desk.press("ctrl+u", *"last", "enter")
             await desk.until(lambda: "- last:" in screen.editor.text)
             screen.editor.replace("set:    {", (15, 6), (15, 12))
             await desk.press("ctrl+t")

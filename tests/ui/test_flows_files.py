@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from textual.drivers.headless_driver import HeadlessDriver
+from textual.widgets import Input
 
 from reach_workbench.errors import BadInput
 from reach_workbench.node.local import LocalNode
 from reach_workbench.ui.app import Workbench
-from reach_workbench.ui.flows.filetree import Found, look
+from reach_workbench.ui.flows.filetree import FileTree, Found, look
 from reach_workbench.ui.flows.opened import read
 from tests.ui.conftest import Desk, Place
 from tests.ui.performing import performs
@@ -59,6 +60,29 @@ def test_a_new_workflow_comes_from_a_template(place: Place, go: Go) -> None:
             await desk.until(lambda: flows(desk).compilation is not None)
             assert flows(desk).compilation.workflow == "default/loop-over-a-list:0.1.0"  # type: ignore[union-attr]
             assert (place.workspace / "loop-over-a-list.yaml").is_file()
+
+    go(body)
+
+
+def test_a_name_that_is_refused_can_be_corrected_where_it_was_typed(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node, place.desk(node, "flows") as desk:
+            (place.workspace / "there.yaml").write_text(TEXT, "utf-8")
+            await desk.press("ctrl+n")
+            await desk.until_screen("ListDialog")
+            await desk.press("enter")
+            await desk.until_screen("AskText")
+            field = desk.app.screen.query_one(Input)
+            for name, refused in (("My flow", "✗ 'My flow' is no name for a workflow"), ("there", "is there already")):
+                field.value = name
+                await desk.press("enter")
+                await desk.until_shown(refused)
+                assert (type(desk.app.screen).__name__, field.value) == ("AskText", name)
+            await desk.press("end", "s")
+            await desk.until(lambda: "is there already" not in desk.shown())
+            await desk.press("enter")
+            await desk.until(lambda: flows(desk).opened is not None)
+            assert (place.workspace / "theres.yaml").is_file()
 
     go(body)
 
@@ -121,6 +145,59 @@ def test_changes_on_disk_come_in_and_unsaved_ones_are_asked_about(place: Place, 
             await desk.until(lambda: screen.editor.text.startswith("# third"))
             await desk.press("ctrl+z")
             assert screen.editor.text == mine
+
+    go(body)
+
+
+def test_a_file_that_is_gone_from_disk_is_told_and_asked_about(place: Place, go: Go) -> None:
+    async def body() -> None:
+        (place.workspace / "other.yaml").write_text(TEXT, "utf-8")
+        async with place.node() as node, writing(place, node) as (desk, screen):
+            file = place.workspace / "two.yaml"
+            file.rename(file.with_suffix(".bak"))
+            await desk.until_shown("two.yaml •  gone from disk")
+            assert any("two.yaml is gone from disk" in each.title for each in desk.app._notifications)
+            await desk.press("ctrl+s")
+            await desk.until(file.exists)
+            assert file.read_text("utf-8") == TEXT
+            await desk.until(lambda: "gone from disk" not in desk.shown().split("\n")[1])
+
+            file.unlink()
+            screen.post_message(FileTree.Opened(place.workspace / "other.yaml"))
+            await desk.until_screen("Choose")  # at once, and not only once the disk was looked at
+            await desk.press("3")
+            await desk.until_screen("FlowsScreen")
+            assert screen.opened is not None and screen.opened.path == file
+            file.write_text("# back\n" + TEXT, "utf-8")
+            await desk.until(lambda: screen.editor.text.startswith("# back"))
+            assert not screen.unsaved
+
+            file.unlink()
+            screen.post_message(FileTree.Opened(place.workspace / "other.yaml"))
+            await desk.until_screen("Choose")
+            await desk.press("2")
+            await desk.until(lambda: screen.opened is not None and screen.opened.path.name == "other.yaml")
+            assert screen.recovery.kept(file) is None
+
+    go(body)
+
+
+def test_the_text_of_a_file_that_was_gone_is_there_again_after_the_screen_was_lost(place: Place, go: Go) -> None:
+    async def body() -> None:
+        file = place.workspace / "two.yaml"
+        async with place.node() as node:
+            async with writing(place, node) as (desk, _):
+                file.unlink()
+                await desk.until_shown("gone from disk")
+
+            async def connect() -> LocalNode:
+                return node
+
+            app = Workbench(connect, workspace=place.workspace, config=place.config)
+            async with app.run_test(size=(120, 36)) as pilot:
+                desk = Desk(node, app, pilot, place.folder)
+                await desk.until_shown("two.yaml •  gone from disk")
+                assert flows(desk).editor.text == TEXT
 
     go(body)
 

@@ -15,6 +15,7 @@ from reach_workbench.protocol.gates import signed_verdict
 from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.ui.gates.reading import Reading
 from reach_workbench.ui.table import Table
+from reach_workbench.ui.words import zoned
 from tests.ui.conftest import HEAD, Desk
 from tests.ui.gating import LIN, Court, court, know
 from tests.ui.performing import performs
@@ -312,5 +313,33 @@ def test_effects_in_doubt_stand_beside_the_gates_and_have_their_own_key(court: C
                 await desk.until_screen("InboxScreen")
                 await desk.until(lambda: len(desk.app.screen.query_one(Table).rows) == 1)
                 assert (await node.wait(run.id)).status == "faulted"
+
+    go(body)
+
+
+def test_an_effect_in_doubt_that_a_gate_held_started_when_it_was_approved(court: Court, go: Go) -> None:
+    async def body() -> None:
+        marks = court.place.workspace / "marks"
+        async with court.node() as node:
+            run = await court.hold(node, "echo begun >> marks; sleep 30")
+            await court.add(node, "lin")
+            await asyncio.sleep(1.1)
+            [gate] = await node.gates()
+            await node.decide(gate.id, court.signed(gate, "approve", "lin"))
+            while not marks.exists():
+                await asyncio.sleep(0.01)
+        async with court.node() as node:
+            await node.recover()
+            run = await node.wait(run.id)
+            events = [event async for event in node.events(run.id)]
+            issued, closed = (
+                next(event.at for event in events if event.type == type) for type in ("command.issued", "gate.closed")
+            )
+            assert closed - issued >= 1_000
+            async with court.desk(node) as desk:
+                await desk.until_shown("? doubt")
+                await desk.press("enter")
+                await desk.until_screen("Tell")
+                await desk.until_shown(f"started    {zoned(closed)}")
 
     go(body)

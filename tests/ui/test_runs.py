@@ -9,8 +9,9 @@ import pytest
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from reach_workbench.protocol.node_views import StartRun
 from reach_workbench.ui.runs import RunsScreen
-from tests.ui.conftest import FAULTY, LISTENING, Place
+from tests.ui.conftest import FAULTY, HEAD, LISTENING, Place
 from tests.ui.performing import performs
 
 Go = Callable[[Any], None]
@@ -78,6 +79,31 @@ def test_two_runs_are_compared_standing_on_the_first_difference(place: Place, go
                 await desk.press("1")
                 await desk.until_screen("DebugScreen")
                 assert desk.app.run_id in (one.id, other.id)
+
+    go(body)
+
+
+def test_each_of_two_compared_runs_opens_at_its_own_event(place: Place, go: Go) -> None:
+    async def body() -> None:
+        async with place.node() as node:
+            one = await place.run(node, "do: [{first: {set: {x: 1}}}, {second: {set: {y: 2}}}]")
+            second = "do: [{first: {set: {x: 1}}}, {second: {set: {y: 3}}}]"
+            source, file = HEAD.format(name="example") + second, place.workspace / "example.yaml"
+            other = await node.wait((await node.start(StartRun(source, file, hold=True))).id)
+            await node.suspend(other.id)
+            await node.resume(other.id)
+            other = await node.wait(other.id)
+            found = await node.compare(one.id, other.id)
+            assert found.left.seq + 2 == found.right.seq  # suspended and resumed
+            async with place.desk(node) as desk:
+                await desk.until(lambda: desk.app.screen.current)
+                await desk.press("c", "down", "c")
+                await desk.until_screen("Compared")
+                opened = [run.id for run in desk.app.screen._runs]
+                await desk.press(str(opened.index(other.id) + 1))
+                await desk.until_screen("DebugScreen")
+                await desk.until(lambda: desk.app.screen.position.cursor == found.right.seq)
+                assert desk.app.run_id == other.id
 
     go(body)
 
@@ -170,6 +196,15 @@ def test_a_run_is_exported_into_the_file_that_is_named(place: Place, go: Go) -> 
                 await desk.until_screen("Confirm")
                 await desk.press("y")
                 await desk.until(file.exists)
+                await desk.until(lambda: not isinstance(desk.app.screen, ModalScreen))
+                await desk.press("e")
+                await desk.until_screen("AskText")
+                desk.app.screen.query_one(Input).value = str(file / "below")
+                await desk.press("enter")
+                await desk.until_screen("Confirm")
+                await desk.press("y")
+                await desk.until_shown("✗")  # and what was typed is still there
+                assert desk.app.screen.query_one(Input).value == str(file / "below")
 
     go(body)
 

@@ -18,12 +18,15 @@ def policy_decided(state: State, event: Event) -> None:
     state.decided_by = data.get("policies", state.decided_by)
     state.groups = data.get("groups", state.groups)
     if number in state.commands:
-        state.verdicts[number] = data.get("decision", "allow")
+        verdict = data.get("decision", "allow")
+        # An approval has no time; its gate opens with the very next event.
+        state.verdicts[number] = "gate" if verdict == "hold" and "until" not in data else verdict
 
 
 def gate_opened(state: State, event: Event) -> None:
     data = event.data or {}
     if data["command"] in state.commands:
+        state.verdicts[data["command"]] = "hold"
         state.gates[data["command"]] = Gate(data["gate"], event.seq, data.get("expires"))
 
 

@@ -20,8 +20,9 @@ class State:
     """Everything a run is at one moment. Treat it as a value: only `fold` and its kin change it.
 
     `policy` and `decided_by` are those of the last decision about a command, `groups` those its requester was in then.
-    By the number of a pending command: `verdicts` whether it may be performed (allow, hold, deny; none
-    before it was decided), `gates` what holds it, `edited` the event that changed its arguments.
+    By the number of a pending command: `verdicts` whether it may be performed (allow, hold, deny; none before it was
+    decided, gate until the gate that holds it opens), `gates` what holds it, `edited` the event that changed its
+    arguments.
     """
 
     __slots__ = (

@@ -66,7 +66,7 @@ class BreakDialog(ModalScreen[bool]):
                         yield Input(_written(known, name), placeholder=hint, compact=True, id=f"field-{name}")
                 yield Checkbox("on", value=known.enabled, compact=True, id="enabled")
             yield Static("", id="refused", markup=False)
-            yield Label("enter  save     esc  leave", classes="dialog-keys")
+            yield Label("enter  save     esc  back", classes="dialog-keys")
 
     def on_mount(self) -> None:
         self.query_one("#field-condition").focus()

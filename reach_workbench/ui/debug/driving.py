@@ -206,11 +206,9 @@ class DrivingScreen(LookingScreen):
 
     async def _resolve(self, run: RunView) -> None:
         from reach_workbench.ui.deciding import decided
-        from reach_workbench.ui.doubt import Doubt
+        from reach_workbench.ui.doubt import doubt_of
 
-        command = run.in_doubt[0]
-        page = await self.node.page(run.id, command, 1)
-        resolved = await decided(self.workbench, Doubt(run, command, page.events[0] if page.events else None))
+        resolved = await decided(self.workbench, await doubt_of(self.node, run, run.in_doubt[0]))
         if resolved is not None:
             self.renewed(resolved)
             self.query_one(Desk).reveal("state")

@@ -15,7 +15,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Label, Static, TabbedContent, TabPane, TextArea
 
-from reach_workbench.errors import BadInput, CompileError, ReachError
+from reach_workbench.errors import BadInput, ReachError
 from reach_workbench.protocol.authoring import ProgramView
 from reach_workbench.protocol.debugging import Outcome
 from reach_workbench.protocol.node import Node
@@ -25,11 +25,12 @@ from reach_workbench.ui.debug.jsontext import Line
 from reach_workbench.ui.debug.linesview import LinesView
 from reach_workbench.ui.debug.outcomes import Recorded
 from reach_workbench.ui.debug.wording import Json, clean
+from reach_workbench.ui.dialogs import refusal
 
 if TYPE_CHECKING:
     from reach_workbench.ui.app import Workbench
 
-KEYS = "ctrl+s  fork     ctrl+pgdn  data, outcome, workflow     esc  leave"
+KEYS = "ctrl+s  fork     ctrl+pgdn  data, outcome, workflow     esc  back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class ForkDialog(ModalScreen[RunView | None]):
             keeper = cast("Workbench", self.app).keeper
             forked = await keeper.given(self._node, self._run, partial(self._forked, wanted))
         except ReachError as wrong:
-            self.query_one("#refused", Static).update(_refusal(wrong))
+            self.query_one("#refused", Static).update(refusal(wrong))
             return
         self.dismiss(forked)
 
@@ -211,14 +212,6 @@ class ForkDialog(ModalScreen[RunView | None]):
             hold=self.query_one("#hold", Checkbox).value,
             outcome=wanted.outcome,
         )
-
-
-def _refusal(wrong: ReachError) -> str:
-    lines = [f"✗ {wrong.message}", *([f"  {wrong.where}"] if wrong.where else [])]
-    if isinstance(wrong, CompileError):
-        lines += [f"  {each}" for each in wrong.diagnostics]
-    lines += [f"  → {wrong.hint}"] if wrong.hint else []
-    return "\n".join(map(clean, lines))
 
 
 def _pretty(value: Json) -> str:

@@ -37,7 +37,7 @@ class JqDialog(ModalScreen[None]):
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = f"jq on the data of event {self._event.seq:,}, {self._event.type}"
             yield ScratchPad(self._evaluate, self._event.data or {})
-            yield Label("tab  to the values     esc  leave", classes="dialog-keys")
+            yield Label("tab  to the values     esc  back", classes="dialog-keys")
 
     async def _evaluate(self, expression: str, data: Json) -> Evaluation:
         return await self._node.evaluate(self._run, self._event.seq, expression, data=data)

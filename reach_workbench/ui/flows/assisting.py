@@ -186,13 +186,12 @@ class AssistingScreen(StopsScreen):
             self.notify("The cursor is in no task.", timeout=2)
             return
         text = self.editor.text
-        name = await self.workbench.ask_text("Rename task", "What leads to it is renamed too.", task.name)
-        if name is None or name == task.name:
-            return
-        try:
-            self.editor.change_text(await self.node.rename(text, task.reference, name))
-        except ReachError as wrong:
-            self.report(wrong)
+
+        async def rename(name: str) -> None:
+            if name != task.name:
+                self.editor.change_text(await self.node.rename(text, task.reference, name))
+
+        await self.workbench.ask_text("Rename task", "What leads to it is renamed too.", task.name, rename)
 
     @work(group="dialog", exclusive=True)
     async def action_format(self) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from textual import on, work
 from textual.widgets import TextArea
 
-from reach_workbench.errors import BadInput, ReachError
+from reach_workbench.errors import BadInput, NotFound, ReachError
 from reach_workbench.ui.flows.assisting import AssistingScreen
 from reach_workbench.ui.flows.filetree import FileTree, look
 from reach_workbench.ui.flows.opened import Opened, Recovery, read
@@ -48,7 +48,7 @@ class FilingScreen(AssistingScreen):
 
     @property
     def unsaved(self) -> bool:
-        return self.opened is not None and self.editor.text != self.opened.saved
+        return self.opened is not None and (self.opened.gone or self.editor.text != self.opened.saved)
 
     # ------------------------------------------------------------ opening
 
@@ -57,8 +57,10 @@ class FilingScreen(AssistingScreen):
         """The file of the last time, if it is one of this folder."""
         await self._scan()
         kept = self.workbench.session.get("flows.file", "")
-        if kept and Path(kept).is_relative_to(self.workbench.workspace) and Path(kept).is_file():
-            await self._open(Path(kept))
+        path = Path(kept)
+        inside = kept and path.is_relative_to(self.workbench.workspace)
+        if inside and (path.is_file() or self.recovery.kept(path) is not None):
+            await self._open(path)
             self.editor.go_to(self.workbench.session.get("flows.line", 1))
         else:
             self.action_view("files")
@@ -83,34 +85,43 @@ class FilingScreen(AssistingScreen):
 
     async def may_leave(self) -> bool:
         """Ask about unsaved changes before another file takes their place, or the workbench ends."""
+        self._look_for_it()
         if self.opened is None or not self.unsaved:
             return True
         path = self.opened.path
-        options = [("save", "save it"), ("keep", "leave it unsaved; it comes back when the file is opened")]
-        options += [("drop", "throw the changes away"), ("stay", "stay here")]
-        chosen = await self.workbench.choose(f"{path.name} has unsaved changes", options)
+        if self.opened.gone:
+            title = f"{path.name} is gone from disk"
+            options = [("save", "save it: the file is made again"), ("drop", "throw the text away")]
+        else:
+            title = f"{path.name} has unsaved changes"
+            options = [("save", "save it"), ("keep", "leave it unsaved; it comes back when the file is opened")]
+            options += [("drop", "throw the changes away")]
+        chosen = await self.workbench.choose(title, [*options, ("stay", "stay here")])
         if chosen == "save":
             return await self._save()
         if chosen == "keep":
             self.recovery.keep(path, self.editor.text)
         elif chosen == "drop":
             self.recovery.forget(path)
+            self.opened.gone = False
             self.editor.change_text(self.opened.saved)
         return chosen in ("keep", "drop")
 
     async def _open(self, path: Path) -> None:
+        kept = self.recovery.kept(path)
         try:
             opened = await asyncio.to_thread(read, path)
         except ReachError as wrong:
-            self.report(wrong)
-            return
+            if not isinstance(wrong, NotFound) or kept is None:
+                self.report(wrong)
+                return
+            opened = Opened(path, "", None, gone=True)
         self.opened = opened
         self.compilation = None
         self._problem = -1
         self.nothing.display = False
         self.editor.display = True
         self.editor.show_text(opened.saved, "json" if path.suffix == ".json" else "yaml")
-        kept = self.recovery.kept(path)
         if kept is not None and kept != opened.saved:
             self.editor.change_text(kept)
             self.notify(
@@ -130,7 +141,8 @@ class FilingScreen(AssistingScreen):
             return
         path, base = self.opened.path, self.workbench.workspace
         name = path.relative_to(base) if path.is_relative_to(base) else path
-        pane.border_title = f"{name}{' •  unsaved' if self.unsaved else ''}".replace("[", "\\[")
+        state = " •  gone from disk" if self.opened.gone else " •  unsaved" if self.unsaved else ""
+        pane.border_title = f"{name}{state}".replace("[", "\\[")
         self.files.show_current(path, unsaved=self.unsaved)
 
     # ------------------------------------------------------------ saving
@@ -187,9 +199,24 @@ class FilingScreen(AssistingScreen):
 
     def _look_at_disk(self) -> None:
         """Not while a dialog is open: it may be the question about an earlier change."""
+        if self.is_current:
+            self._look_for_it()
+            opened = self.opened
+            if opened is not None and opened.moved() and not opened.gone:
+                self._follow_disk(opened)
+
+    def _look_for_it(self) -> None:
+        """Whether the file is there: without it the text is kept like one that is unsaved."""
         opened = self.opened
-        if opened is not None and self.is_current and opened.moved() and opened.path.exists():
-            self._follow_disk(opened)
+        if opened is None or opened.gone is not opened.path.exists():
+            return
+        opened.gone = not opened.gone
+        if opened.gone:
+            self.recovery.keep(opened.path, self.editor.text)
+            words = "It was deleted or renamed. The text is only here now: ctrl+s makes the file again."
+            self.notify(words, title=f"{opened.path.name} is gone from disk", severity="warning", timeout=8)
+        self._show_name()
+        self._list_files()
 
     @work(group="disk", exclusive=True)
     async def _follow_disk(self, opened: Opened) -> None:
@@ -236,25 +263,22 @@ class FilingScreen(AssistingScreen):
         chosen = await self.app.push_screen_wait(template_list(offered.values()))
         if chosen is None or not await self.may_leave():
             return
-        name = await self.workbench.ask_text("New workflow", "Its name: small letters, digits and dashes.", chosen)
-        if name is None:
-            return
-        name = name.strip().removesuffix(".yaml")
         folder = self._folder()
-        path = folder / f"{name}.yaml"
-        if not _NAME.match(name) or len(name) > 63:
-            hint = "for example my-first-flow"
-            self.report(BadInput(f"{name!r} is no name for a workflow", hint=hint))
-        elif path.exists():
-            self.report(BadInput(f"{path.name} is there already", where=str(folder), hint="choose another name"))
-        else:
-            try:
-                await asyncio.to_thread(Opened(path, "", None).write, offered[chosen].filled(name))
-            except ReachError as wrong:
-                self.report(wrong)
-                return
+
+        async def write(typed: str) -> None:
+            name = _named(typed)
+            path = folder / f"{name}.yaml"
+            if not _NAME.match(name) or len(name) > 63:
+                raise BadInput(f"{name!r} is no name for a workflow", hint="for example my-first-flow")
+            if path.exists():
+                raise BadInput(f"{path.name} is there already", where=str(folder), hint="choose another name")
+            await asyncio.to_thread(Opened(path, "", None).write, offered[chosen].filled(name))
+
+        words = "Its name: small letters, digits and dashes."
+        typed = await self.workbench.ask_text("New workflow", words, chosen, write)
+        if typed is not None:
             await self._scan()
-            await self._open(path)
+            await self._open(folder / f"{_named(typed)}.yaml")
 
     def _folder(self) -> Path:
         """Where a new file goes: beside the one under the cursor of the tree."""
@@ -262,3 +286,8 @@ class FilingScreen(AssistingScreen):
         if node is None or node.data is None:
             return self.workbench.workspace
         return self.workbench.workspace / (node.data if node.allow_expand else node.data.parent)
+
+
+def _named(typed: str) -> str:
+    """A workflow's name, which people write as that of its file, too."""
+    return typed.strip().removesuffix(".yaml")

@@ -44,7 +44,7 @@ class ListDialog(ModalScreen[str | None]):
             dialog.border_title = self._title
             yield Input(placeholder="type to narrow the list", compact=True)
             yield OptionList(markup=False)
-            yield Label("enter  take it     esc  leave", classes="dialog-keys")
+            yield Label("enter  take it     esc  back", classes="dialog-keys")
 
     def on_mount(self) -> None:
         self.query_one(OptionList).can_focus = False

@@ -18,11 +18,15 @@ Stamp = tuple[int, int, int]
 
 @dataclass(slots=True)
 class Opened:
-    """`saved` is the text as the disk held it when it was last read or written; `stamp` the file's then."""
+    """`saved` is the text as the disk held it when it was last read or written; `stamp` the file's then.
+
+    `gone` says that the disk holds it no more: the text is only on the screen.
+    """
 
     path: Path
     saved: str
     stamp: Stamp | None
+    gone: bool = False
 
     def moved(self) -> bool:
         """Whether the file on disk is another one than was read: changed, or gone."""
@@ -50,7 +54,7 @@ class Opened:
                 where=str(self.path),
                 hint="what was written is kept as a recovery copy",
             ) from wrong
-        self.saved, self.stamp = text, stamp_of(self.path)
+        self.saved, self.stamp, self.gone = text, stamp_of(self.path), False
 
 
 def read(path: Path) -> Opened:

@@ -104,7 +104,7 @@ class RunForm(ModalScreen[Answer | None]):
                 yield TickBox("hold at the first task, to step from there", self._hold, id="hold", compact=True)
             yield Static("", id="wrong", markup=False)
             run, turn = (shown(next(iter(self._keys_of(id)), "")) for id, _ in _TAKEN)
-            words = f"{run}  {self.verb}     {turn}  form or JSON     tab  next field     esc  leave"
+            words = f"{run}  {self.verb}     {turn}  form or JSON     tab  next field     esc  back"
             yield Label(words, classes="dialog-keys", markup=False)
 
     def above(self) -> ComposeResult:

@@ -47,7 +47,7 @@ class EditDialog(ModalScreen[bool]):
             yield TextArea("\n".join(visible_json(self._gate.arguments)), language="json", compact=True)
             words = "The arguments as JSON. Once saved, it is another action: policy decides about it from the start."
             yield Static(words, id="says", markup=False)
-            yield Label("^s  save     esc  leave it as it was", classes="dialog-keys", markup=False)
+            yield Label("^s  save     esc  back", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         self.query_one(TextArea).focus()

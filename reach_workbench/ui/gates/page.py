@@ -109,7 +109,8 @@ def _effect(gate: GateView, now: int | None) -> Iterator[Line]:
         reason = f": {visible(each.reason)}" if each.reason else ""
         sign, said = _SAID[each.verdict]
         said += f" to {visible(each.to)}" if each.to else ""
-        yield Line(f"{sign} {visible(each.reviewer)}{groups} {said} {zoned(each.at)}, key {each.key}{reason}")
+        void = f" – it does not count: {visible(each.void)}" if each.void else ""
+        yield Line(f"{sign} {visible(each.reviewer)}{groups} {said} {zoned(each.at)}, key {each.key}{reason}{void}")
 
 
 def _facts(gate: GateView) -> Iterator[Line]:

@@ -72,7 +72,7 @@ class Shown(ModalScreen[str | None]):
             keys_of = cast("Workbench", self.app).keys_of
             words = [f"{shown(keys_of(find(id))[0])}  {find(id).label}" for id in self.ASKED]
             words = [] if self._gate.outcome is not None else words
-            yield Label("     ".join([*words, "esc  leave"]), classes="dialog-keys", markup=False)
+            yield Label("     ".join([*words, "esc  back"]), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         self.query_one(Reading).show(*gate_page(self._gate))
@@ -119,8 +119,8 @@ class VerdictDialog(ModalScreen[str | None]):
 
     def _keys(self) -> str:
         if self._asked == "deny":
-            return "enter  deny it     pgup pgdn  scroll     esc  leave it"
-        return f"{'enter' if self._typed else 'y'}  approve it     pgup pgdn  scroll     esc  leave it"
+            return "enter  deny it     pgup pgdn  scroll     esc  back"
+        return f"{'enter' if self._typed else 'y'}  approve it     pgup pgdn  scroll     esc  back"
 
     def on_mount(self) -> None:
         page = gate_page(self._gate, answer=self._answer, answered=self._answered)
