@@ -257,7 +257,7 @@ class Driver:
             if number not in intents.unbegun:
                 self._permits.was_begun(number)
             is_asked = command.kind == ASKED  # nobody performs it: it can only be asked again
-            if verdict == "hold" or number in intents.unbegun or is_asked or self._host.repeatable(command):
+            if verdict in ("hold", "gate") or number in intents.unbegun or is_asked or self._host.repeatable(command):
                 intents.due.append(number)
             else:
                 self.tell(Fact("command.in-doubt", self._host.clock.now(), {"command": number}))

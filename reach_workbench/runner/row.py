@@ -27,7 +27,7 @@ def status_of(state: State, *, held: bool, busy: bool) -> str:
     if state.ready or busy:
         return "running"
     for number in state.commands:
-        if number not in state.in_doubt and state.verdicts.get(number) != "hold":
+        if number not in state.in_doubt and state.verdicts.get(number) not in ("hold", "gate"):
             return "running"
     return "waiting" if state.frames else "running"
 
