@@ -37,7 +37,7 @@ def _publish(terminal: Terminal, given: Given) -> int:
                 terminal.say(f"    no process drives it; go on with: {session.line('resume', run)}")
         return 0
 
-    return go(work())
+    return go(session.retrying(work))
 
 
 def _event(session: Session, given: Given) -> dict[str, Json]:
@@ -77,7 +77,7 @@ def _resolve(terminal: Terminal, given: Given) -> int:
             terminal.say(f"  go on with: {session.line('resume', view.id)}")
         return 0
 
-    return go(work())
+    return go(session.retrying(work))
 
 
 def _decision(session: Session, given: Given) -> tuple[Decision, Json]:
