@@ -1,7 +1,8 @@
 """The JSON form of what goes through a node's door: requests, views and errors, generic over their dataclasses.
 
 A member that the reader does not know is passed over, one that is missing takes its default: so an
-older side reads what a newer one writes, as long as `system.PROTOCOL` is the same.
+older client reads what a newer node writes, as long as `system.PROTOCOL` is the same. A node passes over nothing of
+what it is asked for, see `api.bodies`.
 """
 
 from __future__ import annotations

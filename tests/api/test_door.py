@@ -15,7 +15,7 @@ from reach_workbench.errors import ReachError
 from reach_workbench.protocol.problems import STATUS
 from reach_workbench.protocol.system import PROTOCOL
 
-from .serving import Serving, serving
+from .serving import HEAD, Serving, serving
 
 TWO = "do: [{one: {set: {n: 1}}}, {two: {set: {n: 2}}}]"
 
@@ -88,6 +88,35 @@ def test_refusals_are_problems_with_where_and_hint(node: Serving) -> None:
     broken = ask(node, "POST", "/v1/runs", json={"source": "do: 1", "file": "x.yaml"})
     assert {each["file"] for each in assert_problem(broken, 422, "compile-failed")["diagnostics"]} == {"x.yaml"}
     assert_problem(ask(node, "POST", "/v1/archives", content=b"no archive"), 422, "archive")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/v1/runs", {"source": HEAD + TWO, "mya": []}, "body.mya"),
+        ("/v1/runs/zzzz/fork", {"at": 1, "outcome": {"output": 1, "eror": "x"}}, "body.outcome.eror"),
+        ("/v1/runs/zzzz/cancel", {"raeson": "x"}, "body.raeson"),
+        ("/v1/breakpoints", {"enabeld": False}, "body.enabeld"),
+        ("/v1/policies/check", {"text": "", "file": "x"}, "body.file"),
+    ],
+)
+def test_a_member_that_is_not_known_is_refused(node: Serving, path: str, body: dict[str, Any], where: str) -> None:
+    written = assert_problem(ask(node, "POST", path, json=body), 422, "bad-input")
+    assert (written["where"], repr(where.rpartition(".")[2]) in written["detail"]) == (where, True)
+    schemas = ask(node, "GET", "/openapi.json").json()["components"]["schemas"]
+    assert schemas["Start"]["additionalProperties"] is False
+
+
+def test_a_breakpoint_is_changed_by_handing_in_what_was_read(node: Serving) -> None:
+    read = ask(node, "POST", "/v1/breakpoints", json={"task": "/do/0/one"}).json()
+    changed = ask(node, "PUT", f"/v1/breakpoints/{read['id']}", json={**read, "count": 7, "enabled": False})
+    assert (changed.status_code, changed.json()) == (200, {**read, "enabled": False})
+    assert ask(node, "DELETE", f"/v1/breakpoints/{read['id']}").status_code == 204
+
+
+def test_events_may_have_extensions(node: Serving) -> None:
+    answer = ask(node, "POST", "/v1/events", json={"type": "a.b", "partitionkey": "x"})
+    assert_problem(answer, 409, "nobody-waits")
 
 
 def test_a_name_of_a_run_never_leads_to_a_file(node: Serving, tmp_path: Path) -> None:
