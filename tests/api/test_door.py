@@ -11,9 +11,11 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from reach_workbench.errors import ReachError
+from reach_workbench.client import BlockingNode
+from reach_workbench.errors import BadInput, ReachError
 from reach_workbench.protocol.problems import STATUS
 from reach_workbench.protocol.system import PROTOCOL
+from tests.conformance_node.doors import TOKEN
 
 from .serving import HEAD, Serving, serving
 
@@ -49,6 +51,19 @@ def test_without_the_token_nothing_is_told(node: Serving, headers: dict[str, str
         answer = ask(node, "GET", path, token=False, headers=headers)
         assert_problem(answer, 401, "unauthorized")
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("around", ["%s\n", " %s\r\n"])
+def test_the_client_takes_a_token_as_its_file_holds_it(node: Serving, around: str) -> None:
+    with BlockingNode(url=node.url, token=around % TOKEN) as client:
+        assert client.runs(limit=1) is not None
+
+
+@pytest.mark.parametrize("token", ["", "\n", "sesame\nopen", "s\u00e9same", "sesame\x00"])
+def test_what_can_be_no_token_is_refused_and_not_repeated(node: Serving, token: str) -> None:
+    with pytest.raises(BadInput, match="can't be a token") as refused:
+        BlockingNode(url=node.url, token=token)
+    assert not token.strip() or "same" not in str(refused.value)
 
 
 def test_refused_tokens_are_audited_once_a_minute(node: Serving) -> None:
