@@ -115,7 +115,7 @@ class Connection:
         given: dict[str, str] = {"Reach-Protocol": str(self._version), **headers}
         payload: bytes | AsyncIterator[bytes] | None = content
         if body is not None:
-            payload = wire.dumps(body)
+            payload = wire.given(body)
             given["Content-Type"] = "application/json"
         timeout = httpx.Timeout(_READ, connect=_CONNECT, read=_SILENCE if stream else _READ, write=None, pool=None)
         request = http.build_request(

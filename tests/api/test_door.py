@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,37 @@ def test_a_breakpoint_is_changed_by_handing_in_what_was_read(node: Serving) -> N
 def test_events_may_have_extensions(node: Serving) -> None:
     answer = ask(node, "POST", "/v1/events", json={"type": "a.b", "partitionkey": "x"})
     assert_problem(answer, 409, "nobody-waits")
+
+
+@pytest.mark.parametrize(
+    ("input", "where", "says"),
+    [
+        ({"a": [1, math.nan]}, "input.a[1]", "nan"),
+        ({"a": -math.inf, "b": 2**70}, "input.a", "-inf"),
+        ({"a": {1}}, "input.a", "set"),
+        (b"x", "input", "bytes"),
+        (["\ud800"], "input[0]", "surrogate"),
+        ({"a": {"\ud800": 1}}, "input.a", "surrogate"),
+        ({1: 2}, "input", "a whole number"),
+    ],
+)
+def test_the_client_refuses_what_json_has_no_form_for(node: Serving, input: Any, where: str, says: str) -> None:
+    with BlockingNode(url=node.url, token=TOKEN) as client, pytest.raises(BadInput, match=says) as refused:
+        client.start(HEAD + TWO, input=input)
+    assert refused.value.where == where
+
+
+def test_the_client_sends_all_that_json_has_a_form_for(node: Serving) -> None:
+    deep: Any = 1
+    for _ in range(190):
+        deep = [deep]
+    held: list[Any] = []
+    held.append(held)
+    with BlockingNode(url=node.url, token=TOKEN) as client:
+        for input in ({"a": [None, 2**70, 1.5, "\u00e9\U0001f600", True]}, deep):
+            assert client.state(client.start(HEAD + TWO, input=input, hold=True).id, at=1).input == input
+        with pytest.raises(BadInput, match="holds itself"):
+            client.start(HEAD + TWO, input=held)
 
 
 def test_a_name_of_a_run_never_leads_to_a_file(node: Serving, tmp_path: Path) -> None:
