@@ -16,6 +16,7 @@ from reach_workbench.client import BlockingNode
 from reach_workbench.errors import BadInput, ReachError
 from reach_workbench.protocol.problems import STATUS
 from reach_workbench.protocol.system import PROTOCOL
+from tests.cli.test_bad_input import NO_EVENTS
 from tests.conformance_node.doors import TOKEN
 
 from .serving import HEAD, Serving, serving
@@ -133,6 +134,12 @@ def test_a_breakpoint_is_changed_by_handing_in_what_was_read(node: Serving) -> N
 def test_events_may_have_extensions(node: Serving) -> None:
     answer = ask(node, "POST", "/v1/events", json={"type": "a.b", "partitionkey": "x"})
     assert_problem(answer, 409, "nobody-waits")
+
+
+@pytest.mark.parametrize(("members", "says"), NO_EVENTS)
+def test_what_no_cloudevent_has_is_refused(node: Serving, members: dict[str, Any], says: str) -> None:
+    written = assert_problem(ask(node, "POST", "/v1/events", json={"type": "a", **members}), 422, "bad-input")
+    assert (says in written["detail"], written["where"] in members) == (True, True)
 
 
 @pytest.mark.parametrize(
