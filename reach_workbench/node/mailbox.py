@@ -247,7 +247,11 @@ class Mailbox:
         node = self._node
         if kind == "publish":
             published = await node.publish(payload["event"])
-            return {"consumed_by": list(published.consumed_by), "queued": published.queued}
+            return {
+                "consumed_by": list(published.consumed_by),
+                "queued": published.queued,
+                "kept_for": list(published.kept_for),
+            }
         if kind == "set-breakpoint":
             return {"breakpoint": written(await node.set_breakpoint(Breakpoint(**payload["breakpoint"])))}
         if kind == "clear-breakpoint":
