@@ -9,6 +9,7 @@ ReachError
 ├── HomeError               home             the data folder can't be used
 │   ├── HomeReadOnly        home-read-only
 │   ├── HomeInUse           home-in-use      another process holds its lock
+│   │   └── HomeFreed       home-freed       that process ended before it took up what was asked: nothing was done
 │   └── HomeUnusable        home-unusable    not a folder, or no permission to enter it
 ├── StoreError              store            the database can't be used
 │   ├── StoreNewer          store-newer      written by a newer version of the program
@@ -112,6 +113,10 @@ class HomeReadOnly(HomeError):
 
 class HomeInUse(HomeError):
     code = "home-in-use"
+
+
+class HomeFreed(HomeInUse):
+    code = "home-freed"
 
 
 class HomeUnusable(HomeError):

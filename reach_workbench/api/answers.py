@@ -82,6 +82,8 @@ def answer_for_errors(app: FastAPI) -> None:
         first: Mapping[str, Any] = errors[0] if errors else {}
         place = ".".join(str(part) for part in first.get("loc", ()))
         said = first.get("ctx", {}).get("error") if first.get("type") == "json_invalid" else first.get("msg")
+        if first.get("type") == "extra_forbidden":
+            said = f"what is asked for has no member {str(first['loc'][-1])!r}"
         return refusal(BadInput(str(said or "the request is not valid"), where=place or None))
 
     async def http(_: Request, wrong: Exception) -> Response:

@@ -1,4 +1,8 @@
-"""What requests carry, as JSON. Members that are not known here are passed over, as everywhere on the wire."""
+"""What requests carry, as JSON.
+
+A member that is not known here is refused, unlike on the way back: who misspells `may` must not get a run without
+bounds.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,11 @@ Secrets = dict[str, Json]
 FILE = "workflow.yaml"
 
 
-class Start(BaseModel):
+class Body(BaseModel, extra="forbid"):
+    """What all bodies have in common."""
+
+
+class Start(Body):
     source: Source
     file: File = FILE
     input: Json = None
@@ -32,7 +40,7 @@ class Start(BaseModel):
     may: Annotated[list[Reference], Field(max_length=1000)] | None = None
 
 
-class Verdict(BaseModel):
+class Verdict(Body):
     """What a reviewer signed, canonical JSON as text; the id of the key; the signature in base64."""
 
     body: Annotated[str, Field(max_length=64 * 1024 * 1024)]
@@ -40,7 +48,7 @@ class Verdict(BaseModel):
     signature: Annotated[str, Field(max_length=200)]
 
 
-class RotationBody(BaseModel):
+class RotationBody(Body):
     """That one key of the node takes the place of another: canonical JSON as text, and both signatures in base64."""
 
     body: Annotated[str, Field(max_length=1000)]
@@ -48,7 +56,7 @@ class RotationBody(BaseModel):
     after: Annotated[str, Field(max_length=200)]
 
 
-class EditGate(BaseModel):
+class EditGate(Body):
     """The arguments that a held action is to have instead."""
 
     arguments: Json
@@ -58,22 +66,22 @@ class EditGate(BaseModel):
 PolicyText = Annotated[str, Field(max_length=16 * 1024 * 1024, description="policies in Cedar")]
 
 
-class PolicyBody(BaseModel):
+class PolicyBody(Body):
     text: PolicyText
 
 
-class PolicyOrNone(BaseModel):
+class PolicyOrNone(Body):
     """Without a text, the tenant's file as it is."""
 
     text: PolicyText | None = None
 
 
-class SavePolicy(BaseModel):
+class SavePolicy(Body):
     text: PolicyText
     by: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
-class Trial(BaseModel):
+class Trial(Body):
     """See `TryPolicies`."""
 
     files: Annotated[dict[str, PolicyText], Field(min_length=1, max_length=100)]
@@ -83,33 +91,33 @@ class Trial(BaseModel):
     limit: Annotated[int, Field(ge=0, le=GROUPS_MOST)] = 100
 
 
-class Reason(BaseModel):
+class Reason(Body):
     reason: Text | None = None
 
 
-class Step(BaseModel):
+class Step(Body):
     mode: StepMode = "over"
     until: Reference | None = None
     secrets: Secrets | None = None
 
 
-class Resume(BaseModel):
+class Resume(Body):
     breakpoints: Annotated[list[Reference], Field(max_length=1000)] | None = None
     secrets: Secrets | None = None
 
 
-class Resolve(BaseModel):
+class Resolve(Body):
     command: Number
     decision: Decision
     value: Json = None
 
 
-class OutcomeBody(BaseModel):
+class OutcomeBody(Body):
     output: Json = None
     error: Text | None = None
 
 
-class Fork(BaseModel):
+class Fork(Body):
     at: Number
     edits: dict[str, Json] = {}
     source: Source | None = None
@@ -120,14 +128,14 @@ class Fork(BaseModel):
     requester: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
-class Evaluate(BaseModel):
+class Evaluate(Body):
     expression: Text
     at: Number | None = None
     data: Json = None
 
 
-class BreakpointBody(BaseModel):
-    """See `Breakpoint`; `id`, `count` and `problem` are the node's to say."""
+class BreakpointBody(Body):
+    """See `Breakpoint`; `id`, `count` and `problem` are the node's to say, and passed over."""
 
     on: BreakOn = "task"
     task: Reference | None = None
@@ -138,32 +146,35 @@ class BreakpointBody(BaseModel):
     hits: Number = 0
     log: Text | None = None
     enabled: bool = True
+    id: Annotated[Text | None, Field(exclude=True)] = None
+    count: Annotated[Number | None, Field(exclude=True)] = None
+    problem: Annotated[Text | None, Field(exclude=True)] = None
 
 
-class ReviewerBody(BaseModel):
+class ReviewerBody(Body):
     name: Annotated[str, Field(min_length=1, max_length=128)]
     public_key: Annotated[str, Field(max_length=64, description="the 32 bytes of an Ed25519 key in base64")]
     groups: Annotated[list[Annotated[str, Field(min_length=1, max_length=128)]], Field(max_length=100)] = []
 
 
-class Document(BaseModel):
+class Document(Body):
     source: Source
     file: File = FILE
 
 
-class Cursor(BaseModel):
+class Cursor(Body):
     source: Source
     line: Place
     column: Place
 
 
-class Rename(BaseModel):
+class Rename(Body):
     source: Source
     reference: Reference
     name: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class TextOnly(BaseModel):
+class TextOnly(Body):
     source: Source
 
 

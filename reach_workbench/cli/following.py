@@ -15,7 +15,7 @@ from reach_workbench.cli.session import Interruption, Session, give_up, unless_i
 from reach_workbench.cli.source import Source
 from reach_workbench.cli.standing import stand
 from reach_workbench.cli.watching import Watcher
-from reach_workbench.errors import RunStateError
+from reach_workbench.errors import NodeUnreachable, RunStateError
 from reach_workbench.protocol.node_views import EventView, RunView
 
 if TYPE_CHECKING:
@@ -118,6 +118,28 @@ async def finish(
     after: int,
 ) -> int:
     """Follow a run and show how it ended, or where it stopped and how to go on; returns the exit code."""
+    try:
+        return await _finish(session, node, view, source, interruption, file=file, quiet=quiet, after=after)
+    except NodeUnreachable as wrong:  # the run is not lost: what is said of it must name it
+        raise NodeUnreachable(
+            f"run {view.id} was left: {wrong.message}",
+            where=wrong.where,
+            hint=f"`{session.line('show', view.id)}` tells how far it came, `{session.line('resume', view.id)}` goes "
+            "on with it",
+        ) from None
+
+
+async def _finish(
+    session: Session,
+    node: Node,
+    view: RunView,
+    source: Source | None,
+    interruption: Interruption,
+    *,
+    file: EventFile | None,
+    quiet: bool,
+    after: int,
+) -> int:
     quiet = quiet or session.terminal.json
     follower = Follower(session, node, view, interruption, file=file, quiet=quiet, after=after)
     view = await follower.follow()

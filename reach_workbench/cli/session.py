@@ -7,14 +7,14 @@ import os
 import shlex
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reach_workbench.cli.command import Given
 from reach_workbench.cli.terminal import Terminal
 from reach_workbench.clock import SystemClock
-from reach_workbench.errors import HomeInUse, HomeReadOnly, KeysDamaged, UsageError
+from reach_workbench.errors import HomeFreed, HomeInUse, HomeReadOnly, KeysDamaged, UsageError
 from reach_workbench.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -90,6 +90,14 @@ class Session:
                 node = await self._open(write=False)
         async with _closing(node):
             yield node
+
+    async def retrying(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """The result of a command's part that asks; from its start again when the one who was asked ended before it
+        took that up, since then this process may do it itself."""
+        for _ in range(_TRIES):
+            with suppress(HomeFreed):
+                return await work()
+        return await work()
 
     @asynccontextmanager
     async def exporting(self, unlock: Signer | None) -> AsyncIterator[Node]:

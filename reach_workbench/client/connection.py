@@ -39,7 +39,7 @@ class Connection:
         self.home = home
         self.url = url
         self.name = str(home) if home is not None else str(url)
-        self._token = token
+        self._token = _clean(token) if token is not None else None
         self._http: httpx.AsyncClient | None = None
         self._address: SocketAddress | None = None
         self._version = PROTOCOL
@@ -115,7 +115,7 @@ class Connection:
         given: dict[str, str] = {"Reach-Protocol": str(self._version), **headers}
         payload: bytes | AsyncIterator[bytes] | None = content
         if body is not None:
-            payload = wire.dumps(body)
+            payload = wire.given(body)
             given["Content-Type"] = "application/json"
         timeout = httpx.Timeout(_READ, connect=_CONNECT, read=_SILENCE if stream else _READ, write=None, pool=None)
         request = http.build_request(
@@ -192,6 +192,17 @@ class Connection:
         if self._address is not None:
             self._address.close()
             self._address = None
+
+
+def _clean(token: str) -> str:
+    """The token without the blanks and line ends of the file that holds it. Raises BadInput, which does not say it."""
+    token = token.strip()
+    if not (token and token.isascii() and token.isprintable()):
+        raise BadInput(
+            "this can't be a token: it is empty, or has characters that no header carries",
+            hint="the node's home has it, in the file `token`",
+        )
+    return token
 
 
 class _Unreachable:

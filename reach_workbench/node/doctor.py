@@ -124,9 +124,9 @@ def _audit(store: Store, unpinned: ReachError | None) -> Iterator[Check]:
 
 
 def _keys(settings: Settings) -> Iterator[Check]:
-    """Who can read the files of keys, and whether a move was cut off. Nothing is unlocked."""
-    from reach_workbench.keys.ring import MOVING, NAMES
-    from reach_workbench.keys.sealed import SEALED
+    """Who can read the files of keys, whether they are sound, and whether a move was cut off. Nothing is unlocked."""
+    from reach_workbench.keys.ring import MOVING, NAMES, Ring
+    from reach_workbench.keys.sealed import SEALED, SealedFile
 
     files = [file for name in (SEALED, MOVING, NAMES) if (file := settings.home / name).exists()]
     if not files:
@@ -140,6 +140,13 @@ def _keys(settings: Settings) -> Iterator[Check]:
         message = f"{moving.name}: a move between the keyring and the sealed file was cut off"
         yield Check("keys", False, message, "run `reach key move` again, to the place that it was to")
     else:
+        clock = SystemClock()
+        try:
+            SealedFile(settings.home, clock, lambda: None).names()
+            Ring(settings.home, clock, settings.keys.wait_seconds).names()
+        except ReachError as wrong:
+            yield Check("keys", False, f"{wrong.where}: {wrong.message}", wrong.hint or "")
+            return
         yield Check("keys", True, f"kept in {'the keyring' if files[-1].name == NAMES else SEALED}")
 
 

@@ -20,6 +20,7 @@ from reach_workbench.errors import (
 from reach_workbench.node import gating, system
 from reach_workbench.node.carrying import Carrying
 from reach_workbench.node.doctor import examine
+from reach_workbench.node.hearing import heard_later
 from reach_workbench.node.looking import Looking
 from reach_workbench.node.mailbox import Mailbox, ask
 from reach_workbench.node.pinning import Pinning
@@ -132,13 +133,18 @@ class LocalNode(Looking, Steering, Writing, Carrying):
         complete = complete_event(event, self.clock)
         if not self.store.writable:
             answer = await ask(self.store, self.settings, "publish", {"event": complete})
-            published = Published(complete, tuple(answer["consumed_by"]), queued=answer.get("queued", False))
+            published = Published(
+                complete,
+                tuple(answer["consumed_by"]),
+                queued=answer.get("queued", False),
+                kept_for=tuple(answer.get("kept_for", ())),
+            )
         else:
             unit = self.store.unit()
             unit.put_cloudevent(complete, at=self.clock.now())
             await self.store.commit(unit)
             published = await self._offer(complete)
-        if not published.consumed_by and not published.queued:
+        if not (published.consumed_by or published.queued or published.kept_for):
             raise NobodyWaits(
                 f"no run waits for an event like this (type {complete['type']}); it was logged and not kept for later",
                 hint="`reach runs --status waiting` lists the runs that wait, `reach show RUN` what for",
@@ -148,10 +154,11 @@ class LocalNode(Looking, Steering, Writing, Carrying):
     async def _offer(self, event: dict[str, Json]) -> Published:
         """An event that was logged: to the runs that wait, and to the workflows that it starts."""
         consumed = await self.runner.deliveries.offer(event)
-        started: list[str] | None = None
-        if self._schedules is not None:
-            await self._schedules.look()
-            started = self._schedules.fate(event)
+        if self._schedules is None:
+            kept_for = await self.runner.threads.aside(lambda: heard_later(self.store, self.evaluator, event))
+            return Published(event, tuple(consumed), kept_for=kept_for)
+        await self._schedules.look()
+        started = self._schedules.fate(event)
         return Published(event, (*consumed, *(started or ())), queued=started == [])
 
     def hang_bell(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from reach_workbench import errors
 from reach_workbench.clock import Clock
 from reach_workbench.engine.values import Json
-from reach_workbench.errors import HomeInUse, NobodyWaits, NotFound, ReachError, StoreError
+from reach_workbench.errors import HomeFreed, HomeInUse, NobodyWaits, NotFound, ReachError, StoreError
 from reach_workbench.node.bell import Bell, ring
 from reach_workbench.node.breakpoints import written
 from reach_workbench.protocol import wire
@@ -44,27 +45,66 @@ lost must not take as long as `_FRESH`."""
 
 
 async def ask(store: Store, settings: Settings, kind: str, payload: dict[str, Json]) -> dict[str, Json]:
-    """Ask the owner of the home, and wait for its answer; raises what it raised, or HomeInUse."""
+    """Ask the owner of the home, and wait for its answer; raises what it raised, HomeFreed or HomeInUse.
+
+    Whenever no answer is waited for any more the request is withdrawn: what is said to have failed is not carried out
+    by whoever owns the home next. One that was taken up can't be, and is said to be in doubt.
+    """
     number = store.post_request(kind, payload)
-    ring(settings.home)
+    try:
+        ring(settings.home)
+        return await _answer_to(number, store, settings)
+    except asyncio.CancelledError:
+        with suppress(StoreError):
+            store.withdraw_request(number)
+        raise
+
+
+async def _answer_to(number: int, store: Store, settings: Settings) -> dict[str, Json]:
+    home = settings.home
     for _ in range(round(_PATIENCE / _LOOK)):
+        gone = holder(home) is None  # before looking for the answer, which it may have given last
         request = store.read.request(number)
         if request.answered_at is not None:
-            answer: dict[str, Json] = request.answer
-            if "error" in answer:
-                raise _error(answer["error"])
-            return answer
-        if holder(settings.home) is None:
-            raise HomeInUse(
-                "the process that owned this home ended before it answered",
-                where=str(settings.home),
+            return _said(request)
+        if gone and request.taken:
+            raise _doubtful("the process that owned this home ended while it did what was asked", home)
+        if gone and _withdrawn(store, number):
+            raise HomeFreed(
+                "the process that owned this home ended before it took up what was asked: nothing was done",
+                where=str(home),
                 hint="run the command again",
             )
         await asyncio.sleep(_LOOK)
-    raise HomeInUse(
-        "the process that owns this home did not answer",
-        where=str(settings.home),
-        hint="it may be busy or stopped; `reach show RUN` tells whether it did what was asked, else ask again",
+    if _withdrawn(store, number):
+        raise HomeInUse(
+            "the process that owns this home did not answer, and was not told to do it any more",
+            where=str(home),
+            hint="it may be busy or stopped; ask again",
+        )
+    request = store.read.request(number)
+    if request.answered_at is not None:
+        return _said(request)
+    raise _doubtful("the process that owns this home took up what was asked and did not answer", home)
+
+
+def _said(request: RequestRecord) -> dict[str, Json]:
+    answer: dict[str, Json] = request.answer
+    if "error" in answer:
+        raise _error(answer["error"])
+    return answer
+
+
+def _withdrawn(store: Store, number: int) -> bool:
+    try:
+        return store.withdraw_request(number)
+    except StoreError:  # locked or full: it stands, and may still be taken up
+        return False
+
+
+def _doubtful(what: str, home: Path) -> HomeInUse:
+    return HomeInUse(
+        f"{what}; whether it is done is not known", where=str(home), hint="`reach show RUN` tells, else ask again"
     )
 
 
@@ -97,6 +137,7 @@ class Mailbox:
         self._clock = clock
         self._seconds = settings.runner.poll_seconds
         self._home = settings.home
+        self._seen = -1
         self._bell: Bell | None = None
         self._task: asyncio.Task[None] | None = None
         self._answering: dict[int, asyncio.Task[None]] = {}
@@ -121,18 +162,17 @@ class Mailbox:
             self._bell = None
 
     async def _work(self) -> None:
-        seen = -1
         while True:
             try:
                 version = self._store.foreign_version()
-                if version != seen:
+                if version != self._seen:
                     for request in self._store.read.requests():
                         self._take_up(request)
-                    seen = version
+                    self._seen = version
             except StoreError:
-                seen = -1  # locked or out of order for now: look again
+                self._seen = -1  # locked or out of order for now: look again
             bell = self._bell
-            if bell is None or seen == -1:
+            if bell is None or self._seen == -1:
                 await asyncio.sleep(self._seconds)
                 continue
             with suppress(TimeoutError):
@@ -151,6 +191,8 @@ class Mailbox:
         turn = self._turns.setdefault(subject, asyncio.Lock())
         try:
             async with turn:
+                if not await self._taken(request):
+                    return
                 work = asyncio.ensure_future(self._answer(request))
                 try:
                     if request.kind != "publish":
@@ -164,6 +206,19 @@ class Mailbox:
         finally:
             if not turn.locked():
                 self._turns.pop(subject, None)
+
+    async def _taken(self, request: RequestRecord) -> bool:
+        """Take it up, unless who asked has withdrawn it."""
+        unit = self._store.unit()
+        unit.take_request(request.id)
+        try:
+            await self._store.commit(unit)
+        except NotFound:
+            return False
+        except StoreError:
+            self._seen = -1  # locked or full for now: look again
+            raise
+        return True
 
     async def _reply(self, request: RequestRecord, answer: dict[str, Json]) -> None:
         unit = self._store.unit()
@@ -192,7 +247,11 @@ class Mailbox:
         node = self._node
         if kind == "publish":
             published = await node.publish(payload["event"])
-            return {"consumed_by": list(published.consumed_by), "queued": published.queued}
+            return {
+                "consumed_by": list(published.consumed_by),
+                "queued": published.queued,
+                "kept_for": list(published.kept_for),
+            }
         if kind == "set-breakpoint":
             return {"breakpoint": written(await node.set_breakpoint(Breakpoint(**payload["breakpoint"])))}
         if kind == "clear-breakpoint":

@@ -88,10 +88,10 @@ class Schedules:
     async def follow_catalog(self) -> None:
         """Keep what the newest version of each catalogued workflow says about starting by itself."""
         async with self._lock:
-            wanted = await asyncio.to_thread(_wanted, self._store)
+            rules = await asyncio.to_thread(wanted, self._store)
             known = {schedule.id: schedule for schedule in self._store.read.schedules()}
             unit, now = self._store.unit(), self._clock.now()
-            for id, (record, kind, rule) in wanted.items():
+            for id, (record, kind, rule) in rules.items():
                 before = known.get(id)
                 if before is None or before.rule != rule:
                     unit.put_schedule(
@@ -109,7 +109,7 @@ class Schedules:
                     self._heard.pop(id, None)
                 elif before.program != record.program:
                     unit.renew_schedule(id, program=record.program, version=record.version)
-            for id in known.keys() - wanted.keys():
+            for id in known.keys() - rules.keys():
                 unit.drop_schedule(id)
             if not unit.is_empty:
                 await self._store.commit(unit)
@@ -307,7 +307,7 @@ def _text(schedule: ScheduleRecord) -> str:
     return rule if isinstance(rule, str) else canonical(rule).decode()
 
 
-def _wanted(store: Store) -> dict[str, tuple[WorkflowRecord, str, Json]]:
+def wanted(store: Store) -> dict[str, tuple[WorkflowRecord, str, Json]]:
     """The schedules of the newest versions: the document, the kind and the rule, by id."""
     versions: dict[tuple[str, str], dict[str, WorkflowRecord]] = {}
     for record in store.read.workflows():

@@ -178,11 +178,16 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The CloudEvent as accepted, and the runs that consumed it."""
+    """The CloudEvent as accepted, and the runs that consumed it.
+
+    `queued`: a schedule took it and waits for others. `kept_for`: the stored workflows that hear it once a node serves,
+    where none does.
+    """
 
     event: dict[str, Json]
     consumed_by: tuple[str, ...]
     queued: bool = False
+    kept_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

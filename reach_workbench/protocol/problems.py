@@ -22,6 +22,7 @@ STATUS: Final[Mapping[str, int]] = {
     "home": 503,
     "home-read-only": 503,
     "home-in-use": 503,
+    "home-freed": 503,
     "home-unusable": 503,
     "store": 500,
     "store-newer": 503,

@@ -1,12 +1,14 @@
 """The JSON form of what goes through a node's door: requests, views and errors, generic over their dataclasses.
 
 A member that the reader does not know is passed over, one that is missing takes its default: so an
-older side reads what a newer one writes, as long as `system.PROTOCOL` is the same.
+older client reads what a newer node writes, as long as `system.PROTOCOL` is the same. A node passes over nothing of
+what it is asked for, see `api.bodies`.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +35,50 @@ def dumps(value: object) -> bytes:
         return orjson.dumps(value, default=_plain)
     except TypeError:  # an integer beyond 64 bits, or nested deeper than the quick writer goes
         return json.dumps(tree(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def given(value: object) -> bytes:
+    """The JSON text of what a caller gave. Raises BadInput naming the place of what JSON has no form for.
+
+    The quick writer makes null of a number that is none; where no null was written there is nothing to look for.
+    """
+    try:
+        try:
+            text = orjson.dumps(value, default=_plain)
+        except TypeError:
+            _require_form(value, "")
+            return dumps(value)
+        if b"null" in text:
+            _require_form(value, "")
+        return text
+    except RecursionError:
+        raise BadInput("this is nested too deeply, or holds itself") from None
+
+
+def _require_form(value: object, place: str) -> None:
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+            raise BadInput("JSON has no form for half of a character (a lone surrogate)", where=place or None)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise BadInput(f"JSON has no form for the number {value}", where=place or None)
+    elif isinstance(value, Mapping):
+        for name, part in value.items():
+            if not isinstance(name, str):
+                raise BadInput(f"a member's name is text in JSON, not {_named(name)}", where=place or None)
+            _require_form(name, place)
+            _require_form(part, f"{place}.{name}" if place else name)
+    elif isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            _require_form(part, f"{place}[{index}]")
+    elif is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            _require_form(getattr(value, each.name), f"{place}.{each.name}" if place else each.name)
+    elif not isinstance(value, bool | int | Path) and value is not None:
+        try:
+            orjson.dumps(value)  # it knows a time, say
+        except TypeError:
+            raise BadInput(f"JSON has no form for {_named(value)}", where=place or None) from None
 
 
 def _plain(value: object) -> object:

@@ -164,7 +164,10 @@ class NodeRecord:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """A message from another process to the node that holds the home; `answer` once it is answered."""
+    """A message from another process to the node that holds the home; `answer` once it is answered.
+
+    One that is taken up and not answered yet has an `answer` without `answered_at`: it can't be withdrawn any more.
+    """
 
     id: int
     tenant: int
@@ -173,6 +176,10 @@ class RequestRecord:
     created_at: int
     answered_at: int | None
     answer: Json
+
+    @property
+    def taken(self) -> bool:
+        return self.answer is not None
 
 
 @dataclass(frozen=True, slots=True)

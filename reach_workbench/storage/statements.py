@@ -279,14 +279,20 @@ INSERT INTO requests (tenant_id, kind, payload, created_at) VALUES (:tenant, :ki
 REQUEST_ANSWER: Final = """
 UPDATE requests SET answered_at = :at, answer = :answer WHERE id = :id AND answered_at IS NULL
 """
+REQUEST_TAKE: Final = """
+UPDATE requests SET answer = :answer WHERE id = :id AND answered_at IS NULL AND answer IS NULL
+"""
+REQUEST_WITHDRAW: Final = "DELETE FROM requests WHERE id = :id AND answered_at IS NULL AND answer IS NULL"
 REQUESTS_OPEN: Final = """
 SELECT id, tenant_id, kind, payload, created_at, answered_at, answer FROM requests
-WHERE answered_at IS NULL ORDER BY id
+WHERE answered_at IS NULL AND answer IS NULL ORDER BY id
 """
 REQUEST: Final = """
 SELECT id, tenant_id, kind, payload, created_at, answered_at, answer FROM requests WHERE id = :id
 """
-REQUESTS_FORGET: Final = "DELETE FROM requests WHERE answered_at < :before"
+REQUESTS_FORGET: Final = """
+DELETE FROM requests WHERE answered_at < :before OR (answered_at IS NULL AND created_at < :before)
+"""
 CLOUDEVENT_INSERT: Final = """
 INSERT INTO cloudevents (tenant_id, id, source, type, payload, received_at, run_id)
 VALUES (:tenant, :id, :source, :type, :payload, :at, :run)

@@ -161,6 +161,19 @@ class Store:
         finally:
             connection.close()
 
+    def withdraw_request(self, number: int) -> bool:
+        """Take a request back for good; False when the node has taken it up, or answered it.
+
+        Raises StoreBusy, StoreFull, HomeReadOnly.
+        """
+        require_writable(self.file.parent)
+        connection = opening.connect_writer(self.file, self._settings)
+        try:
+            with explained(self.file):
+                return connection.execute(sql.REQUEST_WITHDRAW, {"id": number}).rowcount > 0
+        finally:
+            connection.close()
+
     def foreign_version(self) -> int:
         """A number that changes when another process has committed: only then look for new requests."""
         return self._writing().foreign_version()

@@ -32,6 +32,8 @@ from reach_workbench.storage.records import (
 LOG_LINES: Final = 1_000
 """How many lines of breakpoints with a message are kept of one run."""
 
+_TAKEN: Final = pack({"taken": True})
+
 Check = Callable[[sqlite3.Cursor], None]
 """Looks at a statement's result inside the transaction; raising refuses the whole unit."""
 
@@ -439,12 +441,16 @@ class Unit:
             },
         )
 
+    def take_request(self, id: int) -> None:
+        """Take a request of another process up; NotFound when it was withdrawn or taken up before."""
+        self.add(sql.REQUEST_TAKE, {"id": id, "answer": _TAKEN}, _taken)
+
     def answer_request(self, id: int, answer: Json, *, at: int) -> None:
         """Answer a request of another process; NotFound when it was answered before."""
         self.add(sql.REQUEST_ANSWER, {"id": id, "answer": pack(answer), "at": at}, _answered)
 
     def forget_requests(self, *, before: int) -> None:
-        """Delete requests that were answered before this time."""
+        """Delete requests that were answered before this time, and those of before that nobody will answer."""
         self.add(sql.REQUESTS_FORGET, {"before": before})
 
     def put_node(
@@ -498,6 +504,11 @@ def _unstarted(cursor: sqlite3.Cursor) -> None:
 def _dead(cursor: sqlite3.Cursor) -> None:
     if cursor.rowcount == 0:
         raise NotFound("this job is not among the dead letters")
+
+
+def _taken(cursor: sqlite3.Cursor) -> None:
+    if cursor.rowcount == 0:
+        raise NotFound("this request was withdrawn, or taken up before")
 
 
 def _answered(cursor: sqlite3.Cursor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from reach_workbench.errors import ReachError
+from reach_workbench.client import BlockingNode
+from reach_workbench.errors import BadInput, ReachError
 from reach_workbench.protocol.problems import STATUS
 from reach_workbench.protocol.system import PROTOCOL
+from tests.cli.test_bad_input import NO_EVENTS
+from tests.conformance_node.doors import TOKEN
 
-from .serving import Serving, serving
+from .serving import HEAD, Serving, serving
 
 TWO = "do: [{one: {set: {n: 1}}}, {two: {set: {n: 2}}}]"
 
@@ -49,6 +53,19 @@ def test_without_the_token_nothing_is_told(node: Serving, headers: dict[str, str
         answer = ask(node, "GET", path, token=False, headers=headers)
         assert_problem(answer, 401, "unauthorized")
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("around", ["%s\n", " %s\r\n"])
+def test_the_client_takes_a_token_as_its_file_holds_it(node: Serving, around: str) -> None:
+    with BlockingNode(url=node.url, token=around % TOKEN) as client:
+        assert client.runs(limit=1) is not None
+
+
+@pytest.mark.parametrize("token", ["", "\n", "sesame\nopen", "s\u00e9same", "sesame\x00"])
+def test_what_can_be_no_token_is_refused_and_not_repeated(node: Serving, token: str) -> None:
+    with pytest.raises(BadInput, match="can't be a token") as refused:
+        BlockingNode(url=node.url, token=token)
+    assert not token.strip() or "same" not in str(refused.value)
 
 
 def test_refused_tokens_are_audited_once_a_minute(node: Serving) -> None:
@@ -88,6 +105,72 @@ def test_refusals_are_problems_with_where_and_hint(node: Serving) -> None:
     broken = ask(node, "POST", "/v1/runs", json={"source": "do: 1", "file": "x.yaml"})
     assert {each["file"] for each in assert_problem(broken, 422, "compile-failed")["diagnostics"]} == {"x.yaml"}
     assert_problem(ask(node, "POST", "/v1/archives", content=b"no archive"), 422, "archive")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/v1/runs", {"source": HEAD + TWO, "mya": []}, "body.mya"),
+        ("/v1/runs/zzzz/fork", {"at": 1, "outcome": {"output": 1, "eror": "x"}}, "body.outcome.eror"),
+        ("/v1/runs/zzzz/cancel", {"raeson": "x"}, "body.raeson"),
+        ("/v1/breakpoints", {"enabeld": False}, "body.enabeld"),
+        ("/v1/policies/check", {"text": "", "file": "x"}, "body.file"),
+    ],
+)
+def test_a_member_that_is_not_known_is_refused(node: Serving, path: str, body: dict[str, Any], where: str) -> None:
+    written = assert_problem(ask(node, "POST", path, json=body), 422, "bad-input")
+    assert (written["where"], repr(where.rpartition(".")[2]) in written["detail"]) == (where, True)
+    schemas = ask(node, "GET", "/openapi.json").json()["components"]["schemas"]
+    assert schemas["Start"]["additionalProperties"] is False
+
+
+def test_a_breakpoint_is_changed_by_handing_in_what_was_read(node: Serving) -> None:
+    read = ask(node, "POST", "/v1/breakpoints", json={"task": "/do/0/one"}).json()
+    changed = ask(node, "PUT", f"/v1/breakpoints/{read['id']}", json={**read, "count": 7, "enabled": False})
+    assert (changed.status_code, changed.json()) == (200, {**read, "enabled": False})
+    assert ask(node, "DELETE", f"/v1/breakpoints/{read['id']}").status_code == 204
+
+
+def test_events_may_have_extensions(node: Serving) -> None:
+    answer = ask(node, "POST", "/v1/events", json={"type": "a.b", "partitionkey": "x"})
+    assert_problem(answer, 409, "nobody-waits")
+
+
+@pytest.mark.parametrize(("members", "says"), NO_EVENTS)
+def test_what_no_cloudevent_has_is_refused(node: Serving, members: dict[str, Any], says: str) -> None:
+    written = assert_problem(ask(node, "POST", "/v1/events", json={"type": "a", **members}), 422, "bad-input")
+    assert (says in written["detail"], written["where"] in members) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("input", "where", "says"),
+    [
+        ({"a": [1, math.nan]}, "input.a[1]", "nan"),
+        ({"a": -math.inf, "b": 2**70}, "input.a", "-inf"),
+        ({"a": {1}}, "input.a", "set"),
+        (b"x", "input", "bytes"),
+        (["\ud800"], "input[0]", "surrogate"),
+        ({"a": {"\ud800": 1}}, "input.a", "surrogate"),
+        ({1: 2}, "input", "a whole number"),
+    ],
+)
+def test_the_client_refuses_what_json_has_no_form_for(node: Serving, input: Any, where: str, says: str) -> None:
+    with BlockingNode(url=node.url, token=TOKEN) as client, pytest.raises(BadInput, match=says) as refused:
+        client.start(HEAD + TWO, input=input)
+    assert refused.value.where == where
+
+
+def test_the_client_sends_all_that_json_has_a_form_for(node: Serving) -> None:
+    deep: Any = 1
+    for _ in range(190):
+        deep = [deep]
+    held: list[Any] = []
+    held.append(held)
+    with BlockingNode(url=node.url, token=TOKEN) as client:
+        for input in ({"a": [None, 2**70, 1.5, "\u00e9\U0001f600", True]}, deep):
+            assert client.state(client.start(HEAD + TWO, input=input, hold=True).id, at=1).input == input
+        with pytest.raises(BadInput, match="holds itself"):
+            client.start(HEAD + TWO, input=held)
 
 
 def test_a_name_of_a_run_never_leads_to_a_file(node: Serving, tmp_path: Path) -> None:

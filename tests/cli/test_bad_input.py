@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -299,6 +301,46 @@ def test_an_event_that_nobody_waits_for(reach: Reach) -> None:
 )
 def test_an_event_that_is_none(reach: Reach, words: tuple[str, ...], code: str, says: str) -> None:
     refused(reach("publish", *words, "--json"), code, says)
+
+
+NO_EVENTS = [
+    ({"specversion": "0.3"}, "specversion must be 1.0"),
+    ({"specversion": 1.0}, "specversion must be 1.0"),
+    ({"id": ""}, "id must be a non-empty string"),
+    ({"source": 7}, "source must be a non-empty string"),
+    ({"time": "yesterday"}, "time must be a timestamp of RFC 3339"),
+    ({"time": "2026-02-30T12:00:00Z"}, "time must be a timestamp of RFC 3339"),
+    ({"time": "2026-01-31T12:00:00"}, "time must be a timestamp of RFC 3339"),
+    ({"time": 1}, "time must be a non-empty string"),
+    ({"datacontenttype": 7}, "datacontenttype must be a non-empty string"),
+    ({"dataschema": ""}, "dataschema must be a non-empty string"),
+    ({"subject": ["a"]}, "subject must be a non-empty string"),
+    ({"data": 1, "data_base64": "AA=="}, "not both"),
+    ({"data_base64": "A"}, "data_base64 must be base64"),
+    ({"data_base64": 7}, "data_base64 must be base64"),
+    ({"partitionKey": "x"}, "'partitionKey' can't be an attribute"),
+    ({"partition_key": "x"}, "'partition_key' can't be an attribute"),
+    ({"extension": {"a": 1}}, "extension must be text, true or false, or an integer"),
+    ({"extension": 1.5}, "extension must be text, true or false, or an integer"),
+]
+"""Members beside a type, and why no CloudEvent 1.0 has them."""
+
+
+@pytest.mark.parametrize(("members", "says"), NO_EVENTS)
+def test_what_no_cloudevent_has(reach: Reach, members: dict[str, Any], says: str) -> None:
+    refused(reach("publish", json.dumps({"type": "a", **members}), "--json"), "bad-input", says)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"specversion": "1.0", "time": "2026-06-30T23:59:60.123456789+01:00", "subject": None, "id": None},
+        {"data_base64": "AA==", "datacontenttype": "image/png", "dataschema": "https://example.com/a"},
+        {"partitionkey": "x", "sampled": True, "sequence1": 7, "data": None},
+    ],
+)
+def test_what_a_cloudevent_may_have(reach: Reach, members: dict[str, Any]) -> None:
+    refused(reach("publish", json.dumps({"type": "a", **members}), "--json"), "nobody-waits", exits=1)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from reach_workbench.engine.values import Json
 from reach_workbench.keys import sealed
 from reach_workbench.keys.ed25519 import SigningKey
+from reach_workbench.storage.home import Lock
+from reach_workbench.storage.store import Store
 from tests.bench.pseudoterminal import Pseudoterminal
 from tests.cli.conftest import PATIENCE, REACH, Answer, Reach, Running
 from tests.unheld import VARIABLES
@@ -433,6 +436,26 @@ def test_a_form_is_filled_in_on_the_terminal(
     screen.send(b"as agreed\n")
     screen.until(r"completed\s+in", PATIENCE)
     assert reach("show", "last", "--json").json["output"] == {"got": {"amount": 3, "why": "as agreed"}}
+
+
+def test_a_verdict_for_which_the_owner_ended_is_given_by_this_process(
+    reach: Reach, held: Callable[..., str], known: None, target: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when two are given at once: the second finds the home taken, and then its owner gone."""
+    gate = held()
+    asked = Store.post_request
+    lock = Lock(home)
+
+    def post(store: Store, kind: str, payload: Json) -> int:
+        number = asked(store, kind, payload)
+        lock.release()
+        return number
+
+    monkeypatch.setattr(Store, "post_request", post)
+    done = reach("approve", gate, "--yes")
+    assert (done.code, json.loads(done.out), target.read_text()) == (0, {"finished": True}, "done\n")
+    assert done.err.count("requester") == 1  # it was shown once
+    assert len(reach("gates", gate, "--json").json["verdicts"]) == 1
 
 
 def test_no_is_the_answer_of_whoever_says_nothing(

@@ -128,6 +128,22 @@ def test_files_that_others_may_read_are_told_of(reach: Reach, sealed_home: Path)
     assert check()["ok"], "what is written anew is the owner's alone"
 
 
+@pytest.mark.parametrize("name", ["keys.sealed", "keys.names"])
+def test_the_doctor_says_that_a_file_of_keys_is_damaged(reach: Reach, sealed_home: Path, name: str) -> None:
+    file = sealed_home.with_name(name)
+    if name == "keys.sealed":
+        file.write_bytes(file.read_bytes()[:-20])
+    else:
+        sealed_home.unlink()
+        file.write_text("{}")
+        file.chmod(0o600)
+    listed = reach("key", "list", "--json")
+    done = reach("doctor", "--json")
+    (check,) = [each for each in done.json["checks"] if each["name"] == "keys"]
+    assert (done.code, check["ok"], check["hint"]) == (1, False, listed.error["hint"])
+    assert check["message"] == f"{file}: {listed.error['message']}"
+
+
 def test_the_passphrase_is_changed(reach: Reach, sealed_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told_of = reach("key", "passphrase", "--json")
     assert told_of.code == 2 and "REACH_NEW_PASSPHRASE" in told_of.error["hint"]

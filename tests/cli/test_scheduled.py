@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -36,3 +37,17 @@ def test_a_node_killed_at_a_start_leaves_the_run_and_the_count_together(
     assert len(reach("runs", "--json").json["runs"]) == started
     with closing(sqlite3.connect(home / "reach.db")) as database:
         assert database.execute("SELECT started FROM schedules").fetchall() == [(started,)]
+
+
+def test_an_event_that_a_workflow_will_hear_when_a_node_serves_is_not_said_to_be_lost(home: Path, reach, start) -> None:
+    Path("tick.yaml").write_text(TICK.replace("{every: {seconds: 1}}", "{on: {one: {with: {type: a.b}}}}"))
+    assert reach("add", "tick.yaml").code == 0
+    serving = start("serve")
+    serving.read_error_until("serving")
+    serving.signal(signal.SIGTERM)
+    serving.end()
+    told = reach("publish", "--type", "a.b")
+    assert (told.code, "kept: 1 stored workflow hears it when a node serves: test/tick:1.0.0" in told.err) == (0, True)
+    told = reach("publish", "--type", "a.b", "--json")
+    assert (told.json["consumed_by"], told.json["kept_for"]) == ([], ["test/tick:1.0.0"])
+    assert reach("publish", "--type", "a.c").code == 1

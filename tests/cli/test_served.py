@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reach_workbench.client import RemoteNode
 from reach_workbench.storage.home import holder
 from tests.cli.conftest import PATIENCE, Reach, Running
 
@@ -177,6 +179,22 @@ def until_lines(file: Path, count: int) -> None:
     while not file.exists() or len(file.read_bytes().splitlines()) < count:
         assert time.monotonic() < limit, "no further event was told"
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("words", [(), ("-q",), ("--json",)])
+def test_a_run_whose_node_dies_is_named(
+    node: Running, reach: Reach, workflow: Write, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(RemoteNode.__init__.__kwdefaults__, "patience", 0.2)
+    killing = threading.Timer(1, node.signal, (signal.SIGKILL,))
+    killing.start()
+    done = reach("run", workflow("do: [{nap: {wait: {seconds: 30}}}]"), *words)
+    killing.join()
+    run = reach("show", "last", "--json").json["id"]
+    said = " ".join(done.error.values()) if words == ("--json",) else done.err
+    assert done.code == 1
+    for part in (f"run {run} was left", f"reach show {run}", f"reach resume {run}"):
+        assert part in said
 
 
 def test_a_second_node_is_refused_by_name(node: Running, reach: Reach) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from reach_workbench.clock import FixedClock
 from reach_workbench.errors import HomeInUse, StoreFull
-from reach_workbench.node import bell
+from reach_workbench.node import bell, mailbox
 from reach_workbench.node.bell import BELL, ring
 from reach_workbench.node.local import LocalNode
 from reach_workbench.settings import load
@@ -153,9 +153,59 @@ def test_whoever_asks_learns_that_the_owner_has_ended(home, go):
             asked = asyncio.create_task(reader.cancel(run))
             await asyncio.sleep(0)
         async with asyncio.timeout(5):
-            with pytest.raises(HomeInUse, match="ended before it answered"):
+            with pytest.raises(HomeInUse, match="ended before it took up"):
                 await asked
         await reader.close()
+
+    go(body)
+
+
+@pytest.mark.parametrize("why", ["ended", "is slow", "was given up"])
+def test_what_was_said_to_have_failed_is_not_carried_out_by_the_next_owner(home, go, monkeypatch, why):
+    async def body():
+        async with home.node() as owner, home.node(write=False) as reader:
+            run = (await owner.start(home.request(LISTENS))).id
+            await owner._mailbox.stop()
+            if why == "is slow":
+                monkeypatch.setattr(mailbox, "_PATIENCE", 0.2)
+            asked = asyncio.create_task(reader.cancel(run))
+            await asyncio.sleep(0.1)
+            if why == "was given up":
+                asked.cancel()
+            if why == "ended":
+                await owner.close()
+            with pytest.raises(asyncio.CancelledError if why == "was given up" else HomeInUse):
+                await asked
+            assert reader.store.read.requests() == ()
+            await owner.close()
+        async with home.node() as node:
+            await asyncio.sleep(0.1)
+            assert (await node.run(run)).status == "waiting"
+
+    go(body)
+
+
+def test_what_was_taken_up_is_waited_for_and_not_done_again(home, go):
+    release = threading.Event()
+    home.functions.register("hold", "1.0.0", lambda _: release.wait(20), blocking=True)
+
+    async def body():
+        async with home.node() as owner, home.node(write=False) as reader:
+            held = (
+                await home.run(owner, 'do: [{slow: {call: "hold:1.0.0@python"}}, {end: {set: {n: 1}}}]', hold=True)
+            ).id
+            step = asyncio.create_task(reader.step(held))
+            while (await reader.run(held)).status == "held":
+                await asyncio.sleep(0.005)
+            number = 1
+            assert not reader.store.withdraw_request(number)
+            assert reader.store.read.request(number).taken
+            assert reader.store.read.requests() == ()
+            await owner._mailbox.stop()
+            release.set()
+            await owner.close()
+            with pytest.raises(HomeInUse, match="is not known"):
+                await step
 
     go(body)
 

@@ -259,13 +259,36 @@ def test_an_event_that_came_while_no_node_served_is_taken_later_once(world, go):
         settings = load(world.home.folder / "home", unheld.VARIABLES)
         node = await LocalNode.open(settings, clock=world.clock)
         try:
+            published = await node.publish({"type": "late", "source": "/tests"})
+            assert (published.consumed_by, published.kept_for) == ((), ("tests/tick:1.0.0",))
+            async with world.home.node(write=False) as other:
+                assert (await other.publish({"type": "late", "source": "/tests"})).kept_for == ("tests/tick:1.0.0",)
             with pytest.raises(NobodyWaits):
-                await node.publish({"type": "late", "source": "/tests"})
+                await node.publish({"type": "early", "source": "/tests"})
         finally:
             await node.close()
         for _ in range(2):
             async with world.serving() as node:
-                await world.runs(node, 1)
+                await world.runs(node, 2)
+
+    go(body)
+
+
+def test_an_event_is_kept_only_for_workflows_that_will_take_it(world, go):
+    both = "{on: {all: [{with: {type: a}}, {with: {type: b}}]}}"
+
+    async def body():
+        async with world.serving() as node:
+            await world.add(node, both)
+        async with world.home.node() as node:
+            assert (await node.publish({"type": "a", "source": "/tests"})).kept_for
+            with pytest.raises(NobodyWaits):  # it has one already
+                await node.publish({"type": "a", "source": "/tests"})
+            assert (await node.publish({"type": "b", "source": "/tests"})).kept_for
+            assert (await node.publish({"type": "a", "source": "/tests"})).kept_for  # towards the next start
+            await world.add(node, "{on: {one: {with: {type: c}}}}", version="2.0.0")
+            with pytest.raises(NobodyWaits):  # the newer version hears what comes after a node has begun to serve it
+                await node.publish({"type": "c", "source": "/tests"})
 
     go(body)
 

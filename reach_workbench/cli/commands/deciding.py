@@ -127,17 +127,21 @@ Ready = Callable[[GateView], Awaitable[Json]]
 
 
 def _decide(session: Session, name: str, verdict: Verdict, reason: str | None, ready: Ready) -> int:
+    said: list[tuple[GateView, Json]] = []  # of the gate as it was shown
+
     async def work() -> int:
         async with session.asking() as node:
             gate = await _gate_named(session, node, name)
             if gate.outcome == "superseded":
                 refuse_closed(session, gate, hint=await _after_other_policies(session, node, gate))
             refuse_closed(session, gate)
-            if not session.terminal.json:
-                show_gate(session.terminal.say, gate, SystemClock().now(), session.terminal.columns)
-            answer = await ready(gate)
+            if not said:
+                if not session.terminal.json:
+                    show_gate(session.terminal.say, gate, SystemClock().now(), session.terminal.columns)
+                said.append((gate, await ready(gate)))
+            shown, answer = said[0]
             try:
-                decided = await decide(session, node, gate, verdict, reason=reason, answer=answer)
+                decided = await decide(session, node, shown, verdict, reason=reason, answer=answer)
             except GateClosed as wrong:
                 if (await node.gate(gate.id)).outcome == "superseded":
                     wrong.hint = await _after_other_policies(session, node, gate)
@@ -146,7 +150,7 @@ def _decide(session: Session, name: str, verdict: Verdict, reason: str | None, r
                 tell(session, decided)
             return await _go_on(session, node, decided)
 
-    return go(work())
+    return go(session.retrying(work))
 
 
 async def _go_on(session: Session, node: Node, gate: GateView) -> int:
@@ -230,7 +234,7 @@ def _edit(terminal: Terminal, given: Given) -> int:
             terminal.say("no gate holds the action as it is now")
             return await _go_on(session, node, await node.gate(gate.id))
 
-    return go(work())
+    return go(session.retrying(work))
 
 
 _GATE = Argument("GATE", "a gate's id, or its beginning", fills="gate")

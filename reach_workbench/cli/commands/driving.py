@@ -60,7 +60,7 @@ def _step(terminal: Terminal, given: Given) -> int:
                     await stand(session, node, view, source)
             return 0 if view.status == "held" else exit_code(view)
 
-    return go(work())
+    return go(session.retrying(work))
 
 
 def _resume(terminal: Terminal, given: Given) -> int:
@@ -90,7 +90,8 @@ def _resume(terminal: Terminal, given: Given) -> int:
                 )
 
     with ExitStack() as opened:
-        return go(work(opened.enter_context(EventFile(given.events)) if given.events else None))
+        file = opened.enter_context(EventFile(given.events)) if given.events else None
+        return go(session.retrying(lambda: work(file)))
 
 
 async def _elsewhere(session: Session, run: str) -> int:
@@ -118,7 +119,7 @@ def _suspend(terminal: Terminal, given: Given) -> int:
             terminal.say(f"  go on with: {session.line('resume', view.id)}")
         return 0
 
-    return go(work())
+    return go(session.retrying(work))
 
 
 def _cancel(terminal: Terminal, given: Given) -> int:
@@ -133,7 +134,7 @@ def _cancel(terminal: Terminal, given: Given) -> int:
             terminal.say(f"run {view.id} is {view.status}")
         return 0
 
-    return go(work())
+    return go(session.retrying(work))
 
 
 _OPEN = Argument("RUN", "the id of a run, the beginning of one, or `last`", fills="open-run")

@@ -22,7 +22,7 @@ def _add(terminal: Terminal, given: Given) -> int:
         async with session.asking() as node:
             return await node.add_reviewer(given.name, public, tuple(given.group))
 
-    view = go(work())
+    view = go(session.retrying(work))
     if terminal.json:
         terminal.print_json(reviewer_object(view))
     else:
@@ -72,7 +72,7 @@ def _revoke(terminal: Terminal, given: Given) -> int:
         async with session.asking() as node:
             return await node.revoke_reviewer(_meant(given.keyid, await node.reviewers()))
 
-    view = go(work())
+    view = go(session.retrying(work))
     if terminal.json:
         terminal.print_json(reviewer_object(view))
     else:

@@ -25,19 +25,25 @@ def _publish(terminal: Terminal, given: Given) -> int:
                 raise await explained(session, node, event, wrong) from None
             driven = not drives(node)
         if terminal.json:
-            told = {"event": published.event, "consumed_by": list(published.consumed_by), "queued": published.queued}
-            terminal.print_json(told)
+            told: dict[str, Json] = {"event": published.event, "consumed_by": list(published.consumed_by)}
+            terminal.print_json({**told, "queued": published.queued, "kept_for": list(published.kept_for)})
             return 0
         terminal.say("published ", Painted(str(published.event["type"]), "bold"), f", id {published.event['id']}")
         if published.queued:
             terminal.say("  a schedule took it, and waits for the other events that it starts by")
+        if published.kept_for:
+            names = ", ".join(published.kept_for)
+            many = len(published.kept_for) > 1
+            say = f"{len(published.kept_for)} stored workflows hear" if many else "1 stored workflow hears"
+            terminal.say(f"  kept: {say} it when a node serves: {names}")
+            terminal.say(f"    serve with: {session.line('serve')}")
         for run in published.consumed_by:
             terminal.say(f"  consumed by run {run}")
             if not driven:
                 terminal.say(f"    no process drives it; go on with: {session.line('resume', run)}")
         return 0
 
-    return go(work())
+    return go(session.retrying(work))
 
 
 def _event(session: Session, given: Given) -> dict[str, Json]:
@@ -77,7 +83,7 @@ def _resolve(terminal: Terminal, given: Given) -> int:
             terminal.say(f"  go on with: {session.line('resume', view.id)}")
         return 0
 
-    return go(work())
+    return go(session.retrying(work))
 
 
 def _decision(session: Session, given: Given) -> tuple[Decision, Json]:
@@ -110,8 +116,9 @@ COMMANDS = (
         ),
         about=(
             "`id`, `source`, `time` and `specversion` are filled in when they are missing. Exit code 1 when no run "
-            "and no schedule waits for such an event. With --json: {event, consumed_by: [run, …], queued}; queued: a "
-            "schedule keeps it until the other events have come.",
+            "and no schedule waits for such an event. With --json: {event, consumed_by: [run, …], queued, kept_for: "
+            "[workflow, …]}; queued: a schedule keeps it until the other events have come; kept_for: stored workflows "
+            "that hear it when a node serves, where none does.",
         ),
         examples=(
             Example('reach publish --type com.example.approved --data \'{"by": "Ada"}\'', "from its parts"),
