@@ -39,6 +39,9 @@ _UNDER_WAY: Final[dict[str, Json]] = {"done": True}
 
 _LOOK: Final = 0.05
 
+_PARTING: Final = 1.0
+"""Seconds that the end of the owner waits for the answers that are under way."""
+
 _SELDOM: Final = 2.0
 """Seconds between two looks of an owner with a bell, each of which wakes a machine that may have rest. A ring that was
 lost must not take as long as `_FRESH`."""
@@ -152,11 +155,15 @@ class Mailbox:
             self._bell = Bell(self._home)
 
     async def stop(self) -> None:
-        """Answer nothing any more; who waits learns that this process has ended."""
-        tasks = [*self._answering.values(), *([self._task] if self._task is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Take nothing up any more, and let what was taken up be answered if that is soon."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if tasks := list(self._answering.values()):
+            _, late = await asyncio.wait(tasks, timeout=_PARTING)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         if self._bell is not None:
             self._bell.close()
             self._bell = None

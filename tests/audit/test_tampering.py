@@ -18,7 +18,7 @@ def test_every_tampering_is_found_and_named(tmp_path: Path, extra: int) -> None:
     if extra:
         log.add(extra)
     assert log.verify().ok
-    done, wrong = storm(log, SIZES, 240, seed=extra)
+    done, wrong = storm(log, SIZES, 252, seed=extra)
     assert min(done.values()) == 12
     assert wrong == []
     assert log.verify().ok
