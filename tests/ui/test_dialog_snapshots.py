@@ -73,7 +73,7 @@ def test_looks_as_before(place: Place, go: Go, snapshot: Any, still: None, name:
             portrait: Any = Portrait(node, busy=True)
             async with place.desk(portrait, size=size) as desk:
                 await desk.until_shown("✗ faulted")
-                desk.app.workspace = Path("/work/flows")
+                desk.app.workspace = Path("/flows")
                 for key in keys:
                     await desk.press(key)
                     await desk.pilot.pause(0.05)
