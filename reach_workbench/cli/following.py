@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -118,38 +119,31 @@ async def finish(
     after: int,
 ) -> int:
     """Follow a run and show how it ended, or where it stopped and how to go on; returns the exit code."""
-    try:
-        return await _finish(session, node, view, source, interruption, file=file, quiet=quiet, after=after)
-    except NodeUnreachable as wrong:  # the run is not lost: what is said of it must name it
-        raise NodeUnreachable(
-            f"run {view.id} was left: {wrong.message}",
-            where=wrong.where,
-            hint=f"`{session.line('show', view.id)}` tells how far it came, `{session.line('resume', view.id)}` goes "
-            "on with it",
-        ) from None
-
-
-async def _finish(
-    session: Session,
-    node: Node,
-    view: RunView,
-    source: Source | None,
-    interruption: Interruption,
-    *,
-    file: EventFile | None,
-    quiet: bool,
-    after: int,
-) -> int:
     quiet = quiet or session.terminal.json
-    follower = Follower(session, node, view, interruption, file=file, quiet=quiet, after=after)
-    view = await follower.follow()
-    left: set[str] = set()
-    while await _decided_here(session, node, view, interruption, left):
+    with _named_when_lost(session, view.id):
+        follower = Follower(session, node, view, interruption, file=file, quiet=quiet, after=after)
         view = await follower.follow()
-    show_result(session, view, source)
-    if view.status not in ENDED:
-        await stand(session, node, view, source)
+        left: set[str] = set()
+        while await _decided_here(session, node, view, interruption, left):
+            view = await follower.follow()
+        show_result(session, view, source)
+        if view.status not in ENDED:
+            await stand(session, node, view, source)
     return exit_code(view)
+
+
+@contextmanager
+def _named_when_lost(session: Session, run: str) -> Iterator[None]:
+    """A node that is lost takes no run with it: what is said of that names the run, and what goes on with it."""
+    try:
+        yield
+    except NodeUnreachable as wrong:
+        raise NodeUnreachable(
+            f"run {run} was left: {wrong.message}",
+            where=wrong.where,
+            hint=f"`{session.line('show', run)}` tells how far it came, "
+            f"`{session.line('resume', run)}` goes on with it",
+        ) from None
 
 
 async def _decided_here(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from reach_workbench.cli.command import Given
 from reach_workbench.cli.terminal import Terminal
+from reach_workbench.client.address import serves
 from reach_workbench.clock import SystemClock
 from reach_workbench.errors import HomeFreed, HomeInUse, HomeReadOnly, KeysDamaged, UsageError
 from reach_workbench.settings import Settings, load
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 AnyNode = TypeVar("AnyNode", bound="Node")
-
-SOCKET: Final = "node.sock"
-"""Where a node that serves listens; a test holds it against the client's, which is slow to import."""
 
 _TRIES: Final = 5
 _BETWEEN: Final = 0.05
@@ -149,14 +147,13 @@ class Session:
     def _serving(self) -> Node | None:
         """The node that serves the home. Without one this costs one look at a file."""
         home = self.settings.home
-        if not (home / SOCKET).exists():
+        if not serves(home):
             return None
-        from reach_workbench.client.address import serves
         from reach_workbench.client.connection import Connection
         from reach_workbench.client.remote import RemoteNode
         from reach_workbench.node.person import person
 
-        return RemoteNode(Connection(home=home), requester=person(self.settings)) if serves(home) else None
+        return RemoteNode(Connection(home=home), requester=person(self.settings))
 
     async def _own(self, signer: Signer | None = None) -> LocalNode:
         """The home for this process; another command that has it for a moment is waited for."""

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from reach_workbench.cli.session import SOCKET as COMMANDS_SOCKET
 from reach_workbench.client import RemoteNode, find_or_start
 from reach_workbench.client.address import SOCKET, serves
 from reach_workbench.client.starting import _here, start_ahead
@@ -56,10 +55,6 @@ async def found(home: Path, **more: float) -> AsyncIterator[RemoteNode]:
         yield node
     finally:
         await node.close()
-
-
-def test_commands_look_where_the_client_does() -> None:
-    assert COMMANDS_SOCKET == SOCKET
 
 
 def test_the_first_starts_a_node_and_the_second_finds_it(home: Path) -> None:
