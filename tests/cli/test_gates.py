@@ -3,102 +3,37 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import time
-from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reach_workbench.engine.values import Json
 from reach_workbench.keys import sealed
 from reach_workbench.keys.ed25519 import SigningKey
-from reach_workbench.storage.home import Lock
-from reach_workbench.storage.store import Store
 from tests.bench.pseudoterminal import Pseudoterminal
-from tests.cli.conftest import PATIENCE, REACH, Answer, Reach, Running
-from tests.unheld import VARIABLES
+from tests.cli.conftest import PATIENCE, Reach
+from tests.cli.gating import (
+    FORM,
+    HOLD,
+    PERMIT,
+    SHELL,
+    Start,
+    Write,
+    assert_refused,
+    builtin,
+    held,
+    known,
+    let_decide,
+    outcome,
+    policy,
+    target,
+    terminal,
+)
 
-LEAVE = r"\[l\]eave it for later"
-SHELL = "do: [{hello: {run: {shell: {command: %s}}}}, {done: {set: {finished: true}}}]"
-PERMIT = '@id("all") permit(principal, action, resource);\n'
-HOLD = PERMIT + '@id("shells") @gate("approval") %s forbid(principal, action == Action::"shell.run", resource);\n'
-
-Write = Callable[..., Path]
-Start = Callable[..., Running]
-Until = Callable[[str], Any]
-
-
-@pytest.fixture(autouse=True)
-def builtin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The policy that users have, keys in a sealed file that costs nothing to open, and a person called ada."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("REACH_KEYS_BACKEND", "file")
-    monkeypatch.setenv("REACH_KEYS_USER", "ada")
-    monkeypatch.setenv("REACH_PASSPHRASE", "correct horse")
-    monkeypatch.setattr(sealed, "OPS", 1)
-    monkeypatch.setattr(sealed, "MEMORY", 8192)
-    sealed.forget()
-    yield
-    sealed.forget()
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "target.txt"
-
-
-@pytest.fixture
-def held(reach: Reach, workflow: Write, target: Path) -> Callable[..., str]:
-    """Runs a workflow that the policy holds, and returns the id of its gate."""
-
-    def run(command: str = "") -> str:
-        done = reach("run", workflow(SHELL % json.dumps(command or f"echo done >> {target}")), "--json")
-        assert (done.code, done.json["status"]) == (4, "waiting")
-        (gate,) = reach("gates", "--run", "last", "--json").json["gates"]
-        return str(gate["id"])
-
-    return run
-
-
-@pytest.fixture
-def known(home: Path, reach: Reach) -> None:
-    """Ada's key is made, and the node knows it."""
-    let_decide(home, "ada")
-
-
-def let_decide(home: Path, name: str, *groups: str) -> None:
-    import asyncio
-
-    from reach_workbench.clock import SystemClock
-    from reach_workbench.keys.keystore import KeyStore
-    from reach_workbench.node.local import LocalNode
-    from reach_workbench.settings import load
-
-    settings = load(home)
-    store = KeyStore.open(home, SystemClock(), settings=settings.keys)
-    key = store.signing_key(name) if name in store.names() else store.create(name)
-
-    async def add() -> None:
-        node = await LocalNode.open(settings)
-        try:
-            await node.add_reviewer(name, b64encode(key.public).decode(), groups)
-        finally:
-            await node.close()
-
-    asyncio.run(add())
-
-
-def outcome(reach: Reach, gate: str) -> Any:
-    return reach("gates", gate, "--json").json["outcome"]
-
-
-# ------------------------------------------------------------ what is said
+__all__ = ["builtin", "held", "known", "target", "terminal"]
 
 
 def test_a_newcomer_is_told_what_happened_and_what_to_type(reach: Reach, workflow: Write, target: Path) -> None:
@@ -266,50 +201,10 @@ def test_a_quorum_says_what_is_missing_still(
     assert target.read_text() == "done\n"
 
 
-def test_an_edited_action_is_held_again_and_says_where(
-    reach: Reach, held: Callable[..., str], known: None, target: Path, tmp_path: Path
-) -> None:
-    gate = held()
-    arguments = reach("gates", gate, "--json").json["arguments"]
-    arguments["process"]["command"] = f"echo edited >> {target}"
-    (tmp_path / "action.json").write_text(json.dumps(arguments))
-    done = reach("gate", "edit", gate, "--arguments", "action.json")
-    assert done.code == 0
-    (newer,) = reach("gates", "--json").json["gates"]
-    assert f"gate {gate} is superseded" in done.err
-    assert f"it is held again, at gate {newer['id']}" in done.err
-    assert f"    echo edited >> {target}\n" in done.err
-    assert outcome(reach, gate) == "superseded"
-    assert_refused(reach("approve", gate, "--yes"), "gate-closed", "")
-    assert_refused(reach("gate", "edit", newer["id"], "--arguments", "action.json"), "bad-input", "")
-    assert reach("approve", newer["id"], "--yes").code == 0
-    assert target.read_text() == "edited\n"
-
-
-def test_an_edited_action_that_nothing_holds_happens(
-    reach: Reach, held: Callable[..., str], known: None, home: Path, target: Path, tmp_path: Path
-) -> None:
-    harmless = 'unless { context.args.command like "echo fine*" };'
-    policy(home, (HOLD % '@self("allowed")').removesuffix(";\n") + f" {harmless}\n")
-    gate = held()
-    arguments = reach("gates", gate, "--json").json["arguments"]
-    arguments["process"]["command"] = f"echo fine >> {target}"
-    (tmp_path / "action.json").write_text(json.dumps(arguments))
-    done = reach("gate", "edit", gate, "--arguments", "action.json")
-    assert (done.code, target.read_text()) == (0, "fine\n")
-    assert "no gate holds the action as it is now" in done.err
-
-
 def test_an_answer_is_for_an_approval_step_only(reach: Reach, held: Callable[..., str], known: None) -> None:
     gate = held()
     assert_refused(reach("approve", gate, "--yes", "--answer", "{}"), "usage", "leave --answer out")
     assert outcome(reach, gate) is None
-
-
-FORM = (
-    "do: [{ask: {call: 'approve:1.0.0@default', with: {title: Buy it?, form: {type: object, required: [amount],"
-    " properties: {amount: {type: integer, maximum: 10}, why: {type: string}}}}}}, {end: {set: '${ {got: .} }'}}]"
-)
 
 
 def test_the_answer_to_the_form_of_an_approval_step_is_its_output(reach: Reach, workflow: Write, known: None) -> None:
@@ -349,243 +244,6 @@ def test_a_gate_of_a_sub_workflow_is_told_with_its_caller_and_the_caller_goes_on
 
 
 # ------------------------------------------------------------ on a terminal
-
-
-@pytest.fixture
-def terminal(home: Path) -> Iterator[Callable[..., Pseudoterminal]]:
-    opened: list[Pseudoterminal] = []
-
-    def start(*words: str | Path, **variables: str) -> Pseudoterminal:
-        environment = {**os.environ, "TERM": "xterm", "REACH_HOME": str(home), **variables}
-        opened.append(Pseudoterminal([REACH, *words], environment, columns=200))
-        return opened[-1]
-
-    yield start
-    for each in opened:
-        each.__exit__()
-
-
-def test_a_run_on_a_terminal_asks_and_goes_on(
-    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach
-) -> None:
-    screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
-    screen.until(r"\[a\]pprove, \[d\]eny, or \[l\]eave", PATIENCE)
-    assert f"echodone>>{target}" in re.sub(r"[\s│┊]", "", screen.text)  # however it had to be wrapped
-    assert not target.exists()
-    screen.send(b"a\n")
-    screen.until("make one for ada, and let it decide about gates here", PATIENCE)
-    screen.send(b"y\n")
-    screen.until(r"completed\s+in", PATIENCE)
-    assert target.read_text() == "done\n"
-    assert '"finished": true' in screen.text
-
-
-def test_a_run_on_a_terminal_can_be_denied_or_left(
-    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach, known: None
-) -> None:
-    two = (
-        "do: [{one: {try: [{first: {run: {shell: {command: 'echo 1 >> %s'}}}}], catch: {}}},"
-        " {two: {run: {shell: {command: 'echo 2 >> %s'}}}}]"
-    )
-    screen = terminal("run", workflow(two % (target, target)))
-    screen.until(LEAVE, PATIENCE)
-    screen.send(b"d\n")
-    screen.until(r"why\?", PATIENCE)
-    screen.send(b"too soon\n")
-    screen.until("denied", PATIENCE)
-    screen.until(rf"echo 2(?s:.)*{LEAVE}", PATIENCE)
-    screen.send(b"l\n")
-    screen.until("reach approve", PATIENCE)
-    (gate,) = reach("gates", "--json").json["gates"]
-    assert gate["task"] == "/do/1/two"
-    assert not target.exists()
-
-
-def test_approving_on_a_terminal_asks_for_the_passphrase_without_showing_it(
-    terminal: Callable[..., Pseudoterminal], held: Callable[..., str], known: None, target: Path
-) -> None:
-    gate = held()
-    screen = terminal("approve", gate, REACH_PASSPHRASE="")
-    screen.until(r"approve exactly this\? \[y/N\]", PATIENCE)
-    screen.send(b"y\n")
-    screen.until("passphrase of this home's keys", PATIENCE)
-    screen.send(b"correct horse\n")
-    screen.until(r"completed\s+in", PATIENCE)
-    assert "correct horse" not in screen.text
-    assert target.exists()
-
-
-def test_a_form_is_filled_in_on_the_terminal(
-    terminal: Callable[..., Pseudoterminal], workflow: Write, reach: Reach, known: None
-) -> None:
-    screen = terminal("run", workflow(FORM))
-    screen.until(LEAVE, PATIENCE)
-    screen.send(b"a\n")
-    screen.until(r"amount \(integer; required\)", PATIENCE)
-    screen.send(b"much\n")
-    screen.until("that is no integer", PATIENCE)
-    screen.send(b"30\n")
-    screen.until(r"why \(string; or empty\)", PATIENCE)
-    screen.send(b"\n")
-    screen.until("bad-input", PATIENCE)
-    screen.until(rf"bad-input(?s:.)*{LEAVE}", PATIENCE)
-    screen.send(b"a\n")
-    screen.until(r"bad-input(?s:.)*amount \(integer", PATIENCE)
-    screen.send(b"3\n")
-    screen.until(r"bad-input(?s:.)*why \(string", PATIENCE)
-    screen.send(b"as agreed\n")
-    screen.until(r"completed\s+in", PATIENCE)
-    assert reach("show", "last", "--json").json["output"] == {"got": {"amount": 3, "why": "as agreed"}}
-
-
-def test_a_verdict_for_which_the_owner_ended_is_given_by_this_process(
-    reach: Reach, held: Callable[..., str], known: None, target: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As when two are given at once: the second finds the home taken, and then its owner gone."""
-    gate = held()
-    asked = Store.post_request
-    lock = Lock(home)
-
-    def post(store: Store, kind: str, payload: Json) -> int:
-        number = asked(store, kind, payload)
-        lock.release()
-        return number
-
-    monkeypatch.setattr(Store, "post_request", post)
-    done = reach("approve", gate, "--yes")
-    assert (done.code, json.loads(done.out), target.read_text()) == (0, {"finished": True}, "done\n")
-    assert done.err.count("requester") == 1  # it was shown once
-    assert len(reach("gates", gate, "--json").json["verdicts"]) == 1
-
-
-def test_no_is_the_answer_of_whoever_says_nothing(
-    terminal: Callable[..., Pseudoterminal], held: Callable[..., str], known: None, target: Path, reach: Reach
-) -> None:
-    gate = held()
-    screen = terminal("approve", gate)
-    screen.until(r"approve exactly this\? \[y/N\]", PATIENCE)
-    screen.send(b"\n")
-    screen.until("nothing was approved", PATIENCE)
-    assert (outcome(reach, gate), target.exists()) == (None, False)
-
-
-def test_what_another_decides_meanwhile_ends_the_question(
-    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach, known: None
-) -> None:
-    screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
-    screen.until(LEAVE, PATIENCE)
-    (gate,) = reach("gates", "--json").json["gates"]
-    assert reach("approve", gate["id"], "--yes").code == 0  # through the mailbox of the process that asks
-    screen.until(r"completed\s+in", PATIENCE)
-    assert target.read_text() == "done\n"
-
-
-def test_a_gate_that_expires_while_it_is_asked_about_ends_the_question(
-    terminal: Callable[..., Pseudoterminal], workflow: Write, target: Path, reach: Reach, known: None, home: Path
-) -> None:
-    policy(home, HOLD % '@self("allowed") @expires("2s")')
-    screen = terminal("run", workflow(SHELL % json.dumps(f"echo done >> {target}")))
-    screen.until(LEAVE, PATIENCE)
-    screen.until("gate-expired", PATIENCE)
-    screen.until(r"faulted\s+in", PATIENCE)
-    assert [each["outcome"] for each in reach("gates", "--closed", "--json").json["gates"]] == ["expired"]
-    assert not target.exists()
-
-
-def test_a_yes_that_comes_too_late_is_refused(
-    terminal: Callable[..., Pseudoterminal], held: Callable[..., str], known: None, home: Path, target: Path
-) -> None:
-    policy(home, HOLD % '@self("allowed") @expires("3s")')
-    gate = held()
-    screen = terminal("approve", gate)
-    screen.until(r"approve exactly this\? \[y/N\]", PATIENCE)
-    time.sleep(3.1)  # the gate's own time
-    screen.send(b"y\n")
-    screen.until("gate-closed", PATIENCE)
-    assert "has expired" in screen.text
-    assert not target.exists()
-
-
-# ------------------------------------------------------------ homes that others have
-
-
-BOTH = (
-    "do: [{both: {fork: {branches: [{held: {run: {shell: {command: %s}}}},"
-    " {open: {listen: {to: {one: {with: {type: go}}}}}}]}}}]"
-)
-
-
-def test_the_process_that_has_the_home_is_asked(
-    start: Start, reach: Reach, workflow: Write, known: None, target: Path, until: Until
-) -> None:
-    process = start("run", workflow(BOTH % json.dumps(f"echo done >> {target}")))
-    process.read_error_until("held at gate")
-    (gate,) = reach("gates", "--json").json["gates"]
-    done = reach("approve", gate["id"], "--yes")
-    assert done.code == 0, done
-    assert "goes on in the process that has this home" in done.err
-    process.read_error_until("✓")
-    assert target.read_text() == "done\n"
-    assert_refused(reach("deny", gate["id"], "--reason", "late"), "gate-closed", "")
-    process.signal(signal.SIGINT)
-    assert process.end().code == 4
-
-
-def test_a_node_that_serves_is_asked(
-    start: Start, reach: Reach, workflow: Write, known: None, target: Path, until: Until, tmp_path: Path
-) -> None:
-    node = start("serve")
-    node.read_error_until("serving")
-    file = workflow(SHELL % json.dumps(f"echo done >> {target}"))
-    done = reach("run", file)
-    assert (done.code, target.exists()) == (4, False)
-    (gate,) = reach("gates", "--json").json["gates"]
-    arguments = {**gate["arguments"], "process": {"command": f"echo edited >> {target}"}}
-    (tmp_path / "action.json").write_text(json.dumps(arguments))
-    assert reach("gate", "edit", gate["id"], "--arguments", "action.json").code == 0
-    (newer,) = reach("gates", "--json").json["gates"]
-    assert_refused(reach("approve", gate["id"], "--yes"), "gate-closed", "")
-    approved = reach("approve", newer["id"], "--yes", "--json")
-    assert (approved.code, approved.json["outcome"]) == (0, "approved")
-    assert until("completed")["output"] == {"finished": True}
-    assert target.read_text() == "edited\n"
-    assert reach("run", file).code == 4
-    (last,) = reach("gates", "--json").json["gates"]
-    denied = reach("deny", last["id"], "--reason", "enough")
-    assert denied.code == 0
-    assert until("faulted")["error"]["detail"] == "denied by ada: enough"
-
-
-def test_who_asks_a_node_that_serves_is_who_asked_and_not_who_serves(
-    start: Start, reach: Reach, workflow: Write, home: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else whoever asks through a node of somebody else could approve their own."""
-    let_decide(home, "ada")
-    let_decide(home, "grace")
-    policy(home, HOLD % "")
-    node = start("serve")
-    node.read_error_until("serving")
-    monkeypatch.setenv("REACH_KEYS_USER", "grace")
-    assert reach("run", workflow(SHELL % json.dumps(f"echo done >> {target}"))).code == 4
-    assert reach("fork", "last", "--at", "2").code == 4
-    gates = reach("gates", "--json").json["gates"]
-    assert [gate["requester"] for gate in gates] == ["grace", "grace"]
-    for gate in gates:
-        assert_refused(reach("approve", gate["id"], "--yes"), "approval-refused", "somebody else has to decide")
-    assert not target.exists()
-
-
-def policy(home: Path, text: str) -> None:
-    folder = home / "policies"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "local.cedar").write_text(text)
-
-
-def assert_refused(answer: Answer, code: str, hint: str) -> None:
-    """An error with that code, and with these words in its hint."""
-    assert answer.code in (1, 2), answer
-    assert f"  code: {code}\n" in answer.err, answer
-    assert hint in answer.err.rpartition("hint:")[2], answer
 
 
 def test_a_signature_is_never_made_with_a_key_of_somebody_else(
@@ -702,15 +360,6 @@ def test_after_other_policies_it_is_said_how_the_action_is_decided_about(
     assert reach("approve", newer["id"], "--yes").code == 0
 
 
-@pytest.mark.parametrize("edited", ['{"await": true}', '{"process": {"comand": "true"}}'])
-def test_an_edit_that_loses_what_the_action_is_about_is_refused(
-    reach: Reach, held: Callable[..., str], edited: str
-) -> None:
-    gate = held()
-    assert_refused(reach("gate", "edit", gate, "--arguments", edited), "bad-input", "change other values only")
-    assert outcome(reach, gate) is None
-
-
 def test_states_of_any_length_keep_apart_from_the_action(
     reach: Reach, held: Callable[..., str], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -750,55 +399,6 @@ def test_an_approval_whose_key_was_revoked_is_said_not_to_count(
     shown = reach("gates", gate, "--json").json
     assert shown["verdicts"][0]["void"].startswith("the key was revoked at ")
     assert "has 0" in shown["missing"]
-
-
-@pytest.mark.parametrize(
-    ("member", "value", "says"),
-    [
-        ("return", "bogus", "`return` must be one of: stdout, stderr, code, all, none; not 'bogus'"),
-        ("await", "no", "`await` must be a boolean, not a string"),
-        ("process", {"command": 5}, "`command` must be a string, not a number"),
-        ("process", {"command": "ls", "arguments": {}}, "`arguments` must be an array, not an object"),
-        ("process", {"command": "ls", "environment": {"A=B": 1}}, "can't be the name of an environment variable"),
-    ],
-)
-def test_an_edit_that_its_adapter_would_fault_is_refused_before_anybody_approves_it(
-    reach: Reach, held: Callable[..., str], tmp_path: Path, member: str, value: Any, says: str
-) -> None:
-    gate = held()
-    arguments = reach("gates", gate, "--json").json["arguments"] | {member: value}
-    (tmp_path / "action.json").write_text(json.dumps(arguments))
-    refused = reach("gate", "edit", gate, "--arguments", "action.json")
-    assert_refused(refused, "bad-input", "reach gates GATE")
-    assert says in refused.err
-    assert outcome(reach, gate) is None
-
-
-@pytest.mark.parametrize(
-    ("member", "value", "says"),
-    [
-        ("output", "all", "`output` must be one of: raw, content, response; not 'all'"),
-        ("method", 5, "`method` must be a string, not a number"),
-        ("headers", ["a"], "`headers` must be an object, not an array"),
-        ("endpoint", "shop.example/pay", "an absolute http or https URI is needed"),
-    ],
-)
-def test_an_edited_call_that_could_not_be_sent_is_refused(
-    reach: Reach, home: Path, workflow: Write, tmp_path: Path, member: str, value: Any, says: str
-) -> None:
-    policy(home, HOLD.replace("shell.run", "http.call") % "")
-    call = "{method: post, endpoint: 'https://shop.example/pay', body: {n: 1}}"
-    assert reach("run", workflow(f"do: [{{pay: {{call: http, with: {call}}}}}]"), "--json").json["status"] == "waiting"
-    (gate,) = reach("gates", "--json").json["gates"]
-    (tmp_path / "action.json").write_text(json.dumps(gate["arguments"] | {member: value}))
-    refused = reach("gate", "edit", gate["id"], "--arguments", "action.json")
-    assert_refused(refused, "bad-input", "reach gates GATE")
-    assert says in refused.err
-    assert outcome(reach, gate["id"]) is None
-    better = gate["arguments"] | {"endpoint": "https://shop.example/refund", "output": "response"}
-    (tmp_path / "action.json").write_text(json.dumps(better))
-    assert reach("gate", "edit", gate["id"], "--arguments", "action.json").code == 0
-    assert outcome(reach, gate["id"]) == "superseded"
 
 
 def test_between_the_decision_and_its_gate_an_action_is_held_for_approval(
