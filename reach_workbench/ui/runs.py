@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 from reach_workbench.errors import KeysError, ReachError
 from reach_workbench.protocol.node_views import RunView
-from reach_workbench.ui.app import RunChanged
+from reach_workbench.ui.attached import RunChanged
 from reach_workbench.ui.compared import Compared
 from reach_workbench.ui.dialogs import Tell
 from reach_workbench.ui.frame import Footer, Header

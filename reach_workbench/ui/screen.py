@@ -17,8 +17,8 @@ class WorkbenchScreen(Screen[None]):
     """One of the numbered screens. `scope` names its rows of the key table.
 
     Subclasses compose `Header`, their panes and `Footer` (`ui.frame`), and set `BINDINGS` from `keys.bindings(scope)`.
-    A pane carries the class `pane`. A screen is made once there is a node, and stays; `ui.app.RunChanged` tells it of
-    runs that change.
+    A pane carries the class `pane`. A screen is made once there is a node, and stays; `ui.attached.RunChanged` tells
+    it of runs that change.
     """
 
     scope: ClassVar[str] = ""

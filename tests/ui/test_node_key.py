@@ -9,7 +9,7 @@ from reach_workbench.keys.ed25519 import SigningKey
 from reach_workbench.node.local import LocalNode
 from reach_workbench.protocol.rotating import KeyRotation
 from reach_workbench.settings import load
-from reach_workbench.ui import app as workbench
+from reach_workbench.ui import attached as workbench
 from tests.ui.conftest import Place
 from tests.ui.test_inbox import notified
 from tests.ui.writing import Go

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from reach_workbench.errors import ReachError
 from reach_workbench.protocol.debugging import Breakpoint, Evaluation, EventPage
 from reach_workbench.protocol.node_views import EventView, RunView, StateView, Verification
-from reach_workbench.ui.app import RunChanged
+from reach_workbench.ui.attached import RunChanged
 from reach_workbench.ui.debug.breakpane import BreakPane
 from reach_workbench.ui.debug.desk import Desk, dress_of
 from reach_workbench.ui.debug.eventpane import EventPane
